@@ -1,0 +1,83 @@
+#pragma once
+/// The planner: files of the commit + event + changed paths → Plan. A pure function: no I/O, clock, randomness.
+
+#include "pipelines/config/diagnostic.hpp"
+#include "pipelines/model/event.hpp"
+#include "pipelines/model/spec.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::plan {
+
+/// One configuration file at the commit. `path` is `.ci.yml` or `.ci/<name>.yml`.
+struct SourceFile {
+    std::string path;
+    std::string text;
+};
+
+struct Input {
+    model::Event event;
+    std::vector<SourceFile> files;  ///< in byte order of the path
+    /// Paths that changed against the base of `changes` (renames with both names); nothing = everything changed.
+    std::optional<std::vector<std::string>> changed_paths;
+    std::string default_branch = "main";
+    std::string project_name;
+    std::string project_url;
+    std::int64_t run_number = 0;
+    bool trusted = true;
+};
+
+struct Need {
+    std::string job;  ///< base id: all its cells are meant
+    bool optional = false;
+    bool operator==(const Need&) const = default;
+};
+
+/// A node of the run's graph.
+struct PlannedJob {
+    model::JobSpec spec;
+    std::vector<Need> needs;
+    model::When when = model::When::success;
+    std::string late_if;   ///< an `if` that reads needs.*, evaluated when the needs have ended; "" = none
+    bool selected = true;  ///< false: starts as not_selected
+    std::string reason;    ///< why it was not selected, for people
+    std::vector<std::string> reads;  ///< base ids whose outputs it reads (reference A6 step 4)
+    bool operator==(const PlannedJob&) const = default;
+};
+
+/// `gate:` of the file, for the branch it is read from.
+struct GateSpec {
+    std::vector<std::string> branches;  ///< globs; empty = every branch
+    std::vector<std::string> require;   ///< globs of base ids; empty = every job of the run
+    bool operator==(const GateSpec&) const = default;
+};
+
+struct Plan {
+    std::vector<PlannedJob> jobs;  ///< topological order, cells of a job adjacent
+    std::vector<GateSpec> gates;
+    std::string hash;              ///< sha-like hex digest of the canonical JSON; equal plans have equal hashes
+};
+
+struct Outcome {
+    /// The event matches no `on` of any file: no run (A6 step 1). Diagnostics may still hold warnings.
+    bool triggered = true;
+    std::optional<Plan> plan;                          ///< absent when there are errors or nothing was triggered
+    std::vector<config::Diagnostic> diagnostics;       ///< errors and warnings, in file order
+};
+
+/// Plans the event. A missing configuration (no files) is one error diagnostic `config_missing`.
+Outcome make_plan(const Input& input);
+
+/// `gate:` of the files alone (the target branch's tip), without planning. Empty when absent; nothing when invalid.
+std::optional<std::vector<GateSpec>> read_gates(const std::vector<SourceFile>& files);
+
+/// True for `[skip ci]`/`[ci skip]` in the message or push option `ci.skip` of a push (reference A2).
+bool is_skipped(const model::Event& event);
+
+json::Value to_json(const Plan& plan);
+json::Value to_json(const PlannedJob& job);
+Result<PlannedJob> planned_job_from_json(const json::Value& value, std::string pointer = "");
+
+}  // namespace sluice::plan
