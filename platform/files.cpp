@@ -36,10 +36,19 @@ struct DirCloser {
 };
 using Dir = std::unique_ptr<DIR, DirCloser>;
 
+constexpr int k_max_depth = 100;
+
+struct RemoveRoot {
+    int fd = -1;
+    dev_t device = 0;
+    int moved = 0;
+};
+
 /// Empties the folder open as `fd`. Works by descriptors, so a symbolic link that is swapped in
-/// meanwhile is never followed. Recursion costs one descriptor per level: trees deeper than the
-/// limit report EMFILE.
-Result<> empty_folder(int fd, dev_t device, const std::string& shown) {
+/// meanwhile is never followed. Recursion costs one descriptor per level, so what lies deeper than
+/// k_max_depth is first moved up into the root: a hostile job's tree of 100,000 levels can be
+/// removed too.
+Result<> empty_folder(RemoveRoot& root, int fd, int depth, const std::string& shown) {
     Dir dir{::fdopendir(fd)};
     if (!dir) {
         int number = errno;
@@ -208,6 +217,7 @@ Result<> remove_tree(const Path& path) {
     if ((status.st_mode & 0700) != 0700) ::fchmod(fd, 0700);
     Fd root_fd{fd};
     RemoveRoot root{fd, status.st_dev, 0};
+    int before = 0;
     while (true) {
         int again = ::openat(fd, ".", k_flags);
         if (again < 0) return last_error("open " + path.string());
@@ -215,8 +225,9 @@ Result<> remove_tree(const Path& path) {
         if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return {};
         // Deep folders that were moved up are emptied in the next round; anything else is a
         // refusal.
-        if (errno != ENOTEMPTY || root.moved == 0) return last_error("remove " + path.string());
-        root.moved = 0;
+        if (errno != ENOTEMPTY || root.moved == before)
+            return last_error("remove " + path.string());
+        before = root.moved;
     }
 }
 
