@@ -1,0 +1,1 @@
+"""A URL shortener: `store` keeps links in SQLite, `app` speaks HTTP (WSGI), `__main__` serves."""
