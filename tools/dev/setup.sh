@@ -1,0 +1,68 @@
+# Debian 12 packages, in groups by what needs them. Sourced by ./dev.
+
+# To build and run the server, the agent and the CLI, and the example service's own pipeline.
+packages_up=(
+    build-essential cmake ninja-build ccache mold pkg-config git
+    libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libboost-system1.81-dev
+    libgit2-dev libcurl4-openssl-dev libyaml-cpp-dev libsoci-dev libsqlite3-dev libpq-dev
+    libsodium-dev libzstd-dev libarchive-dev libfmt-dev libspdlog-dev libcli11-dev libexpat1-dev libssl-dev
+    catch2 python3 python3-pytest flake8 procps openssl ca-certificates
+)
+# On top of that, for all test labels and the benchmarks.
+packages_test=(python3-pytest-timeout python3-venv sqlite3 wrk curl iproute2)
+packages_ui=(chromium)
+packages_check=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev flake8)
+
+# Node 18 or newer from anywhere will do; Debian's npm brings some hundred packages.
+node_is_enough() {
+    command -v npm >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0] >= 18' 2>/dev/null)" = true ]
+}
+
+missing_packages() {
+    local installed package
+    installed=$(dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null |
+        awk '$4 == "installed" { print $1 }')
+    for package in "$@"; do
+        grep -qxF "$package" <<<"$installed" || echo "$package"
+    done
+}
+
+# need GROUP…: installs what is missing of the groups up, test, ui, check; fast when there is nothing to do.
+need() {
+    local group wanted=() missing=() as_root=()
+    for group in "$@"; do
+        local -n list="packages_$group"
+        wanted+=("${list[@]}")
+    done
+    command -v dpkg-query >/dev/null || {
+        note "not a Debian system: please see to these packages yourself: ${wanted[*]}"
+        return 0
+    }
+    node_is_enough || wanted+=(nodejs npm)
+    mapfile -t missing < <(missing_packages "${wanted[@]}" | sort -u)
+    [ ${#missing[@]} -eq 0 ] && return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "as root, please: apt-get install ${missing[*]}"
+        as_root=(sudo)
+    fi
+    note "missing: ${missing[*]}"
+    logged apt-update "refreshing the package lists" "${as_root[@]}" apt-get update
+    logged apt-install "installing ${#missing[@]} packages" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+cmd_setup() {
+    case "${1:-}" in
+        '') need up test ui check ;;
+        --for)
+            case "${2:-}" in
+                up) need up ;;
+                test) need up test ui ;;
+                check) need up check ;;
+                *) die "--for up, test or check" ;;
+            esac
+            ;;
+        *) die "usage: ./dev setup [--for up|test|check]" ;;
+    esac
+    say "all packages are there"
+}
