@@ -1,0 +1,80 @@
+#pragma once
+/// Jobs: the nodes of a run, and the queue of those that are ready (architecture §7).
+/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in. Changes run on the
+/// writer thread, reads there or on the db pool.
+
+#include "pipelines/base/ids.hpp"
+#include "pipelines/base/time.hpp"
+#include "pipelines/model/job_state.hpp"
+#include "server/store/connection.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::store {
+
+struct Job {
+    JobId id;
+    RunId run;
+    std::string key, base, name, kind;
+    std::string planned;  ///< plan::PlannedJob, JSON
+    model::JobState state = model::JobState::waiting;
+    std::string queue_key;
+    std::int64_t priority = 0;
+    AttemptId attempt;    ///< the live one
+    std::int64_t attempts = 0;
+    std::string wait_reason;
+    model::Cause cause = model::Cause::none;
+    std::string message;
+    std::optional<std::int64_t> exit_code;
+    std::int64_t not_before = 0;
+    std::string steps = "[]", reports = "{}", outputs = "{}";
+    AttemptId log_attempt;
+    std::int64_t log_size = 0;
+    std::string agent;
+    std::int64_t carried_from = 0;
+    Timestamp created_at;
+    std::optional<std::int64_t> started_at, finished_at;
+};
+JobId insert_job(Tx& tx, const Job& job);
+std::optional<Job> find_job(Tx& tx, JobId id);
+/// In order of insertion (topological).
+std::vector<Job> jobs_of(Tx& tx, RunId run);
+/// What advancing needs: cheap at thousands of jobs.
+struct JobBrief {
+    JobId id;
+    model::JobState state;
+    AttemptId attempt;
+    std::int64_t not_before = 0;
+};
+std::vector<JobBrief> job_briefs(Tx& tx, RunId run);
+/// Sets state (and finished_at when terminal); the caller has asked next_state. False when the job was not in `from`.
+struct JobChange {
+    JobId id;
+    model::JobState from, to;
+    std::string wait_reason;
+    model::Cause cause = model::Cause::none;
+    std::string message;
+    std::optional<std::int64_t> exit_code;
+    std::int64_t not_before = 0;
+    Timestamp now;
+};
+bool change_job(Tx& tx, const JobChange& change);
+/// The newest ready jobs first by priority, then by id, that wait under this key and may start now.
+std::vector<JobId> ready_jobs(Tx& tx, std::string_view queue_key, ServiceTime now, std::int64_t limit);
+/// Distinct keys of jobs that are ready and unleased.
+std::vector<std::string> ready_keys(Tx& tx);
+std::int64_t count_ready(Tx& tx);
+/// Ready, unleased and back-off over since the last look: jobs with 0 < not_before <= now.
+std::vector<JobId> due_jobs(Tx& tx, ServiceTime now);
+void set_wait_reason(Tx& tx, JobId id, std::string_view reason);
+/// Gives the job its live attempt (or none). False when it has another.
+bool set_job_attempt(Tx& tx, JobId id, AttemptId expected, AttemptId attempt);
+void set_job_attempt_count(Tx& tx, JobId id, std::int64_t attempts);
+void set_job_started(Tx& tx, JobId id, AttemptId attempt, std::string_view agent, Timestamp at);
+void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports, std::string_view outputs,
+                    std::int64_t log_size);
+
+}  // namespace sluice::store

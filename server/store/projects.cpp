@@ -1,0 +1,57 @@
+#include "server/store/projects.hpp"
+
+namespace sluice::store {
+
+namespace {
+
+constexpr std::string_view k_by_id =
+    "SELECT id, name, url, default_branch, forge, hook_secret, created_at FROM projects WHERE id = :a";
+constexpr std::string_view k_by_name =
+    "SELECT id, name, url, default_branch, forge, hook_secret, created_at FROM projects WHERE name = :a";
+constexpr std::string_view k_all =
+    "SELECT id, name, url, default_branch, forge, hook_secret, created_at FROM projects ORDER BY name";
+
+template <class Row>
+Project from_row(Row&& row) {
+    auto& [id, name, url, branch, forge, secret, created] = row;
+    return {{id}, std::move(name), std::move(url), std::move(branch), std::move(forge), std::move(secret), {created}};
+}
+
+template <class Key>
+std::optional<Project> find(Tx& tx, std::string_view sql, const Key& key) {
+    using S = std::string;
+    auto row = tx.one<std::int64_t, S, S, S, S, S, std::int64_t>(sql, key);
+    if (!row) return std::nullopt;
+    return from_row(*row);
+}
+
+}  // namespace
+
+ProjectId insert_project(Tx& tx, const Project& p) {
+    auto row = tx.one<std::int64_t>(
+        "INSERT INTO projects(name, url, default_branch, forge, hook_secret, created_at) VALUES (:a, :b, :c, :d, :e, :f) "
+        "RETURNING id",
+        p.name, p.url, p.default_branch, p.forge, p.hook_secret, p.created_at);
+    return {std::get<0>(*row)};
+}
+
+std::optional<Project> find_project(Tx& tx, ProjectId id) { return find(tx, k_by_id, id); }
+std::optional<Project> find_project(Tx& tx, std::string_view name) { return find(tx, k_by_name, name); }
+
+std::vector<Project> all_projects(Tx& tx) {
+    using S = std::string;
+    std::vector<Project> out;
+    for (auto& row : tx.all<std::int64_t, S, S, S, S, S, std::int64_t>(k_all)) out.push_back(from_row(row));
+    return out;
+}
+
+void set_hook_secret(Tx& tx, ProjectId id, std::string_view secret) {
+    tx.exec("UPDATE projects SET hook_secret = :a WHERE id = :b", secret, id);
+}
+
+std::int64_t next_run_number(Tx& tx, ProjectId id) {
+    auto row = tx.one<std::int64_t>("UPDATE projects SET next_number = next_number + 1 WHERE id = :a RETURNING next_number - 1", id);
+    return std::get<0>(row.value());
+}
+
+}  // namespace sluice::store

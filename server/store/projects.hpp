@@ -1,0 +1,30 @@
+#pragma once
+/// Repositories known to the server.
+/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in. Changes run on the
+/// writer thread, reads there or on the db pool.
+
+#include "pipelines/base/ids.hpp"
+#include "pipelines/base/time.hpp"
+#include "server/store/connection.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::store {
+
+struct Project {
+    ProjectId id;
+    std::string name, url, default_branch, forge, hook_secret;
+    Timestamp created_at;
+};
+ProjectId insert_project(Tx& tx, const Project& project);
+std::optional<Project> find_project(Tx& tx, ProjectId id);
+std::optional<Project> find_project(Tx& tx, std::string_view name);
+std::vector<Project> all_projects(Tx& tx);
+void set_hook_secret(Tx& tx, ProjectId id, std::string_view secret);
+/// Draws the next run number.
+std::int64_t next_run_number(Tx& tx, ProjectId id);
+
+}  // namespace sluice::store

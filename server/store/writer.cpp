@@ -1,0 +1,208 @@
+#include "server/store/writer.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <pthread.h>
+
+namespace sluice::store {
+
+Writer::Writer(const Connection::Options& database, Options options)
+    : connection_(database), options_(std::move(options)) {
+    thread_ = std::thread([this] {
+        pthread_setname_np(pthread_self(), "writer");
+        loop();
+    });
+}
+
+Writer::~Writer() {
+    {
+        std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+}
+
+WriterStats Writer::stats() const {
+    std::lock_guard lock(mutex_);
+    return stats_;
+}
+
+void Writer::enqueue(Item item) {
+    {
+        std::lock_guard lock(mutex_);
+        queue_.push_back(std::move(item));
+    }
+    wake_.notify_one();
+}
+
+void Writer::loop() {
+    while (true) {
+        std::vector<Item> batch;
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+            if (queue_.empty()) return;
+            while (!queue_.empty() && batch.size() < options_.batch_max) {
+                batch.push_back(std::move(queue_.front()));
+                queue_.pop_front();
+            }
+        }
+        // run_batch may hand back what did not fit into its time slice; it keeps its order.
+        while (!batch.empty()) run_batch(batch);
+    }
+}
+
+bool Writer::begin(std::vector<Item>& batch) {
+    try {
+        connection_.exec("BEGIN IMMEDIATE");
+        return true;
+    } catch (const StoreError& fault) {
+        spdlog::error("transaction not begun error=\"{}\"", fault.what());
+        lose(batch, error(Code::unavailable, "database_busy", "the database is locked by another process; try again"));
+        return false;
+    }
+}
+
+void Writer::lose(std::vector<Item>& batch, const Error& why) {
+    {
+        std::lock_guard lock(mutex_);
+        ++stats_.failures;
+    }
+    for (auto item = batch.rbegin(); item != batch.rend(); ++item) {
+        if (!item->tx) continue;
+        auto& undo = item->tx->after_rollback_;
+        for (auto work = undo.rbegin(); work != undo.rend(); ++work) (*work)();
+    }
+    for (auto& item : batch) item.settle(&why);
+    batch.clear();
+}
+
+/// While read-only: one real write tells whether there is room again.
+bool Writer::probe() {
+    try {
+        connection_.exec("BEGIN IMMEDIATE");
+        connection_.exec("INSERT INTO meta(key, value) VALUES ('probe', '1') ON CONFLICT(key) DO UPDATE SET value = :a",
+                         std::string(4096, 'x'));
+        connection_.exec("COMMIT");
+        return true;
+    } catch (const StoreError&) {
+        if (!connection_.autocommit()) {
+            try {
+                connection_.exec("ROLLBACK");
+            } catch (const StoreError&) {
+            }
+        }
+        return false;
+    }
+}
+
+void Writer::run_batch(std::vector<Item>& batch) {
+    const Error full = error(Code::unavailable, "read_only", "the database volume is full; free space and it goes on by itself");
+    bool read_only = false;
+    {
+        std::lock_guard lock(mutex_);
+        read_only = stats_.read_only;
+    }
+    if (read_only) {
+        if (!probe()) {
+            lose(batch, full);
+            return;
+        }
+        spdlog::info("database writable again");
+        std::lock_guard lock(mutex_);
+        stats_.read_only = false;
+    }
+    if (!begin(batch)) return;
+
+    const auto started = std::chrono::steady_clock::now();
+    std::size_t ran = 0;
+    std::optional<Fault> lost;
+    std::string lost_text;
+    for (auto& item : batch) {
+        // Only whole closures are put off: what has run is committed first.
+        if (ran > 0 && std::chrono::steady_clock::now() - started > options_.batch_time) break;
+        ++ran;
+        item.tx = std::make_unique<Tx>(connection_);
+        try {
+            connection_.exec("SAVEPOINT item");
+            item.kept = item.run(*item.tx);
+            connection_.exec(item.kept ? "RELEASE item" : "ROLLBACK TO item");
+            if (!item.kept) connection_.exec("RELEASE item");
+        } catch (const StoreError& fault) {
+            lost_text = fault.what();
+            item.kept = false;
+            spdlog::error("closure failed error=\"{}\"", fault.what());
+            // Rule 15: SQLite may have rolled the whole transaction back; the next statement would run in autocommit.
+            if (connection_.autocommit() || fault.fault() == Fault::full || fault.fault() == Fault::io) {
+                lost = fault.fault();
+                break;
+            }
+            Error why = error(Code::internal, fault.fault() == Fault::constraint ? "constraint" : "database",
+                              "the change could not be stored");
+            connection_.exec("ROLLBACK TO item");
+            connection_.exec("RELEASE item");
+            auto settle = std::move(item.settle);
+            item.settle = [settle, why](const Error* outer) { settle(outer ? outer : &why); };
+        } catch (const std::exception& bug) {
+            item.kept = false;
+            spdlog::error("closure threw error=\"{}\"", bug.what());
+            Error why = error(Code::internal, "internal", "the change could not be made; see the server's log");
+            if (connection_.autocommit()) {
+                lost = Fault::other;
+                lost_text = bug.what();
+                break;
+            }
+            connection_.exec("ROLLBACK TO item");
+            connection_.exec("RELEASE item");
+            auto settle = std::move(item.settle);
+            item.settle = [settle, why](const Error* outer) { settle(outer ? outer : &why); };
+        }
+    }
+    std::vector<Item> later(std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(ran)),
+                            std::make_move_iterator(batch.end()));
+    batch.resize(ran);
+
+    if (!lost) {
+        try {
+            connection_.exec("COMMIT");
+        } catch (const StoreError& fault) {
+            lost = fault.fault();
+            lost_text = fault.what();
+        }
+    }
+    if (lost) {
+        if (!connection_.autocommit()) {
+            try {
+                connection_.exec("ROLLBACK");
+            } catch (const StoreError&) {
+            }
+        }
+        spdlog::error("transaction lost closures={} error=\"{}\"", batch.size(), lost_text);
+        if (*lost == Fault::full) {
+            std::lock_guard lock(mutex_);
+            stats_.read_only = true;
+        }
+        if (*lost == Fault::io && options_.on_broken) options_.on_broken(lost_text);
+        lose(batch, *lost == Fault::full ? full
+                                         : error(Code::unavailable, "database",
+                                                 "the change was not stored because a transaction was lost; try again"));
+        batch = std::move(later);
+        return;
+    }
+    {
+        std::lock_guard lock(mutex_);
+        ++stats_.commits;
+        stats_.closures += batch.size();
+    }
+    for (auto& item : batch) {
+        if (item.kept)
+            for (auto& work : item.tx->after_commit_) work();
+        else
+            for (auto work = item.tx->after_rollback_.rbegin(); work != item.tx->after_rollback_.rend(); ++work) (*work)();
+    }
+    for (auto& item : batch) item.settle(nullptr);
+    batch = std::move(later);
+}
+
+}  // namespace sluice::store
