@@ -60,6 +60,7 @@ public:
 
 private:
     const Value* member(std::string_view key);
+    void fail_at(std::string place, std::string_view key, std::string message);
     const Object* object_ = nullptr;
     std::string pointer_;
     std::vector<std::string> asked_;

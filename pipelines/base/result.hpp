@@ -4,6 +4,7 @@
 
 #include <boost/system/result.hpp>
 
+#include <iosfwd>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -36,6 +37,15 @@ struct Error {
 
     bool operator==(const Error&) const = default;
 };
+
+/// `id: message (where)`; Boost and Catch2 print refused Results with it.
+template <class Char, class Traits>
+std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out,
+                                             const Error& error) {
+    out << error.id << ": " << error.message;
+    if (!error.where.empty()) out << " (" << error.where << ")";
+    return out;
+}
 
 /// Thrown when value() is asked of a refused Result: a bug or a broken environment, never user input.
 class UnexpectedError : public std::runtime_error {

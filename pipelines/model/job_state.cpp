@@ -14,8 +14,13 @@ std::optional<JobState> next_state(JobState from, JobEvent event) {
                 case E::block: return S::blocked;
                 case E::cancel: return S::cancelled;
                 case E::error: return S::errored;
-                case E::fail: return S::failed;  // an evaluation error in a late expression (A6 step 6)
-                case E::approve: case E::start: case E::requeue: case E::pass: case E::warn: return std::nullopt;
+                case E::fail:
+                    return S::failed;  // an evaluation error in a late expression (A6 step 6)
+                case E::approve:
+                case E::start:
+                case E::requeue:
+                case E::pass:
+                case E::warn: return std::nullopt;
             }
             break;
         case S::held:
@@ -23,8 +28,15 @@ std::optional<JobState> next_state(JobState from, JobEvent event) {
                 case E::approve: return S::ready;
                 case E::cancel: return S::cancelled;
                 case E::error: return S::errored;
-                case E::needs_met: case E::hold: case E::deselect: case E::block: case E::start: case E::requeue:
-                case E::pass: case E::warn: case E::fail: return std::nullopt;
+                case E::needs_met:
+                case E::hold:
+                case E::deselect:
+                case E::block:
+                case E::start:
+                case E::requeue:
+                case E::pass:
+                case E::warn:
+                case E::fail: return std::nullopt;
             }
             break;
         case S::ready:
@@ -32,8 +44,15 @@ std::optional<JobState> next_state(JobState from, JobEvent event) {
                 case E::start: return S::running;
                 case E::cancel: return S::cancelled;
                 case E::error: return S::errored;
-                case E::needs_met: case E::hold: case E::approve: case E::deselect: case E::block: case E::requeue:
-                case E::pass: case E::warn: case E::fail: return std::nullopt;
+                case E::needs_met:
+                case E::hold:
+                case E::approve:
+                case E::deselect:
+                case E::block:
+                case E::requeue:
+                case E::pass:
+                case E::warn:
+                case E::fail: return std::nullopt;
             }
             break;
         case S::running:
@@ -44,11 +63,20 @@ std::optional<JobState> next_state(JobState from, JobEvent event) {
                 case E::fail: return S::failed;
                 case E::error: return S::errored;
                 case E::cancel: return S::cancelled;
-                case E::needs_met: case E::hold: case E::approve: case E::deselect: case E::block: case E::start:
-                    return std::nullopt;
+                case E::needs_met:
+                case E::hold:
+                case E::approve:
+                case E::deselect:
+                case E::block:
+                case E::start: return std::nullopt;
             }
             break;
-        case S::passed: case S::warned: case S::failed: case S::errored: case S::cancelled: case S::not_selected:
+        case S::passed:
+        case S::warned:
+        case S::failed:
+        case S::errored:
+        case S::cancelled:
+        case S::not_selected:
         case S::blocked: return std::nullopt;
     }
     return std::nullopt;
