@@ -1,0 +1,83 @@
+#pragma once
+/// The agent's half of `/agent/v1`: typed calls over one HTTP client. Blocking; one caller at a
+/// time per object, interrupt() from any thread. Refusals carry the server's error word as `id`;
+/// is_transient() tells which of them are worth another try.
+
+#include "pipelines/protocol/agent.hpp"
+#include "platform/http_client.hpp"
+
+namespace sluice::agent {
+
+struct ServerAddress {
+    std::string url;      ///< without a slash at the end
+    std::string ca_file;  ///< "" = the system's bundle
+};
+
+/// No answer, or one that says "not now": connection, time-out, 408, 429, 5xx. Everything else is
+/// final.
+bool is_transient(const Error& error);
+
+/// Calls with the agent's own token (or none).
+class AgentApi {
+public:
+    AgentApi(ServerAddress server, std::string token);
+
+    Result<protocol::RegisterReply> enrol(const protocol::RegisterRequest& request);
+    /// No jobs when the long poll ran out.
+    Result<protocol::ClaimReply> claim(const protocol::ClaimRequest& request);
+    /// Gives an un-started lease back.
+    Result<> release(AttemptId attempt, const std::string& lease_token);
+
+    void interrupt() { client_.interrupt(); }
+    void resume() { client_.resume(); }
+
+private:
+    ServerAddress server_;
+    std::string token_;
+    http::Client client_;
+};
+
+/// Answer to a piece of log: `accepted` when it was taken, else `reply.offset` is where to go on.
+struct LogAnswer {
+    bool accepted = false;
+    protocol::LogReply reply;
+};
+
+/// Answer to a finish. Not `recorded`: the server's log differs, go on from `log_offset` and finish
+/// again.
+struct FinishAnswer {
+    bool recorded = true;
+    std::int64_t log_offset = 0;
+    protocol::FinishReply reply;
+};
+
+/// Calls of one attempt with its lease token.
+class AttemptApi {
+public:
+    AttemptApi(ServerAddress server, AttemptId attempt, std::string lease_token);
+
+    Result<> start(const protocol::StartRequest& request);
+    Result<protocol::RenewReply> renew(const protocol::RenewRequest& request);
+    /// `size` bytes from `body` at `offset` of the log.
+    Result<LogAnswer> append_log(std::int64_t offset, std::int64_t size, http::BodyReader body);
+    Result<> progress(const protocol::ProgressRequest& request);
+    Result<FinishAnswer> finish(const protocol::FinishRequest& request);
+    Result<> release();
+    /// Streams the commit's pack into `sink`; false when the server sent none because the agent has
+    /// it.
+    Result<bool> source(const protocol::SourceRequest& request, const http::BodySink& sink);
+
+    void interrupt() { client_.interrupt(); }
+    void resume() { client_.resume(); }
+
+private:
+    http::Request request(std::string_view method, std::string_view call, Duration timeout) const;
+    Result<http::Response> post(std::string_view call, const json::Value& body, Duration timeout);
+
+    ServerAddress server_;
+    AttemptId attempt_;
+    std::string lease_token_;
+    http::Client client_;
+};
+
+}  // namespace sluice::agent
