@@ -20,13 +20,14 @@ enum class Auth {
 
 struct Route {
     Method method;
-    std::string pattern;  ///< `/api/v1/runs/{run}`; a parameter is one non-empty segment
+    std::string pattern;  ///< `/api/v1/runs/{run}`; a parameter is one non-empty segment; a last
+                          ///< `{name*}` takes the rest of the path
     Auth auth;
-    Handler handler;      ///< already bound to its typed principal by the api layer
+    Handler handler;  ///< already bound to its typed principal by the api layer
 };
 
-/// Finds the handler: unknown path → 404 not_found, known path with another method → 405 with Allow. HEAD falls back to GET.
-/// Immutable after construction; any thread.
+/// Finds the handler: unknown path → 404 not_found, known path with another method → 405 with
+/// Allow. HEAD falls back to GET. Immutable after construction; any thread.
 class Router {
 public:
     /// Throws std::logic_error on two equal routes.
