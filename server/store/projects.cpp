@@ -50,8 +50,11 @@ void set_hook_secret(Tx& tx, ProjectId id, std::string_view secret) {
 }
 
 std::int64_t next_run_number(Tx& tx, ProjectId id) {
-    auto row = tx.one<std::int64_t>("UPDATE projects SET next_number = next_number + 1 WHERE id = :a RETURNING next_number - 1", id);
-    return std::get<0>(row.value());
+    return std::get<0>(tx.one<std::int64_t>("SELECT next_number FROM projects WHERE id = :a", id).value());
+}
+
+void take_run_number(Tx& tx, ProjectId id, std::int64_t number) {
+    tx.exec("UPDATE projects SET next_number = max(next_number, :a) WHERE id = :b", number + 1, id);
 }
 
 }  // namespace sluice::store

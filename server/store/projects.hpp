@@ -24,7 +24,9 @@ std::optional<Project> find_project(Tx& tx, ProjectId id);
 std::optional<Project> find_project(Tx& tx, std::string_view name);
 std::vector<Project> all_projects(Tx& tx);
 void set_hook_secret(Tx& tx, ProjectId id, std::string_view secret);
-/// Draws the next run number.
+/// The number that the next run would get.
 std::int64_t next_run_number(Tx& tx, ProjectId id);
+/// `number` is taken: later runs get higher ones.
+void take_run_number(Tx& tx, ProjectId id, std::int64_t number);
 
 }  // namespace sluice::store

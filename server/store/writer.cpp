@@ -64,16 +64,20 @@ bool Writer::begin(std::vector<Item>& batch) {
     }
 }
 
+/// Takes back effects in memory at once, so that a later closure of the batch never builds on them.
+void Writer::undo(Item& item) {
+    if (!item.tx) return;
+    auto works = std::move(item.tx->after_rollback_);
+    item.tx->after_rollback_.clear();
+    for (auto work = works.rbegin(); work != works.rend(); ++work) (*work)();
+}
+
 void Writer::lose(std::vector<Item>& batch, const Error& why) {
     {
         std::lock_guard lock(mutex_);
         ++stats_.failures;
     }
-    for (auto item = batch.rbegin(); item != batch.rend(); ++item) {
-        if (!item->tx) continue;
-        auto& undo = item->tx->after_rollback_;
-        for (auto work = undo.rbegin(); work != undo.rend(); ++work) (*work)();
-    }
+    for (auto item = batch.rbegin(); item != batch.rend(); ++item) undo(*item);
     for (auto& item : batch) item.settle(&why);
     batch.clear();
 }
@@ -128,7 +132,10 @@ void Writer::run_batch(std::vector<Item>& batch) {
             connection_.exec("SAVEPOINT item");
             item.kept = item.run(*item.tx);
             connection_.exec(item.kept ? "RELEASE item" : "ROLLBACK TO item");
-            if (!item.kept) connection_.exec("RELEASE item");
+            if (!item.kept) {
+                connection_.exec("RELEASE item");
+                undo(item);
+            }
         } catch (const StoreError& fault) {
             lost_text = fault.what();
             item.kept = false;
@@ -142,6 +149,7 @@ void Writer::run_batch(std::vector<Item>& batch) {
                               "the change could not be stored");
             connection_.exec("ROLLBACK TO item");
             connection_.exec("RELEASE item");
+            undo(item);
             auto settle = std::move(item.settle);
             item.settle = [settle, why](const Error* outer) { settle(outer ? outer : &why); };
         } catch (const std::exception& bug) {
@@ -155,6 +163,7 @@ void Writer::run_batch(std::vector<Item>& batch) {
             }
             connection_.exec("ROLLBACK TO item");
             connection_.exec("RELEASE item");
+            undo(item);
             auto settle = std::move(item.settle);
             item.settle = [settle, why](const Error* outer) { settle(outer ? outer : &why); };
         }
@@ -195,12 +204,9 @@ void Writer::run_batch(std::vector<Item>& batch) {
         ++stats_.commits;
         stats_.closures += batch.size();
     }
-    for (auto& item : batch) {
+    for (auto& item : batch)
         if (item.kept)
             for (auto& work : item.tx->after_commit_) work();
-        else
-            for (auto work = item.tx->after_rollback_.rbegin(); work != item.tx->after_rollback_.rend(); ++work) (*work)();
-    }
     for (auto& item : batch) item.settle(nullptr);
     batch = std::move(later);
 }

@@ -120,6 +120,7 @@ private:
     void loop();
     void run_batch(std::vector<Item>& batch);
     bool begin(std::vector<Item>& batch);
+    static void undo(Item& item);
     void lose(std::vector<Item>& batch, const Error& why);
     bool probe();
 

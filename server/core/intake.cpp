@@ -1,0 +1,285 @@
+#include "server/core/intake.hpp"
+
+#include "pipelines/base/text.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace sluice::core {
+
+namespace {
+
+constexpr std::int64_t k_attempts_before_quarantine = 3;
+
+json::Value events_to_json(const std::vector<hooks::DecodedEvent>& events) {
+    json::Array out;
+    for (const auto& event : events) {
+        json::Object item;
+        item["event"] = model::to_json(event.event);
+        item["ref"] = event.ref;
+        if (event.action) item["action"] = to_text(*event.action);
+        out.push_back(std::move(item));
+    }
+    return out;
+}
+
+std::vector<hooks::DecodedEvent> events_from_json(const std::string& text) {
+    std::vector<hooks::DecodedEvent> out;
+    for (const auto& value : json::parse(text, {.bytes = 64 << 20, .depth = 64}).value().as_array()) {
+        json::ObjectReader reader(value, "");
+        hooks::DecodedEvent event;
+        event.event = model::event_from_json(*reader.find("event"), "/event").value();
+        event.ref = reader.string_or("ref", "");
+        event.action = parse_enum<model::PullRequestAction>(reader.string_or("action", ""));
+        out.push_back(std::move(event));
+    }
+    return out;
+}
+
+}  // namespace
+
+awaitable<Result<Intake::Receipt>> Intake::receive(store::Project project, const std::string& source, const hooks::Forge& forge,
+                                                   hooks::RawDelivery raw) {
+    auto decoded = forge.decode(raw);
+    store::Delivery row;
+    row.project = project.id;
+    row.source = source;
+    row.delivery_id = forge.delivery_id(raw);
+    row.kind = decoded.kind;
+    row.state = decoded.events.empty() ? "ignored" : "received";
+    row.outcome = decoded.events.empty() ? decoded.ignored : "";
+    // The first attempt is counted with the row: it is about to be made.
+    row.attempts = 1;
+    row.received_at = parts_.clock.now();
+    row.events = json::serialize(events_to_json(decoded.events));
+    auto store_it = [row](store::Tx& tx) -> Result<DeliveryId> {
+        return store::insert_delivery(tx, row).value_or(DeliveryId{});
+    };
+    SLUICE_CO_TRY(DeliveryId id, co_await parts_.writer.write(std::move(store_it)));
+    if (!id) co_return Receipt{{}, "duplicate", "delivery " + row.delivery_id + " is known already"};
+    if (decoded.events.empty()) co_return Receipt{id, "ignored", decoded.ignored};
+    enqueue(project.id, id, std::move(decoded.events));
+    co_return Receipt{id, "accepted", ""};
+}
+
+void Intake::recover() {
+    struct Open {
+        ProjectId project;
+        DeliveryId id;
+    };
+    std::vector<Open> open;
+    auto mark = [&open, this](store::Tx& tx) -> Result<> {
+        open.clear();
+        for (auto id : store::open_deliveries(tx)) {
+            auto row = store::find_delivery(tx, id).value();
+            if (row.attempts >= k_attempts_before_quarantine) {
+                spdlog::error("delivery quarantined id={} attempts={}", id.value, row.attempts);
+                store::settle_delivery(tx, id, "quarantined", "the server stopped three times while handling it", 0);
+                continue;
+            }
+            store::count_delivery_attempt(tx, id);
+            open.push_back({row.project, id});
+        }
+        return {};
+    };
+    parts_.writer.write_blocking(mark).value();
+    for (auto& item : open) enqueue(item.project, item.id, std::nullopt);
+}
+
+void Intake::enqueue(ProjectId project, DeliveryId delivery, std::optional<std::vector<hooks::DecodedEvent>> events) {
+    {
+        std::lock_guard lock(mutex_);
+        auto& queue = queues_[project];
+        queue.items.push_back({delivery, std::move(events)});
+        if (queue.busy) return;
+        queue.busy = true;
+    }
+    boost::asio::co_spawn(parts_.executor, work(project), boost::asio::detached);
+}
+
+awaitable<void> Intake::work(ProjectId project_id) {
+    while (true) {
+        Item item;
+        {
+            std::lock_guard lock(mutex_);
+            auto& queue = queues_[project_id];
+            if (queue.items.empty()) {
+                queue.busy = false;
+                co_return;
+            }
+            item = std::move(queue.items.front());
+            queue.items.pop_front();
+        }
+        std::string failure;
+        try {
+            if (!item.events) {
+                auto read = [this, id = item.delivery] {
+                    return parts_.readers.read([id](store::Tx& tx) { return store::find_delivery(tx, id); });
+                };
+                auto row = co_await runtime::run_on(parts_.pool, std::move(read));
+                item.events = events_from_json(row.value().events);
+            }
+            auto project = parts_.projects.find(project_id).value();
+            std::string notes;
+            for (std::size_t i = 0; i < item.events->size(); ++i) {
+                const bool last = i + 1 == item.events->size();
+                auto handled = co_await handle_event(project, (*item.events)[i], item.delivery, last);
+                if (!handled) {
+                    failure = handled.error().id + ": " + handled.error().message;
+                    continue;
+                }
+                if (!handled->note.empty()) notes += (notes.empty() ? "" : "; ") + handled->note;
+            }
+            if (failure.empty() && notes.empty()) continue;
+            auto settle = [id = item.delivery, failure, notes](store::Tx& tx) -> Result<> {
+                store::settle_delivery(tx, id, failure.empty() ? "done" : "failed", failure.empty() ? notes : failure, 0);
+                return {};
+            };
+            (void)co_await parts_.writer.write(std::move(settle));
+            if (!failure.empty()) spdlog::warn("delivery failed id={} error=\"{}\"", item.delivery.value, failure);
+        } catch (const std::exception& error) {
+            // The delivery stays `received` with its attempt counted: the next start tries again, at most three times.
+            spdlog::error("delivery broke id={} error=\"{}\"", item.delivery.value, error.what());
+        }
+    }
+}
+
+awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project, hooks::DecodedEvent decoded, DeliveryId delivery,
+                                                        bool last) {
+    if (decoded.action == model::PullRequestAction::closed) co_return Handled{{}, "pull request closed"};
+    auto prepared = co_await prepare(project, decoded.event, decoded.ref);
+    if (!prepared && prepared.error().code != Code::unavailable) {
+        // What went wrong is told where people look: a run that says so, never silence.
+        NewRun broken;
+        broken.project = project.id;
+        broken.event = decoded.event;
+        broken.message = decoded.event.message;
+        broken.author = decoded.event.author;
+        broken.reason = prepared.error().id + ": " + prepared.error().message;
+        prepared = Prepared{std::move(broken), ""};
+    }
+    if (!prepared) co_return prepared.error();
+    if (!prepared->run) co_return Handled{{}, prepared->note};
+    auto create = [this, run = std::move(*prepared->run), delivery, last](store::Tx& tx) -> Result<RunId> {
+        const RunId id = parts_.lifecycle.create_run(tx, run);
+        if (last) store::settle_delivery(tx, delivery, "done", "run created", id.value);
+        return id;
+    };
+    SLUICE_CO_TRY(RunId id, co_await parts_.writer.write(std::move(create)));
+    co_return Handled{id, ""};
+}
+
+awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, model::Event event, std::string ref) {
+    const git::Repo repo{project.id, project.url};
+    git::SnapshotRequest request{repo, event.sha, "", false, ref};
+    if (event.kind == model::EventKind::push) {
+        request.base = event.old_sha;
+        if ((event.old_sha.empty() || text::is_zero_id(event.old_sha) || event.forced) && event.branch != project.default_branch) {
+            // A new or rewritten branch is compared with where it left the default branch (reference A2).
+            auto base = co_await parts_.git.resolve(repo, "refs/heads/" + project.default_branch);
+            request.base = base ? *base : "";
+            request.use_merge_base = true;
+        }
+    } else if (event.pull_request) {
+        auto base = co_await parts_.git.resolve(repo, "refs/heads/" + event.pull_request->target_branch);
+        request.base = base ? *base : "";
+        request.use_merge_base = true;
+    }
+    if (text::is_zero_id(request.base)) request.base.clear();
+    SLUICE_CO_TRY(git::Snapshot snapshot, co_await parts_.git.snapshot(std::move(request)));
+
+    event.message = snapshot.message;
+    event.author = snapshot.author;
+    if (plan::is_skipped(event)) co_return Prepared{std::nullopt, "skipped by the commit message or a push option"};
+
+    if (!parts_.projects.numbered(project.name)) {
+        auto read = [this, id = project.id] {
+            return parts_.readers.read([id](store::Tx& tx) { return store::next_run_number(tx, id); });
+        };
+        const auto next = co_await runtime::run_on(parts_.pool, std::move(read));
+        parts_.projects.draw_number(project.name, next - 1);
+    }
+    plan::Input input;
+    input.event = event;
+    input.files = std::move(snapshot.files);
+    input.changed_paths = std::move(snapshot.changed_paths);
+    input.default_branch = project.default_branch;
+    input.project_name = project.name;
+    input.project_url = project.url;
+    input.trusted = !(event.pull_request && event.pull_request->fork);
+    std::size_t bytes = 0;
+    for (const auto& file : input.files) bytes += file.text.size();
+    // The number is drawn before the plan is known to need one: gaps are harmless, two runs of one number are not.
+    input.run_number = parts_.projects.draw_number(project.name, 0);
+
+    plan::Outcome outcome;
+    if (bytes > 16 * 1024) {
+        auto planning = [input] { return plan::make_plan(input); };
+        outcome = co_await runtime::run_on(parts_.pool, std::move(planning));
+    } else {
+        outcome = plan::make_plan(input);
+    }
+    if (!outcome.triggered && !config::has_errors(outcome.diagnostics))
+        co_return Prepared{std::nullopt, "no `on` of the configuration matches this event"};
+    NewRun run;
+    run.project = project.id;
+    run.number = input.run_number;
+    run.event = std::move(event);
+    run.message = snapshot.message;
+    run.author = snapshot.author;
+    json::Array diagnostics;
+    for (const auto& diagnostic : outcome.diagnostics) diagnostics.push_back(config::to_json(diagnostic));
+    run.diagnostics = json::serialize(diagnostics);
+    run.plan = std::move(outcome.plan);
+    if (!run.plan) {
+        const auto errors = std::count_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),
+                                          [](const auto& d) { return d.severity == config::Severity::error; });
+        run.reason = errors == 1 ? "config: " + config::format(outcome.diagnostics.front())
+                                 : fmt::format("config: {} errors in the configuration", errors);
+    }
+    co_return Prepared{std::move(run), ""};
+}
+
+awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::string branch, std::string sha, std::string actor) {
+    model::Event event;
+    event.kind = model::EventKind::manual;
+    event.actor = actor;
+    if (branch.empty() && sha.empty()) branch = project.default_branch;
+    event.branch = branch;
+    if (sha.empty()) {
+        SLUICE_CO_TRY(sha, co_await parts_.git.resolve({project.id, project.url}, "refs/heads/" + branch));
+    }
+    event.sha = sha;
+    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, branch.empty() ? "" : "refs/heads/" + branch));
+    if (!prepared.run)
+        co_return error(Code::conflict, "not_triggered", prepared.note + "; add `manual: {}` to `on` in .ci.yml to start runs by hand");
+    auto create = [this, run = std::move(*prepared.run)](store::Tx& tx) -> Result<RunId> {
+        return parts_.lifecycle.create_run(tx, run);
+    };
+    co_return co_await parts_.writer.write(std::move(create));
+}
+
+awaitable<Result<RunId>> Intake::retry(RunId id, bool everything, std::string actor) {
+    auto read = [this, id] { return parts_.readers.read([id](store::Tx& tx) { return store::find_run(tx, id); }); };
+    auto run = co_await runtime::run_on(parts_.pool, std::move(read));
+    if (!run) co_return error(Code::not_found, "not_found", "no such run");
+    if (!model::is_terminal(run->state)) co_return error(Code::conflict, "run_active", "the run has not ended; cancel it first");
+    auto project = parts_.projects.find(run->project).value();
+    SLUICE_CO_TRY(auto value, json::parse(run->event, {.bytes = 4 << 20, .depth = 64}));
+    SLUICE_CO_TRY(auto event, model::event_from_json(value, ""));
+    event.actor = actor;
+    const std::string ref = event.branch.empty() ? "" : "refs/heads/" + event.branch;
+    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref));
+    if (!prepared.run) co_return error(Code::conflict, "not_triggered", prepared.note);
+    prepared.run->retry_of = id;
+    prepared.run->carry_passed = !everything;
+    auto create = [this, fresh = std::move(*prepared.run)](store::Tx& tx) -> Result<RunId> {
+        return parts_.lifecycle.create_run(tx, fresh);
+    };
+    co_return co_await parts_.writer.write(std::move(create));
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,84 @@
+#pragma once
+/// From a delivery to a run. A delivery is durable before it is answered and handled once: deduplicated, one at a time per
+/// project in order, its attempt counted before the work, so that a poisonous payload can't crash-loop the server (rule 20).
+
+#include "hooks/event.hpp"
+#include "server/core/lifecycle.hpp"
+#include "server/core/projects.hpp"
+#include "server/git/git_service.hpp"
+#include "server/runtime/pool.hpp"
+#include "server/store/deliveries.hpp"
+#include "server/store/readers.hpp"
+#include "server/store/writer.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+
+namespace sluice::core {
+
+template <class T>
+using awaitable = boost::asio::awaitable<T>;
+
+/// Coroutines run on the io executor given; planning of large files goes to the db pool.
+class Intake {
+public:
+    struct Parts {
+        boost::asio::any_io_executor executor;
+        store::Writer& writer;
+        store::Readers& readers;
+        runtime::Pool& pool;
+        git::GitService& git;
+        Lifecycle& lifecycle;
+        ProjectDirectory& projects;
+        const Clock& clock;
+    };
+    explicit Intake(Parts parts) : parts_(std::move(parts)) {}
+
+    struct Receipt {
+        DeliveryId delivery;
+        std::string outcome;  ///< accepted, duplicate or ignored
+        std::string reason;   ///< for ignored
+    };
+    /// Records a verified delivery; returns once it is on disk. Its runs are made afterwards.
+    awaitable<Result<Receipt>> receive(store::Project project, const std::string& source, const hooks::Forge& forge,
+                                       hooks::RawDelivery raw);
+    /// Goes on with deliveries that an earlier process left (called once at start).
+    void recover();
+
+    /// A person's run of a branch tip or of a commit. Errors: `ref_not_found`, `commit_gone`, `not_triggered` …
+    awaitable<Result<RunId>> start_manual(store::Project project, std::string branch, std::string sha, std::string actor);
+    /// A new run of the same event and commit.
+    awaitable<Result<RunId>> retry(RunId run, bool everything, std::string actor);
+
+private:
+    /// What became of one event.
+    struct Handled {
+        RunId run;
+        std::string note;  ///< why there is no run
+    };
+    struct Prepared {
+        std::optional<NewRun> run;  ///< absent: nothing was triggered
+        std::string note;
+    };
+    awaitable<Result<Prepared>> prepare(store::Project project, model::Event event, std::string ref);
+    awaitable<void> work(ProjectId project);
+    awaitable<Result<Handled>> handle_event(store::Project project, hooks::DecodedEvent event, DeliveryId delivery, bool last);
+    void enqueue(ProjectId project, DeliveryId delivery, std::optional<std::vector<hooks::DecodedEvent>> events);
+
+    Parts parts_;
+    std::mutex mutex_;
+    struct Item {
+        DeliveryId delivery;
+        std::optional<std::vector<hooks::DecodedEvent>> events;  ///< known already; else read from the store
+    };
+    struct Queue {
+        std::deque<Item> items;
+        bool busy = false;
+    };
+    std::unordered_map<ProjectId, Queue> queues_;
+};
+
+}  // namespace sluice::core
