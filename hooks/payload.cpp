@@ -77,12 +77,18 @@ Payload::Payload(const RawDelivery& delivery) {
             .value_or("")
             .starts_with("application/x-www-form-urlencoded")) {
         auto value = form_value(body, "payload");
-        if (!value) return fail("bad_json the form has no readable field payload");
+        if (!value) {
+            fail("bad_json the form has no readable field payload");
+            return;
+        }
         decoded = std::move(*value);
         body = decoded;
     }
     auto parsed = json::parse(body, k_limits);
-    if (!parsed) return fail("bad_json " + parsed.error().message);
+    if (!parsed) {
+        fail("bad_json " + parsed.error().message);
+        return;
+    }
     root_ = std::move(*parsed);
     if (!root_.is_object())
         fail("bad_payload expected an object, got " + std::string(type_name(root_)));

@@ -11,6 +11,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,16 +28,23 @@ struct Options {
     std::size_t workers = 2;
     std::chrono::milliseconds deadline{120000};  ///< wall clock per request; then SIGKILL and `fetch_timeout`
     files::Path program;                   ///< the executable to start as `git-worker`; default /proc/self/exe
+    /// Hosts (`name`, `name:port`, or `*`) that may be reached although their address is loopback, private or link-local.
+    std::vector<std::string> allowed_hosts;
+    files::Path ssh_key;                          ///< private key for ssh URLs (its .pub beside it); "" = the ssh agent
+    std::uint64_t pack_cache_bytes = 2ull << 30;  ///< data/packs is kept below this, least recently used first
 };
 
 /// A project's repository, as the store knows it.
 struct Repo {
     ProjectId project;
     std::string url;  ///< https://, http://, ssh://, git@host:path, file:// or an absolute path
+    std::string username;  ///< for http(s) repositories that are not public; never part of the URL
+    std::string password;  ///< or an access token; never in a log, a file or an error
 };
 
 /// The commit as the planner needs it.
 struct Snapshot {
+    std::string sha;  ///< the commit that was read: what the request's id names, an annotated tag peeled
     std::vector<plan::SourceFile> files;  ///< `.ci.yml` and `.ci/*.yml`, byte order; empty when there is none
     std::string message;                  ///< sanitised, at most 64 KiB
     std::string author;                   ///< name only, sanitised
@@ -53,7 +61,9 @@ struct SnapshotRequest {
 };
 
 /// Any coroutine may call; requests for one repository are handled one at a time, others in parallel.
-/// Errors: `commit_gone`, `fetch_timeout`, `fetch_failed`, `url_denied`, `config_not_regular_file`, `config_too_large`.
+/// Errors: `commit_gone`, `fetch_timeout`, `fetch_failed`, `url_denied`, `config_not_regular_file`, `config_too_large`,
+/// `config_wrong_name` (`.ci.yaml`), `bad_ref`, `repository_missing`, `git_worker_died`, `stopped`.
+/// The io_context of `executor` must outlive the service. Any number of its threads may run.
 class GitService {
 public:
     GitService(boost::asio::any_io_executor executor, Options options);

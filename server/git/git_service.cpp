@@ -1,0 +1,141 @@
+#include "server/git/git_service.hpp"
+
+#include "pipelines/base/text.hpp"
+#include "server/git/pack.hpp"
+#include "server/git/url.hpp"
+#include "server/git/wire.hpp"
+#include "server/git/worker_pool.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace sluice::git {
+namespace {
+
+wire::Setup setup_of(const Options& options) {
+    wire::Setup setup;
+    setup.local_roots = options.local_roots;
+    setup.allowed_hosts = options.allowed_hosts;
+    setup.ssh_key = options.ssh_key;
+    setup.pack_cache_bytes = options.pack_cache_bytes;
+    setup.deadline_ms = options.deadline.count();
+    return setup;
+}
+
+WorkerPool::Settings pool_settings(const Options& options) {
+    return {.program = options.program.empty() ? files::Path("/proc/self/exe") : options.program,
+            .workers = options.workers,
+            .deadline = options.deadline,
+            .setup = wire::encode(setup_of(options))};
+}
+
+}  // namespace
+
+struct GitService::Impl {
+    Impl(boost::asio::any_io_executor executor, Options wanted)
+        : options(std::move(wanted)),
+          pool(std::make_shared<WorkerPool>(std::move(executor), pool_settings(options))) {
+        forget_old_packs(options.data / "packs");
+    }
+    ~Impl() { pool->stop(); }
+
+    Result<Url> allowed_url(const std::string& text) const {
+        SLUICE_TRY(Url url, parse_url(text));
+        SLUICE_CHECK(check_literal(url, options.allowed_hosts));
+        if (url.kind == Url::Kind::local && !below_root(url.path, options.local_roots))
+            return error(
+                Code::invalid, "url_denied",
+                "local repositories are read only below the roots that the administrator listed",
+                "url");
+        return url;
+    }
+
+    /// Where the repository is for a worker.
+    Result<wire::Request> request_for(const Repo& repo, wire::Op op) const {
+        SLUICE_TRY(Url url, allowed_url(repo.url));
+        wire::Request request;
+        request.op = op;
+        request.path = url.path;
+        if (url.kind == Url::Kind::local) return request;
+        request.path =
+            (options.data / "mirrors" / (std::to_string(repo.project.value) + ".git")).string();
+        request.url = repo.url;
+        request.username = repo.username;
+        request.password = repo.password;
+        return request;
+    }
+
+    awaitable<wire::Reply> send(wire::Request request) {
+        std::string key = request.path;
+        return pool->call(std::move(key), wire::encode(request));
+    }
+
+    const Options options;
+    const std::shared_ptr<WorkerPool> pool;
+};
+
+GitService::GitService(boost::asio::any_io_executor executor, Options options)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {}
+
+GitService::~GitService() {
+    stop();
+}
+
+void GitService::stop() {
+    impl_->pool->stop();
+}
+
+Result<> GitService::check_url(const std::string& url) const {
+    SLUICE_TRY([[maybe_unused]] Url parsed, impl_->allowed_url(url));
+    return {};
+}
+
+awaitable<Result<Snapshot>> GitService::snapshot(SnapshotRequest wanted) {
+    auto impl = impl_;
+    SLUICE_CO_TRY(wire::Request request, impl->request_for(wanted.repo, wire::Op::snapshot));
+    if (!text::is_commit_id(wanted.sha))
+        co_return error(Code::invalid, "bad_ref", "a commit is asked for by its 40 hex digits",
+                        "sha");
+    request.sha = std::move(wanted.sha);
+    request.base = std::move(wanted.base);
+    request.use_merge_base = wanted.use_merge_base;
+    request.ref = std::move(wanted.ref);
+    co_return co_await impl->send(std::move(request));
+}
+
+awaitable<Result<std::string>> GitService::resolve(Repo repo, std::string ref) {
+    auto impl = impl_;
+    SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::resolve));
+    request.ref = std::move(ref);
+    SLUICE_CO_TRY(Snapshot found, co_await impl->send(std::move(request)));
+    co_return std::move(found.sha);
+}
+
+awaitable<Result<Snapshot>> GitService::branch_tip(Repo repo, std::string branch,
+                                                   std::string* sha) {
+    auto impl = impl_;
+    SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::snapshot));
+    request.ref = "refs/heads/" + branch;
+    SLUICE_CO_TRY(Snapshot found, co_await impl->send(std::move(request)));
+    if (sha) *sha = found.sha;
+    co_return std::move(found);
+}
+
+awaitable<Result<files::Path>> GitService::pack(Repo repo, std::string sha) {
+    auto impl = impl_;
+    SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::pack));
+    // The id becomes a file name.
+    if (!text::is_commit_id(sha))
+        co_return error(Code::invalid, "bad_ref", "a commit is asked for by its 40 hex digits",
+                        "sha");
+    files::Path file =
+        impl->options.data / "packs" / std::to_string(repo.project.value) / (sha + ".pack");
+    // Setting the time tells whether it is there, and keeps it from being the next to go.
+    if (::utimensat(AT_FDCWD, file.c_str(), nullptr, 0) == 0) co_return file;
+    request.sha = std::move(sha);
+    request.pack = file.string();
+    SLUICE_CO_TRY([[maybe_unused]] Snapshot done, co_await impl->send(std::move(request)));
+    co_return file;
+}
+
+}  // namespace sluice::git

@@ -1,0 +1,27 @@
+#pragma once
+/// What planning reads of a commit. Inside a git worker; one thread; no network.
+
+#include "server/git/libgit.hpp"
+#include "server/git/wire.hpp"
+
+#include <optional>
+#include <string>
+
+namespace sluice::git {
+
+/// The commit that the id names, annotated tags peeled. Nothing when the repository does not have
+/// it.
+std::optional<Commit> find_commit(git_repository* repository, const std::string& sha);
+
+/// The commit that the branch, tag or full ref points to; a full commit id stands for itself. No
+/// revision syntax (G14). Errors: `bad_ref` (git would not allow the name), `ref_not_found`.
+Result<Commit> find_ref(git_repository* repository, const std::string& ref);
+
+/// `.ci.yml` and `.ci/*.yml`, message, author, and the paths that changed since the request's base.
+/// Errors: `config_not_regular_file`, `config_too_large`, `config_wrong_name`.
+Result<Snapshot> read_snapshot(git_repository* repository, git_commit* commit,
+                               const wire::Request& request);
+
+std::string to_hex(const git_oid* id);
+
+}  // namespace sluice::git

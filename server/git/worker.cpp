@@ -1,0 +1,76 @@
+#include "server/git/worker.hpp"
+
+#include "pipelines/base/text.hpp"
+#include "server/git/pack.hpp"
+#include "server/git/read.hpp"
+
+namespace sluice::git {
+namespace {
+
+Error commit_gone(const std::string& sha) {
+    return error(Code::gone, "commit_gone",
+                 "commit " + text::sanitize_utf8(sha, 64) +
+                     " is not in the repository; it may have been force-pushed away");
+}
+
+}  // namespace
+
+wire::Reply Worker::handle(const wire::Request& request) {
+    switch (request.op) {
+        case wire::Op::snapshot: return snapshot(request);
+        case wire::Op::resolve: return resolve(request);
+        case wire::Op::pack: return pack(request);
+    }
+    return error(Code::internal, "git_worker_died", "unknown request");
+}
+
+void Worker::tidy() {
+    if (written_pack_.empty()) return;
+    trim_packs(written_pack_.parent_path().parent_path(), repositories_.setup().pack_cache_bytes,
+               written_pack_);
+    written_pack_.clear();
+}
+
+Result<Commit> Worker::obtain(git_repository* repository, const wire::Request& request) {
+    if (request.sha.empty()) {
+        SLUICE_CHECK(repositories_.fetch(repository, request));
+        return find_ref(repository, request.ref);
+    }
+    if (request.sha.size() == 64)
+        return error(Code::unsupported, "commit_gone",
+                     "repositories with SHA-256 object names are not supported");
+    if (!request.refresh)
+        if (auto commit = find_commit(repository, request.sha)) return std::move(*commit);
+    if (request.url.empty()) return commit_gone(request.sha);
+    SLUICE_CHECK(repositories_.fetch(repository, request));
+    if (auto commit = find_commit(repository, request.sha)) return std::move(*commit);
+    // A force-push may have come between the event and us: many servers still hand the commit out
+    // by its id.
+    (void)repositories_.fetch_commit(repository, request);
+    if (auto commit = find_commit(repository, request.sha)) return std::move(*commit);
+    return commit_gone(request.sha);
+}
+
+Result<Snapshot> Worker::snapshot(const wire::Request& request) {
+    SLUICE_TRY(git_repository * repository, repositories_.open(request));
+    SLUICE_TRY(Commit commit, obtain(repository, request));
+    return read_snapshot(repository, commit.get(), request);
+}
+
+Result<Snapshot> Worker::resolve(const wire::Request& request) {
+    SLUICE_TRY(git_repository * repository, repositories_.open(request));
+    SLUICE_TRY(Commit commit, obtain(repository, request));
+    Snapshot out;
+    out.sha = to_hex(git_commit_id(commit.get()));
+    return out;
+}
+
+Result<Snapshot> Worker::pack(const wire::Request& request) {
+    SLUICE_TRY(git_repository * repository, repositories_.open(request));
+    SLUICE_TRY(Commit commit, obtain(repository, request));
+    SLUICE_CHECK(write_pack(repository, *git_commit_id(commit.get()), request.pack));
+    written_pack_ = request.pack;
+    return Snapshot{};
+}
+
+}  // namespace sluice::git

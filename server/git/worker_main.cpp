@@ -1,0 +1,119 @@
+#include "pipelines/base/text.hpp"
+#include "server/git/git_service.hpp"
+#include "server/git/worker.hpp"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+#include <optional>
+
+namespace sluice::git {
+namespace {
+
+constexpr int k_pipe_fd = 3;
+constexpr std::uint64_t k_gib = 1ull << 30;
+
+void limit(__rlimit_resource_t resource, rlim_t value) {
+    rlimit now{};
+    if (getrlimit(resource, &now) != 0) return;
+    now.rlim_cur = now.rlim_max == RLIM_INFINITY ? value : std::min<rlim_t>(value, now.rlim_max);
+    setrlimit(resource, &now);
+}
+
+/// False at the end of the stream.
+bool read_all(char* out, std::size_t size) {
+    while (size > 0) {
+        const ssize_t got = ::read(k_pipe_fd, out, size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        out += got;
+        size -= static_cast<std::size_t>(got);
+    }
+    return true;
+}
+
+bool write_all(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t sent = ::send(k_pipe_fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent <= 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+}
+
+std::optional<std::string> read_frame() {
+    std::array<char, wire::k_header_bytes> header{};
+    if (!read_all(header.data(), header.size())) return std::nullopt;
+    auto sizes = wire::parse_header(header);
+    if (!sizes || sizes->raw != 0) return std::nullopt;
+    std::string body(sizes->json, '\0');
+    if (!read_all(body.data(), body.size())) return std::nullopt;
+    return body;
+}
+
+wire::Reply answer(Worker& worker, std::string_view frame) {
+    auto request = wire::decode_request(frame);
+    if (!request) return request.error();
+    return worker.handle(*request);
+}
+
+}  // namespace
+
+void limit_worker() {
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_NOFILE, 4096);
+    limit(RLIMIT_FSIZE, 16 * k_gib);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    // A pack bomb ends as a refused allocation. Sanitizers reserve terabytes and cannot live under
+    // such a limit.
+    limit(RLIMIT_AS, 6 * k_gib);
+#endif
+    // Over the file limit: an error from write(), not a death.
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    git_libgit2_init();
+    git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, std::size_t{20'000'000});
+    git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECT_SIZE, static_cast<std::size_t>(2 * k_gib));
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, static_cast<std::size_t>(2 * k_gib));
+    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+    // The administrator listed the roots: repositories there belong to the git user, not to us.
+    git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+    for (int level : {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG,
+                      GIT_CONFIG_LEVEL_PROGRAMDATA})
+        git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
+}
+
+void limit_request(std::int64_t deadline_ms) {
+    const auto seconds = static_cast<unsigned int>(deadline_ms / 1000 + 10);
+    // The server kills us at the deadline; when it was killed itself nobody else would.
+    alarm(seconds);
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    limit(RLIMIT_CPU, static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + seconds);
+}
+
+int worker_main() {
+    limit_worker();
+    auto first = read_frame();
+    if (!first) return 0;
+    auto setup = wire::decode_setup(*first);
+    if (!setup) return 1;
+    const std::int64_t deadline_ms = setup->deadline_ms;
+    Worker worker(std::move(*setup));
+    while (auto frame = read_frame()) {
+        limit_request(deadline_ms);
+        // Out of memory ends the process, and a fresh one takes its place: what is left may be in
+        // any state.
+        if (!write_all(wire::encode(answer(worker, *frame)))) return 0;
+        worker.tidy();
+        alarm(0);
+    }
+    return 0;
+}
+
+}  // namespace sluice::git
