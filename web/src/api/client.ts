@@ -1,0 +1,67 @@
+// The one place that talks to the REST API. Paths and bodies are typed by the OpenAPI document.
+import createClient, { type Middleware } from 'openapi-fetch';
+import type { paths } from './schema';
+import { csrfToken, noteServerTime, noteSignedOut } from '../lib/session.svelte';
+
+/** A refusal of the server, or of the network (`unreachable`). */
+export class RefusedError extends Error {
+    constructor(
+        /** Stable word: not_found, unauthorized, … */
+        readonly code: string,
+        message: string,
+        readonly where = '',
+        readonly status = 0,
+    ) {
+        super(message);
+    }
+}
+
+export const api = createClient<paths>({ baseUrl: '/' });
+
+const middleware: Middleware = {
+    async onRequest({ request }) {
+        if (request.method === 'GET') return undefined;
+        const csrf = await csrfToken();
+        if (csrf !== '') request.headers.set('X-CSRF', csrf);
+        return request;
+    },
+    onResponse({ response, schemaPath }) {
+        noteServerTime(response.headers.get('Date'));
+        if (response.status === 401 && schemaPath !== '/api/v1/session') noteSignedOut();
+        return undefined;
+    },
+};
+api.use(middleware);
+
+interface Outcome<T> {
+    data?: T | undefined;
+    error?: unknown;
+    response: Response;
+}
+
+/** The body of a reply; throws RefusedError with the server's own words otherwise. */
+export async function ask<T>(call: Promise<Outcome<T>>): Promise<T> {
+    let outcome: Outcome<T>;
+    try {
+        outcome = await call;
+    } catch {
+        throw new RefusedError('unreachable', 'The server cannot be reached.');
+    }
+    const { data, error, response } = outcome;
+    if (response.ok) return data as T;
+    throw refusal(response.status, error);
+}
+
+/** The same for a reply that was fetched by hand. */
+export async function refusalOf(response: Response): Promise<RefusedError> {
+    if (response.status === 401) noteSignedOut();
+    return refusal(response.status, await response.json().catch(() => undefined));
+}
+
+function refusal(status: number, body: unknown): RefusedError {
+    const { error, message, where } = (body ?? {}) as Record<string, unknown>;
+    if (typeof error === 'string' && typeof message === 'string') {
+        return new RefusedError(error, message, typeof where === 'string' ? where : '', status);
+    }
+    return new RefusedError('unexpected', `The server answered with status ${status}.`, '', status);
+}

@@ -1,0 +1,61 @@
+// Something that is loaded, shown, and loaded again when it may have changed.
+import { RefusedError } from '../api/client';
+
+const leastIntervalMs = 300;
+
+/** Holds the newest answer of `load`. Reloads never overlap; many requests in a row become one. */
+export class Resource<T> {
+    data = $state.raw<T | undefined>(undefined);
+    error = $state.raw<RefusedError | undefined>(undefined);
+    loading = $state(false);
+
+    private again = false;
+    private last = 0;
+    private timer: ReturnType<typeof setTimeout> | undefined;
+    private generation = 0;
+
+    constructor(private load: () => Promise<T>) {
+        this.reload();
+    }
+
+    /** Asks again soon: at once, or after the least interval. */
+    reload(): void {
+        if (this.loading) {
+            this.again = true;
+            return;
+        }
+        clearTimeout(this.timer);
+        const wait = Math.max(0, this.last + leastIntervalMs - performance.now());
+        this.loading = true;
+        this.timer = setTimeout(() => void this.run(this.generation), this.last === 0 ? 0 : wait);
+    }
+
+    /** Replaces the answer, e.g. by the reply of a write. */
+    set(data: T): void {
+        this.data = data;
+        this.error = undefined;
+    }
+
+    /** No reply that is under way counts any more. */
+    close(): void {
+        this.generation += 1;
+        clearTimeout(this.timer);
+    }
+
+    private async run(generation: number): Promise<void> {
+        this.last = performance.now();
+        try {
+            const data = await this.load();
+            if (generation !== this.generation) return;
+            this.set(data);
+        } catch (error) {
+            if (generation !== this.generation) return;
+            this.error = error instanceof RefusedError ? error : new RefusedError('bug', String(error));
+        }
+        this.loading = false;
+        if (this.again) {
+            this.again = false;
+            this.reload();
+        }
+    }
+}
