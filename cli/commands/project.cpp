@@ -1,0 +1,129 @@
+// project add, list, show.
+#include "cli/commands/commands.hpp"
+#include "cli/json_view.hpp"
+#include "cli/term/text.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace sluice::cli {
+namespace {
+
+struct AddOptions {
+    std::string name;
+    std::string url;
+    std::string default_branch;
+    std::string forge = "git";
+};
+
+/// A folder on this machine becomes an absolute path: the server has another working directory.
+std::string absolute_if_local(const std::string& url) {
+    std::error_code ignored;
+    if (url.find("://") != std::string::npos || !std::filesystem::exists(url, ignored)) return url;
+    return std::filesystem::weakly_canonical(url).string();
+}
+
+Result<Exit> add(Context& context, const AddOptions& options) {
+    json::Object body{
+        {"name", options.name}, {"url", absolute_if_local(options.url)}, {"forge", options.forge}};
+    if (!options.default_branch.empty()) body["default_branch"] = options.default_branch;
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto reply, server->post("/api/v1/projects", body));
+    context.show(reply, [&] {
+        std::string name = printable(text_of(member(reply, "project"), "name"));
+        context.out.line("added project " + name);
+        if (options.forge == "git") {
+            context.out.line("next: sluice hooks install REPO.git --project " + name);
+            return;
+        }
+        context.out.line("webhook URL     " + printable(text_of(reply, "hook_url")));
+        context.out.line("webhook secret  " + printable(text_of(reply, "hook_secret")) +
+                         "   (shown once)");
+    });
+    return Exit::ok;
+}
+
+std::string last_run_text(const json::Value& run) {
+    return run.is_null() ? "" : fmt::format("#{}", number_of(run, "number").value_or(0));
+}
+
+std::string age_of(const Context& context, const json::Value& object, const char* key) {
+    auto at = parse_utc(text_of(object, key));
+    return at ? human_age(*at, context.clock.now().ms) : "";
+}
+
+Result<Exit> list(Context& context) {
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto reply, server->get("/api/v1/projects"));
+    context.show(reply, [&] {
+        Table table({"PROJECT", "LAST RUN", "STATE", "WHEN", "BRANCH", "URL"});
+        for (const auto& project : items_of(reply, "projects")) {
+            const auto& run = member(project, "last_run");
+            table.row({text_of(project, "name"), last_run_text(run),
+                       Cell::state(text_of(run, "state")), age_of(context, run, "created_at"),
+                       text_of(project, "default_branch"), text_of(project, "url")});
+        }
+        if (table.empty())
+            context.out.line("no projects yet; add one with: sluice project add NAME URL");
+        else
+            context.out.write(table.render(context.out));
+    });
+    return Exit::ok;
+}
+
+Result<Exit> show(Context& context, const std::string& named) {
+    SLUICE_TRY(auto name, context.project_or_detect(named));
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto reply, server->get("/api/v1/projects/" + path_part(name)));
+    context.show(reply, [&] {
+        context.out.line("project         " + printable(text_of(reply, "name")));
+        context.out.line("url             " + printable(text_of(reply, "url")));
+        context.out.line("default branch  " + printable(text_of(reply, "default_branch")));
+        context.out.line("added           " + age_of(context, reply, "created_at"));
+        const auto& run = member(reply, "last_run");
+        if (run.is_null()) return;
+        context.out.line(fmt::format("last run        {} (id {}) {} {}", last_run_text(run),
+                                     number_of(run, "id").value_or(0),
+                                     context.out.paint_state(text_of(run, "state")),
+                                     age_of(context, run, "created_at")));
+    });
+    return Exit::ok;
+}
+
+}  // namespace
+
+void add_project_commands(CLI::App& app, Command& chosen) {
+    auto* project =
+        app.add_subcommand("project", "Repositories that the server builds")->require_subcommand(1);
+
+    auto* adding = project->add_subcommand("add", "Add a repository");
+    auto options = std::make_shared<AddOptions>();
+    adding->add_option("NAME", options->name, "Letters, digits, `.`, `_`, `-`")
+        ->required()
+        ->type_name("");
+    adding->add_option("URL", options->url, "Clone URL, or path of a bare repository")
+        ->required()
+        ->type_name("REPO");
+    adding->add_option("--default-branch", options->default_branch, "Default: main")
+        ->type_name("BRANCH");
+    adding->add_option("--forge", options->forge, "Who sends the webhooks")
+        ->check(CLI::IsMember({"git", "github", "gitlab", "gitea"}))
+        ->capture_default_str();
+    adding->callback([&chosen, options] {
+        chosen = [options](Context& context) { return add(context, *options); };
+    });
+
+    project->add_subcommand("list", "All projects with their newest run")->callback([&chosen] {
+        chosen = list;
+    });
+
+    auto* showing = project->add_subcommand("show", "One project");
+    auto name = std::make_shared<std::string>();
+    showing->add_option("PROJECT", *name, "Default: the project of this checkout")
+        ->type_name("PROJECT");
+    showing->callback(
+        [&chosen, name] { chosen = [name](Context& context) { return show(context, *name); }; });
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,177 @@
+// run list, start, cancel, retry.
+#include "cli/commands/commands.hpp"
+#include "cli/json_view.hpp"
+#include "cli/term/text.hpp"
+
+#include <fmt/format.h>
+
+namespace sluice::cli {
+namespace {
+
+struct ListOptions {
+    std::string project;
+    std::string branch;
+    std::string sha;
+    int limit = 20;
+};
+
+/// Branch, tag or pull request of a run.
+std::string ref_of(const json::Value& run) {
+    if (auto number = number_of(run, "pr_number")) return fmt::format("pr {}", *number);
+    std::string tag = text_of(run, "tag");
+    return tag.empty() ? text_of(run, "branch") : "tag " + tag;
+}
+
+void print_runs(const Context& context, const json::Value& reply) {
+    Table table({"ID", "RUN", "STATE", "TIME", "WHEN", "REF", "COMMIT", "MESSAGE"});
+    for (const auto& run : items_of(reply, "runs")) {
+        auto at = parse_utc(text_of(run, "created_at"));
+        std::string message = text_of(run, "message");
+        table.row(
+            {std::to_string(number_of(run, "id").value_or(0)),
+             fmt::format("{} #{}", text_of(run, "project"), number_of(run, "number").value_or(0)),
+             Cell::state(text_of(run, "state")), human_duration(number_of(run, "duration_ms")),
+             at ? human_age(*at, context.clock.now().ms) : "", ref_of(run),
+             short_sha(text_of(run, "sha")), message.substr(0, message.find('\n'))});
+    }
+    if (table.empty())
+        context.out.line("no runs");
+    else
+        context.out.write(table.render(context.out));
+}
+
+Result<Exit> list(Context& context, const ListOptions& options) {
+    SLUICE_TRY(auto* server, context.api());
+    Query query{{"limit", std::to_string(options.limit)}};
+    std::string path = "/api/v1/runs";
+    bool filtered = !options.branch.empty() || !options.sha.empty();
+    std::string project = options.project;
+    if (filtered && project.empty()) {
+        SLUICE_TRY(project, context.project_or_detect(""));
+    }
+    if (!project.empty()) {
+        path = "/api/v1/projects/" + path_part(project) + "/runs";
+        query.emplace_back("branch", options.branch);
+        query.emplace_back("sha", options.sha);
+    }
+    SLUICE_TRY(auto reply, server->get(path, query));
+    context.show(reply, [&] { print_runs(context, reply); });
+    return Exit::ok;
+}
+
+void print_started(const Context& context, const json::Value& run) {
+    context.out.line(fmt::format("run {} ({} #{}) of {} {}", number_of(run, "id").value_or(0),
+                                 printable(text_of(run, "project")),
+                                 number_of(run, "number").value_or(0), printable(ref_of(run)),
+                                 short_sha(text_of(run, "sha"))));
+}
+
+struct StartOptions {
+    std::string project;
+    std::string branch;
+    std::string sha;
+};
+
+Result<Exit> start(Context& context, const StartOptions& options) {
+    SLUICE_TRY(auto project, context.project_or_detect(options.project));
+    SLUICE_TRY(auto* server, context.api());
+    json::Object body;
+    if (!options.branch.empty()) body["branch"] = options.branch;
+    if (!options.sha.empty()) body["sha"] = options.sha;
+    SLUICE_TRY(auto reply, server->post("/api/v1/projects/" + path_part(project) + "/runs", body));
+    context.show(reply, [&] { print_started(context, reply); });
+    return Exit::ok;
+}
+
+Result<Exit> cancel(Context& context, std::int64_t run, const std::string& job_key) {
+    SLUICE_TRY(auto* server, context.api());
+    if (job_key.empty()) {
+        SLUICE_TRY(auto reply,
+                   server->post(fmt::format("/api/v1/runs/{}/cancel", run), json::Object{}));
+        context.show(reply, [&] {
+            context.out.line(
+                fmt::format("run {} is {}", run, context.out.paint_state(text_of(reply, "state"))));
+        });
+        return Exit::ok;
+    }
+    SLUICE_TRY(auto detail, server->get(fmt::format("/api/v1/runs/{}", run)));
+    for (const auto& job : items_of(detail, "jobs")) {
+        if (text_of(job, "key") != job_key) continue;
+        auto id = number_of(job, "id").value_or(0);
+        SLUICE_TRY(auto reply,
+                   server->post(fmt::format("/api/v1/jobs/{}/cancel", id), json::Object{}));
+        context.show(reply, [&] {
+            context.out.line(printable(job_key) + " is " +
+                             context.out.paint_state(text_of(reply, "state")));
+        });
+        return Exit::ok;
+    }
+    return error(Code::not_found, "job_unknown",
+                 fmt::format("run {} has no job '{}'", run, job_key));
+}
+
+Result<Exit> retry(Context& context, std::int64_t run, bool all) {
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto reply, server->post(fmt::format("/api/v1/runs/{}/retry", run), json::Object{},
+                                        {{"all", all ? "true" : ""}}));
+    context.show(reply, [&] { print_started(context, reply); });
+    return Exit::ok;
+}
+
+}  // namespace
+
+void add_run_commands(CLI::App& app, Command& chosen) {
+    auto* run = app.add_subcommand("run", "What was built")->require_subcommand(1);
+
+    auto* listing = run->add_subcommand("list", "Runs, newest first");
+    auto list_options = std::make_shared<ListOptions>();
+    listing->add_option("--project", list_options->project, "Only this project")
+        ->type_name("PROJECT");
+    listing->add_option("--branch", list_options->branch, "Only this branch")->type_name("BRANCH");
+    listing->add_option("--sha", list_options->sha, "Only this commit (full id)")
+        ->type_name("COMMIT");
+    listing->add_option("--limit", list_options->limit, "How many")
+        ->check(CLI::Range(1, 200))
+        ->capture_default_str();
+    listing->callback([&chosen, list_options] {
+        chosen = [list_options](Context& context) { return list(context, *list_options); };
+    });
+
+    add_run_show_command(*run, chosen);
+    add_run_logs_command(*run, chosen);
+
+    auto* starting = run->add_subcommand("start", "Start a manual run");
+    auto start_options = std::make_shared<StartOptions>();
+    starting->add_option("PROJECT", start_options->project, "Default: the project of this checkout")
+        ->type_name("PROJECT");
+    starting->add_option("--branch", start_options->branch, "Default: the default branch")
+        ->type_name("BRANCH");
+    starting->add_option("--sha", start_options->sha, "Commit (full id); default: the branch's tip")
+        ->type_name("COMMIT");
+    starting->callback([&chosen, start_options] {
+        chosen = [start_options](Context& context) { return start(context, *start_options); };
+    });
+
+    auto* cancelling = run->add_subcommand("cancel", "Cancel what has not ended");
+    auto cancelled = std::make_shared<std::int64_t>();
+    auto cancelled_job = std::make_shared<std::string>();
+    cancelling->add_option("RUN", *cancelled, "Id of the run")->required()->type_name("RUN");
+    cancelling->add_option("JOB", *cancelled_job, "Only this job")->type_name("JOB");
+    cancelling->callback([&chosen, cancelled, cancelled_job] {
+        chosen = [cancelled, cancelled_job](Context& context) {
+            return cancel(context, *cancelled, *cancelled_job);
+        };
+    });
+
+    auto* retrying =
+        run->add_subcommand("retry", "A new run of the same commit; passed jobs are carried over");
+    auto retried = std::make_shared<std::int64_t>();
+    auto all = std::make_shared<bool>(false);
+    retrying->add_option("RUN", *retried, "Id of the run")->required()->type_name("RUN");
+    retrying->add_flag("--all", *all, "Run passed jobs again too");
+    retrying->callback([&chosen, retried, all] {
+        chosen = [retried, all](Context& context) { return retry(context, *retried, *all); };
+    });
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,114 @@
+#include "cli/config_files.hpp"
+
+#include "cli/exit_code.hpp"
+#include "cli/git.hpp"
+#include "cli/term/text.hpp"
+#include "pipelines/base/text.hpp"
+#include "platform/files.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// More than the planner takes, so that the planner's own limit is what a person reads about.
+constexpr std::size_t k_file_max = 16 << 20;
+
+Result<> add_file(ConfigSet& set, const fs::path& file, const std::string& path) {
+    auto text = files::read_file(file, k_file_max);
+    if (!text) return usage_error("cannot read " + file.string() + ": " + text.error().message);
+    set.files.push_back({path, std::move(*text)});
+    set.shown.push_back(file.lexically_normal().string());
+    return {};
+}
+
+Result<ConfigSet> of_folder(const fs::path& root) {
+    ConfigSet set;
+    std::error_code ignored;
+    if (fs::exists(root / ".ci.yml", ignored))
+        SLUICE_CHECK(add_file(set, root / ".ci.yml", ".ci.yml"));
+    std::vector<fs::path> more;
+    for (fs::directory_iterator it(root / ".ci", ignored), end; !ignored && it != end;
+         it.increment(ignored))
+        if (it->path().extension() == ".yml" && it->is_regular_file(ignored))
+            more.push_back(it->path());
+    std::sort(more.begin(), more.end());
+    for (const auto& file : more)
+        SLUICE_CHECK(add_file(set, file, ".ci/" + file.filename().string()));
+    if (set.files.empty())
+        return usage_error("no .ci.yml in " + fs::absolute(root).lexically_normal().string());
+    return set;
+}
+
+Result<ConfigSet> of_argument(const std::string& argument) {
+    if (argument == "-") {
+        std::string text{std::istreambuf_iterator<char>(std::cin), {}};
+        return ConfigSet{{{".ci.yml", std::move(text)}}, {"<stdin>"}};
+    }
+    fs::path path(argument);
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) return of_folder(path);
+    if (fs::exists(path, ignored)) {
+        if (path.filename() == ".ci.yml")
+            return of_folder(path.has_parent_path() ? path.parent_path() : ".");
+        fs::path folder = path.parent_path();
+        if (folder.filename() == ".ci" && path.extension() == ".yml")
+            return of_folder(folder.has_parent_path() ? folder.parent_path() : ".");
+    }
+    ConfigSet set;
+    SLUICE_CHECK(add_file(set, path, ".ci.yml"));
+    return set;
+}
+
+}  // namespace
+
+Result<std::vector<ConfigSet>> find_config(const std::vector<std::string>& arguments) {
+    std::vector<ConfigSet> sets;
+    if (arguments.empty()) {
+        std::error_code ignored;
+        bool here = fs::exists(".ci.yml", ignored) || fs::exists(".ci", ignored);
+        SLUICE_TRY(auto set, of_folder(here ? "." : git::top_level().value_or(".")));
+        sets.push_back(std::move(set));
+    }
+    for (const auto& argument : arguments) {
+        SLUICE_TRY(auto set, of_argument(argument));
+        bool seen = std::any_of(sets.begin(), sets.end(),
+                                [&](const auto& other) { return other.shown == set.shown; });
+        if (!seen) sets.push_back(std::move(set));
+    }
+    return sets;
+}
+
+std::string source_line(std::string_view text, int line, int column) {
+    if (line < 1) return {};
+    for (int skipped = 1; skipped < line; ++skipped) {
+        auto end = text.find('\n');
+        if (end == std::string_view::npos) return {};
+        text.remove_prefix(end + 1);
+    }
+    text = text.substr(0, text.find('\n'));
+    std::string shown = printable(text);
+    if (text::trim(shown).empty()) return {};
+    std::string number = std::to_string(line);
+    std::string out = fmt::format("  {} | {}\n", number, shown);
+    if (column < 1) return out;
+    // The column counts code points; the caret stands under that many columns of the terminal.
+    std::size_t bytes = 0;
+    for (int point = 1; point < column && bytes < shown.size(); ++point) {
+        ++bytes;
+        while (bytes < shown.size() && (static_cast<unsigned char>(shown[bytes]) & 0xC0) == 0x80)
+            ++bytes;
+    }
+    return out +
+           fmt::format("  {} | {}^\n", std::string(number.size(), ' '),
+                       std::string(display_width(std::string_view(shown).substr(0, bytes)), ' '));
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,28 @@
+#pragma once
+/// Which files `sluice validate` reads. Blocking, one thread.
+
+#include "pipelines/plan/plan.hpp"
+
+#include <string>
+#include <vector>
+
+namespace sluice::cli {
+
+/// One pipeline: the files that a server would plan together. `path` is the name as the planner
+/// knows it
+/// (`.ci.yml`, `.ci/x.yml`); `shown` is where it is for the person.
+struct ConfigSet {
+    std::vector<plan::SourceFile> files;
+    std::vector<std::string> shown;
+};
+
+/// For each argument: a folder → its `.ci.yml` and `.ci/*.yml`; a `.ci.yml`, or a file in a `.ci`
+/// folder → the whole pipeline around it; `-` → standard input; another file → itself as if it were
+/// `.ci.yml`. Without arguments the pipeline of the checkout around the current folder. The same
+/// pipeline named twice is returned once.
+Result<std::vector<ConfigSet>> find_config(const std::vector<std::string>& arguments);
+
+/// The line of the text (1-based) with a caret under the column; empty when there is no such line.
+std::string source_line(std::string_view text, int line, int column);
+
+}  // namespace sluice::cli
