@@ -1,0 +1,60 @@
+#pragma once
+/// The folder of one attempt: everything a runner needs, and everything salvage needs when the
+/// runner is gone.
+///
+///   job.json   the claimed job, without its token      lease     server and lease token, 0600
+///   lock       flock held by the live runner (rule 3)   runner    who runs: pid, start time, boot,
+///   instance, marker spool      the whole log                            journal   JSON lines:
+///   starting, started, outcome, finished workspace/ the commit, where steps run steps/ CI_OUTPUT,
+///   CI_ENV, CI_SUMMARY of each step
+///
+/// Blocking. Any thread; one writer per file.
+
+#include "agent/server_api.hpp"
+#include "pipelines/protocol/agent.hpp"
+#include "platform/files.hpp"
+
+#include <sys/types.h>
+
+namespace sluice::agent {
+
+struct AttemptFolder {
+    files::Path path;
+
+    files::Path job() const { return path / "job.json"; }
+    files::Path lease() const { return path / "lease"; }
+    files::Path lock() const { return path / "lock"; }
+    files::Path runner() const { return path / "runner"; }
+    files::Path spool() const { return path / "spool"; }
+    files::Path journal() const { return path / "journal"; }
+    files::Path workspace() const { return path / "workspace"; }
+    files::Path steps() const { return path / "steps"; }
+};
+
+/// What the daemon hands over.
+struct Assignment {
+    ServerAddress server;
+    protocol::ClaimedJob job;  ///< with its lease token
+};
+
+/// Who holds the lock; written by the runner at its start.
+struct RunnerIdentity {
+    pid_t pid = 0;
+    std::uint64_t start_time = 0;
+    std::string boot_id;
+    std::string instance;  ///< as told to the server with start
+    std::string marker;    ///< value of CI_ATTEMPT_MARKER in every step's environment
+};
+
+/// Creates the folder (0700) with job.json and lease. Not fsynced: a lost folder is an un-started
+/// lease (rule 26).
+Result<AttemptFolder> create_folder(const files::Path& path, const Assignment& assignment);
+Result<Assignment> load_assignment(const AttemptFolder& folder);
+
+Result<> save_identity(const AttemptFolder& folder, const RunnerIdentity& identity);
+Result<RunnerIdentity> load_identity(const AttemptFolder& folder);
+
+/// Name of the environment variable by which salvage finds processes of an attempt (rule 4).
+inline constexpr const char* k_marker_variable = "CI_ATTEMPT_MARKER";
+
+}  // namespace sluice::agent

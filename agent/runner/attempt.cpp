@@ -1,0 +1,367 @@
+#include "agent/runner/attempt.hpp"
+
+#include "agent/proc.hpp"
+#include "agent/runner/process_tree.hpp"
+#include "agent/runner/reports.hpp"
+
+#include <fmt/format.h>
+#include <boost/asio/post.hpp>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+
+namespace sluice::agent {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::int64_t milliseconds_since(Clock::time_point begin) {
+    return std::chrono::duration_cast<Duration>(Clock::now() - begin).count();
+}
+
+}  // namespace
+
+Attempt::Attempt(AttemptFolder folder, protocol::ClaimedJob job, RunnerIdentity identity,
+                 AttemptPorts ports, AttemptLimits limits)
+    : folder_(std::move(folder)),
+      job_(std::move(job)),
+      identity_(std::move(identity)),
+      ports_(ports),
+      limits_(limits) {}
+
+Ending Attempt::run() {
+    begin();
+    // Rule 7: what may not run twice waits for the server's word; the rest travels beside it.
+    if (!job_.spec.replayable) until([&] { return start_answered_ || stop_ != Stop::none; });
+    if (stop_ == Stop::none && fetch_source()) run_steps();
+    for (model::StepStatus& step : report_.steps)
+        if (step.state == model::StepState::pending) step.state = model::StepState::skipped;
+    end_processes();
+    if (stop_ == Stop::lost) return Ending::lost;
+
+    settle_outcome();
+    report_.reports = collect_reports(job_.spec.reports, folder_.workspace());
+    report_.runner_instance = identity_.instance;
+    Result<> kept = ports_.journal.outcome(report_);
+    if (kept && !job_.spec.replayable) kept = ports_.journal.sync();
+    auto durable = [&] { (void)ports_.journal.sync(); };
+    Result<> sent = ports_.sink.finish(report_, durable);
+    return sent ? Ending::reported : Ending::refused;
+}
+
+void Attempt::until(const std::function<bool()>& done) {
+    while (!done()) io_.run_one();
+}
+
+void Attempt::begin() {
+    for (const model::StepSpec& spec : job_.spec.steps) {
+        model::StepStatus status;
+        status.name = spec.name.empty() ? spec.run.substr(0, spec.run.find('\n')) : spec.name;
+        report_.steps.push_back(std::move(status));
+    }
+    (void)ports_.journal.starting(identity_.instance);
+    SinkEvents events;
+    events.started = [this](Result<> started) {
+        boost::asio::post(io_, [this, started] {
+            start_answered_ = true;
+            if (started) return (void)ports_.journal.started();
+            request_stop(Stop::lost, started.error().message);
+        });
+    };
+    events.stop = [this](StopReason reason, std::string message) {
+        ports_.source.interrupt();
+        boost::asio::post(io_, [this, reason, message = std::move(message)] {
+            request_stop(reason == StopReason::lease_lost ? Stop::lost : Stop::cancelled, message);
+        });
+    };
+    ports_.sink.begin(std::move(events));
+    boost::system::error_code ignored;
+    children_.add(SIGCHLD, ignored);
+    watch_children();
+}
+
+void Attempt::watch_children() {
+    // Orphans of the steps come to us, the sub-reaper; un-reaped they would pile up during a long
+    // step.
+    children_.async_wait([this](boost::system::error_code cancelled, int) {
+        if (cancelled) return;
+        reap_children(running_ ? running_->pid() : 0);
+        watch_children();
+    });
+}
+
+void Attempt::request_stop(Stop stop, std::string message) {
+    if (stop <= stop_)
+        return;  // a lost lease or a full disk outweighs a cancel, never the other way round
+    bool first = stop_ == Stop::none;
+    stop_ = stop;
+    stop_message_ = std::move(message);
+    if (first) {
+        stop_timer_.expires_after(limits_.stop_grace);
+        stop_timer_.async_wait([this](boost::system::error_code cancelled) {
+            if (cancelled) return;
+            grace_over_ = true;
+            if (running_) running_->kill();
+        });
+    }
+    stop_running_step();
+}
+
+void Attempt::stop_running_step() {
+    if (!running_) return;
+    if (stop_ == Stop::lost || stop_ == Stop::disk_full) return running_->kill();
+    running_->terminate(limits_.term_grace);
+}
+
+void Attempt::note(const std::string& line) {
+    if (Result<> written = ports_.spool.note(line); !written)
+        request_stop(Stop::disk_full, written.error().message);
+    ports_.sink.log_grew();
+}
+
+void Attempt::take_output(std::string_view bytes) {
+    if (Result<> written = ports_.spool.append(bytes); !written)
+        request_stop(Stop::disk_full, written.error().message);
+    ports_.sink.log_grew();
+}
+
+bool Attempt::fetch_source() {
+    Result<> made = files::make_dirs(folder_.workspace(), 0755);
+    if (made) made = files::make_dirs(folder_.steps(), 0700);
+    if (made && job_.source) made = ports_.source.checkout(job_, folder_.workspace());
+    io_.poll();  // a stop may have come meanwhile
+    if (stop_ != Stop::none) return false;
+    if (made) return true;
+    note("source: " + made.error().message);
+    failed_ = true;
+    failure_ = {model::AttemptResult::errored, std::nullopt, std::nullopt, model::Cause::setup,
+                "source: " + made.error().message};
+    return false;
+}
+
+void Attempt::run_steps() {
+    base_ = base_environment(spawn::current_environment());
+    if (!job_.spec.image.empty() && job_.spec.image != "none")
+        note("image: " + job_.spec.image + " is not used: this agent runs steps on the host");
+    Duration timeout = job_.spec.timeout.value_or(limits_.default_timeout);
+    job_timer_.expires_after(timeout);
+    job_timer_.async_wait([this, timeout](boost::system::error_code cancelled) {
+        if (!cancelled)
+            request_stop(Stop::timeout, "the job took longer than " + format_duration(timeout));
+    });
+    Clock::time_point begin = Clock::now();
+    for (std::size_t i = 0; i < job_.spec.steps.size(); ++i) {
+        io_.poll();
+        if (stop_ == Stop::lost || stop_ == Stop::disk_full) break;
+        if (wants_to_run(job_.spec.steps[i])) run_step(i);
+    }
+    job_timer_.cancel();
+    report_.duration_ms = milliseconds_since(begin);
+    if (!job_.spec.artifacts.empty())
+        note("artifacts: this agent does not upload artifacts yet; none are kept");
+}
+
+bool Attempt::wants_to_run(const model::StepSpec& step) const {
+    if (step.when == model::When::always) return !grace_over_;
+    if (stop_ != Stop::none) return false;
+    return step.when == model::When::failure ? failed_ : !failed_;
+}
+
+void Attempt::fail_step(std::size_t index, model::Outcome outcome) {
+    model::StepStatus& status = report_.steps[index];
+    const model::AllowFailure& allowed = job_.spec.steps[index].allow_failure;
+    bool allow = allowed.any || (outcome.exit_code &&
+                                 std::find(allowed.exit_codes.begin(), allowed.exit_codes.end(),
+                                           *outcome.exit_code) != allowed.exit_codes.end());
+    if (allow) {
+        status.state = model::StepState::warned;
+        note(outcome.message + " (allowed)");
+        return;
+    }
+    status.state = outcome.result == model::AttemptResult::errored ? model::StepState::errored
+                                                                   : model::StepState::failed;
+    if (failed_) return;  // the first failure is the job's
+    failed_ = true;
+    failure_ = std::move(outcome);
+}
+
+void Attempt::run_step(std::size_t index) {
+    const model::StepSpec& step = job_.spec.steps[index];
+    model::StepStatus& status = report_.steps[index];
+    status.state = model::StepState::running;
+    status.log_begin = status.log_end = ports_.spool.size();
+    auto refuse = [&](const Error& refusal, model::Cause cause) {
+        note(refusal.message);
+        status.log_end = ports_.spool.size();
+        fail_step(index, {model::AttemptResult::errored, std::nullopt, std::nullopt, cause,
+                          fmt::format("step \"{}\": {}", status.name, refusal.message)});
+        ports_.sink.progress(report_.steps);
+    };
+    if (!step.condition.empty())
+        return refuse(
+            error(Code::unsupported, "condition", "if: is not supported on steps by this agent"),
+            model::Cause::config);
+    Result<files::Path> directory = step_directory(folder_.workspace(), step.working_directory);
+    if (!directory) return refuse(directory.error(), model::Cause::config);
+    Result<StepFiles> files = make_step_files(folder_, index);
+    if (!files) return refuse(files.error(), model::Cause::setup);
+    spawn::Command command;
+    command.env = step_environment({.job = job_,
+                                    .step = step,
+                                    .base = base_,
+                                    .from_steps = from_steps_,
+                                    .files = *files,
+                                    .workspace = folder_.workspace(),
+                                    .marker = identity_.marker});
+    command.directory = *directory;
+    Result<std::vector<std::string>> shell = shell_command(
+        step, command.env["PATH"], folder_.steps() / (std::to_string(index) + ".script"));
+    if (!shell) return refuse(shell.error(), model::Cause::setup);
+    command.argv = std::move(*shell);
+    carry_out(index, *files, std::move(command));
+}
+
+void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Command command) {
+    const model::StepSpec& step = job_.spec.steps[index];
+    model::StepStatus& status = report_.steps[index];
+    Clock::time_point begin = Clock::now();
+    HostProcess process(io_, [this](std::string_view bytes) { take_output(bytes); });
+    Result<> started = process.start(std::move(command));
+    if (!started) {
+        note(started.error().message);
+        fail_step(index,
+                  {model::AttemptResult::errored, std::nullopt, std::nullopt, model::Cause::setup,
+                   fmt::format("step \"{}\": {}", status.name, started.error().message)});
+        return;
+    }
+    running_ = &process;
+    ports_.sink.progress(report_.steps);
+    if (index == 0) oom_kills_ = proc::oom_kills();
+
+    bool timed_out = false;
+    boost::asio::steady_timer step_timer(io_);
+    if (step.timeout) {
+        step_timer.expires_after(*step.timeout);
+        step_timer.async_wait([&](boost::system::error_code cancelled) {
+            if (cancelled) return;
+            timed_out = true;
+            process.terminate(limits_.term_grace);
+        });
+    }
+    until([&] { return process.ended(); });
+    running_ = nullptr;
+    // Handlers that refer to this frame must be gone before it is.
+    step_timer.cancel();
+    io_.poll();
+
+    if (process.output_left_open()) {
+        note("a background process keeps the step's output open; going on without waiting for it");
+        stragglers_.push_back(process.output());
+    }
+    status.duration_ms = milliseconds_since(begin);
+    take_step_files(files);
+    judge(index, process.exit(), timed_out);
+    status.log_end = ports_.spool.size();
+    ports_.sink.progress(report_.steps);
+}
+
+void Attempt::judge(std::size_t index, const spawn::Exit& exit, bool timed_out) {
+    model::StepStatus& status = report_.steps[index];
+    status.exit_code = exit.code;
+    if (exit.ok() && !timed_out) {
+        status.state = model::StepState::passed;
+        return;
+    }
+    if (timed_out) {
+        std::string text = fmt::format("step \"{}\": timed out after {}", status.name,
+                                       format_duration(*job_.spec.steps[index].timeout));
+        note(text);
+        return fail_step(index, {model::AttemptResult::failed, exit.code, exit.signal,
+                                 model::Cause::timeout, text});
+    }
+    if (stop_ != Stop::none && !exit.ok() && job_.spec.steps[index].when != model::When::always) {
+        status.state =
+            stop_ == Stop::cancelled ? model::StepState::cancelled : model::StepState::failed;
+        return;
+    }
+    model::Outcome outcome{model::AttemptResult::failed, exit.code, exit.signal,
+                           model::Cause::script,
+                           fmt::format("step \"{}\": {}", status.name, spawn::to_text(exit))};
+    if (exit.code == 127) outcome.message += " (command not found)";
+    if (exit.code == 126) outcome.message += " (command not executable)";
+    // A kill that nobody here asked for, while the kernel counted an out-of-memory kill.
+    bool killed = exit.signal == SIGKILL || exit.code == 128 + SIGKILL;
+    if (killed && proc::oom_kills() > oom_kills_) {
+        outcome.cause = model::Cause::oom;
+        outcome.message += ", the machine ran out of memory";
+    }
+    fail_step(index, std::move(outcome));
+}
+
+void Attempt::take_step_files(const StepFiles& files) {
+    constexpr std::size_t k_file_max = 1 << 20;
+    auto read = [&](const files::Path& path, const char* name) {
+        std::vector<std::pair<std::string, std::string>> values;
+        Result<std::string> text = files::read_file(path, k_file_max);
+        if (!text) {
+            if (text.error().code != Code::not_found)
+                note(std::string(name) + ": " + text.error().message);
+            return values;
+        }
+        std::vector<std::string> problems;
+        values = parse_assignments(*text, problems);
+        for (const std::string& problem : problems) note(std::string(name) + ": " + problem);
+        return values;
+    };
+    for (auto& [name, value] : read(files.env, "CI_ENV")) {
+        if (name == "CI" || name.starts_with("CI_")) {
+            note("CI_ENV: " + name + " is reserved and was not set");
+            continue;
+        }
+        from_steps_[name] = std::move(value);
+    }
+    for (auto& [name, value] : read(files.output, "CI_OUTPUT"))
+        report_.outputs[name] = std::move(value);
+}
+
+void Attempt::end_processes() {
+    children_.cancel();
+    io_.poll();
+    KillReport killed = kill_descendants(identity_.marker, limits_.kill_patience);
+    io_.poll();  // the last words of what was killed
+    for (auto& pipe : stragglers_) pipe->close();
+    if (killed.left > 0)
+        note(fmt::format("{} processes of this job could not be ended", killed.left));
+    io_.poll();
+}
+
+void Attempt::settle_outcome() {
+    using model::AttemptResult;
+    using model::Cause;
+    model::Outcome& outcome = report_.outcome;
+    outcome = failed_ ? failure_
+                      : model::Outcome{AttemptResult::passed, 0, std::nullopt, Cause::none, ""};
+    bool all_ended =
+        std::none_of(report_.steps.begin(), report_.steps.end(), [](const model::StepStatus& step) {
+            return step.state == model::StepState::skipped ||
+                   step.state == model::StepState::cancelled ||
+                   step.state == model::StepState::running;
+        });
+    // Rule 11: the runner's result stands; a pass that raced a cancel stays passed.
+    if (stop_ == Stop::cancelled && !(all_ended && !failed_))
+        outcome = {AttemptResult::cancelled, std::nullopt, std::nullopt, Cause::cancelled,
+                   stop_message_.empty() ? "cancelled" : stop_message_};
+    if (stop_ == Stop::timeout)
+        outcome = {AttemptResult::failed, outcome.exit_code, outcome.signal, Cause::timeout,
+                   stop_message_};
+    if (stop_ == Stop::disk_full)
+        outcome = {AttemptResult::errored, std::nullopt, std::nullopt, Cause::setup,
+                   "the agent's disk refused the log: " + stop_message_};
+    constexpr std::size_t k_message_max = 4096;
+    if (outcome.message.size() > k_message_max) outcome.message.resize(k_message_max);
+}
+
+}  // namespace sluice::agent

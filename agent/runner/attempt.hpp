@@ -1,0 +1,103 @@
+#pragma once
+/// Carries one attempt from its folder to its outcome: start, source, steps, reports, finish.
+/// Decides the cause of every ending by evidence of its own (exit codes, signals, its own timers),
+/// never by log text.
+///
+/// Runs on the caller's thread, which must be the process's only waiter for children; the sink's
+/// events may come from any thread. Used by the agent's runner and, with local ports, by `sluice
+/// run`.
+
+#include "agent/attempt_folder.hpp"
+#include "agent/executors/host.hpp"
+#include "agent/runner/journal.hpp"
+#include "agent/runner/ports.hpp"
+#include "agent/runner/step_environment.hpp"
+
+#include <boost/asio/signal_set.hpp>
+
+#include <list>
+
+namespace sluice::agent {
+
+/// Timing of stops; tests shorten it.
+struct AttemptLimits {
+    Duration term_grace{10'000};  ///< SIGTERM → SIGKILL of a step
+    Duration stop_grace{
+        30'000};  ///< from cancel or timeout to the end of the last `when: always` step
+    Duration kill_patience{
+        10'000};  ///< for processes that do not die; then the attempt finishes all the same
+    Duration default_timeout{3'600'000};
+};
+
+struct AttemptPorts {
+    Source& source;
+    Sink& sink;
+    Spool& spool;
+    Journal& journal;
+};
+
+enum class Ending {
+    reported,  ///< the outcome is recorded
+    lost,      ///< the attempt was not ours any more; nothing was reported
+    refused,   ///< the outcome could not be delivered for good
+};
+
+class Attempt {
+public:
+    Attempt(AttemptFolder folder, protocol::ClaimedJob job, RunnerIdentity identity,
+            AttemptPorts ports, AttemptLimits limits = {});
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+
+    Ending run();
+    /// After run(): what was reported.
+    const protocol::FinishRequest& report() const { return report_; }
+
+private:
+    enum class Stop { none, cancelled, timeout, disk_full, lost };
+
+    void until(const std::function<bool()>& done);
+    void begin();
+    void request_stop(Stop stop, std::string message);
+    void stop_running_step();
+    bool fetch_source();
+    void run_steps();
+    bool wants_to_run(const model::StepSpec& step) const;
+    void run_step(std::size_t index);
+    void carry_out(std::size_t index, const StepFiles& files, spawn::Command command);
+    void judge(std::size_t index, const spawn::Exit& exit, bool timed_out);
+    void fail_step(std::size_t index, model::Outcome outcome);
+    void take_step_files(const StepFiles& files);
+    void watch_children();
+    void end_processes();
+    void settle_outcome();
+    void note(const std::string& line);
+    void take_output(std::string_view bytes);
+
+    AttemptFolder folder_;
+    protocol::ClaimedJob job_;
+    RunnerIdentity identity_;
+    AttemptPorts ports_;
+    AttemptLimits limits_;
+
+    boost::asio::io_context io_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+        io_.get_executor()};
+    boost::asio::signal_set children_{io_};
+    boost::asio::steady_timer job_timer_{io_}, stop_timer_{io_};
+
+    bool start_answered_ = false;
+    Stop stop_ = Stop::none;
+    std::string stop_message_;
+    HostProcess* running_ = nullptr;
+    bool grace_over_ = false;
+
+    Environment base_, from_steps_;
+    std::list<std::shared_ptr<OutputPipe>> stragglers_;
+    std::uint64_t oom_kills_ = 0;
+    bool failed_ = false;
+    model::Outcome failure_;
+    protocol::FinishRequest report_;
+};
+
+}  // namespace sluice::agent

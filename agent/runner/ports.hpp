@@ -1,0 +1,54 @@
+#pragma once
+/// How a runner reaches the world: where the commit comes from and where the attempt's story goes.
+/// The agent's implementations talk to the server; `sluice run` has local ones; tests have fakes.
+
+#include "agent/runner/spool.hpp"
+#include "pipelines/protocol/agent.hpp"
+
+#include <functional>
+
+namespace sluice::agent {
+
+/// Why an attempt must stop before its steps have ended by themselves.
+enum class StopReason {
+    none,
+    cancelled,   ///< a person or a newer run; the outcome is still reported
+    lease_lost,  ///< the attempt is not ours any more: kill, clean up, report nothing
+};
+
+class Source {
+public:
+    virtual ~Source() = default;
+    /// Puts the commit into `workspace` (which exists and is empty) as a usable git repository.
+    /// Blocking, runner's thread. Refused with a message for the user.
+    virtual Result<> checkout(const protocol::ClaimedJob& job, const files::Path& workspace) = 0;
+    /// Ends a running checkout() with id `interrupted`. Any thread.
+    virtual void interrupt() = 0;
+};
+
+/// Called from any thread, at any time between Sink::begin and the end of Sink::finish; must not
+/// block.
+struct SinkEvents {
+    /// The start call was answered: the attempt is ours, or (error) it is not and nothing may run.
+    std::function<void(Result<> started)> started;
+    std::function<void(StopReason reason, std::string message)> stop;
+};
+
+class Sink {
+public:
+    virtual ~Sink() = default;
+    /// Announces the attempt; answers through events.started.
+    virtual void begin(SinkEvents events) = 0;
+    /// The spool has more bytes. Does not block.
+    virtual void log_grew() = 0;
+    /// The steps as they are now. Does not block.
+    virtual void progress(const std::vector<model::StepStatus>& steps) = 0;
+    /// Delivers the rest of the log and the outcome; returns when they are recorded, or refused for
+    /// good (the error). Waits out server outages. Log size and crc are filled in by the sink.
+    /// `durable` is called once when the delivery takes so long that the outcome should be on the
+    /// disk meanwhile.
+    virtual Result<> finish(protocol::FinishRequest request,
+                            const std::function<void()>& durable) = 0;
+};
+
+}  // namespace sluice::agent

@@ -1,0 +1,138 @@
+#include "agent/runner/process_tree.hpp"
+
+#include "agent/attempt_folder.hpp"
+#include "pipelines/base/text.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <map>
+#include <set>
+#include <thread>
+
+namespace sluice::agent {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Parent of a process, 0 when it is gone; `zombie` when it only waits to be reaped.
+pid_t parent_of(pid_t pid, bool& zombie) {
+    Result<std::string> stat = files::read_file("/proc/" + std::to_string(pid) + "/stat");
+    if (!stat) return 0;
+    std::size_t bracket = stat->rfind(')');
+    if (bracket == std::string::npos || bracket + 4 >= stat->size()) return 0;
+    zombie = (*stat)[bracket + 2] == 'Z';
+    return static_cast<pid_t>(std::atol(stat->c_str() + bracket + 4));
+}
+
+std::set<pid_t> descendants(pid_t root) {
+    std::multimap<pid_t, pid_t> children;
+    std::set<pid_t> zombies;
+    for (pid_t pid : proc::all_pids()) {
+        bool zombie = false;
+        if (pid_t parent = parent_of(pid, zombie)) children.emplace(parent, pid);
+        if (zombie) zombies.insert(pid);
+    }
+    std::set<pid_t> found;
+    std::vector<pid_t> open{root};
+    while (!open.empty()) {
+        pid_t next = open.back();
+        open.pop_back();
+        for (auto [at, end] = children.equal_range(next); at != end; ++at)
+            if (found.insert(at->second).second) open.push_back(at->second);
+    }
+    for (pid_t zombie : zombies) found.erase(zombie);
+    return found;
+}
+
+std::set<pid_t> marked(const std::string& entry) {
+    std::set<pid_t> found;
+    for (pid_t pid : proc::all_pids())
+        if (pid != ::getpid() && proc::environment_has(pid, entry)) found.insert(pid);
+    return found;
+}
+
+/// Kills what `find` finds until it finds nothing. A killed process is gone a moment later; a fork
+/// bomb needs many rounds, each of which kills the forks of the one before.
+template <class Find, class Confirm>
+KillReport kill_until_none(Find find, Confirm confirm, Duration patience) {
+    KillReport report;
+    std::set<pid_t> counted;
+    auto deadline = Clock::now() + patience;
+    auto pause = std::chrono::microseconds(200);
+    while (true) {
+        std::set<pid_t> found = find();
+        if (found.empty()) return report;
+        for (pid_t pid : found) {
+            // Descriptor first, then the check: the pid cannot come to mean another process in
+            // between.
+            files::Fd pidfd = proc::open_pid(pid);
+            if (!pidfd || !confirm(pid)) continue;
+            proc::send_signal(pidfd, SIGKILL);
+            if (counted.insert(pid).second) ++report.killed;
+        }
+        if (Clock::now() >= deadline) {
+            report.left = static_cast<int>(find().size());
+            return report;
+        }
+        std::this_thread::sleep_for(pause);
+        pause = std::min(pause * 2, std::chrono::microseconds(50'000));
+    }
+}
+
+}  // namespace
+
+void reap_children(pid_t except) {
+    while (true) {
+        siginfo_t info{};
+        // Peek first: the status of `except` belongs to whoever waits for it.
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+        if (info.si_pid == except) return;
+        ::waitpid(info.si_pid, nullptr, WNOHANG);
+    }
+}
+
+void kill_session(pid_t session) {
+    for (pid_t pid : descendants(::getpid())) {
+        files::Fd pidfd = proc::open_pid(pid);
+        if (pidfd && ::getsid(pid) == session) proc::send_signal(pidfd, SIGKILL);
+    }
+}
+
+KillReport kill_descendants(const std::string& marker, Duration patience) {
+    // The usual case costs one system call: no child at all means no descendant, for orphans come
+    // to us.
+    reap_children(0);
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD) return {};
+    pid_t self = ::getpid();
+    std::string entry = std::string(k_marker_variable) + "=" + marker;
+    KillReport report = kill_until_none(
+        [&] {
+            reap_children(0);
+            return descendants(self);
+        },
+        [](pid_t) { return true; }, patience);
+    reap_children(0);
+    if (marker.empty()) return report;
+    // What a service of the machine started for the step (at, systemd-run) is no descendant but may
+    // carry the marker.
+    KillReport strays =
+        kill_until_none([&] { return marked(entry); },
+                        [&](pid_t pid) { return proc::environment_has(pid, entry); }, patience);
+    report.killed += strays.killed;
+    report.left += strays.left;
+    return report;
+}
+
+KillReport kill_marked(const std::string& marker, Duration patience) {
+    if (marker.empty()) return {};
+    std::string entry = std::string(k_marker_variable) + "=" + marker;
+    return kill_until_none([&] { return marked(entry); },
+                           [&](pid_t pid) { return proc::environment_has(pid, entry); }, patience);
+}
+
+}  // namespace sluice::agent

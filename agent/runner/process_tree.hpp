@@ -1,0 +1,34 @@
+#pragma once
+/// Ends every process of an attempt, also those that left the session, daemonised or forked twice.
+/// In a live runner all of them are its descendants (it is the sub-reaper); salvage finds them by
+/// the marker in their environment.
+
+#include "agent/proc.hpp"
+#include "pipelines/base/time.hpp"
+
+#include <string>
+
+namespace sluice::agent {
+
+/// Reaps ended children of this process other than `except` (0 = none), which somebody else waits
+/// for.
+void reap_children(pid_t except);
+
+/// SIGKILL to the descendants of this process that are in `session`: what a stopped step's shell
+/// left behind.
+void kill_session(pid_t session);
+
+struct KillReport {
+    int killed = 0;
+    int left = 0;  ///< still there at the deadline (uninterruptible)
+};
+
+/// SIGKILL to all descendants of this process and to all processes with the marker, again until
+/// none is found or `patience` is over. Reaps; nobody may be waiting for a child of this process at
+/// the same time.
+KillReport kill_descendants(const std::string& marker, Duration patience);
+
+/// The same for processes with the marker only; for salvage, which is not their parent.
+KillReport kill_marked(const std::string& marker, Duration patience);
+
+}  // namespace sluice::agent

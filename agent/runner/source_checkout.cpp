@@ -1,0 +1,107 @@
+#include "agent/runner/source_checkout.hpp"
+
+#include <git2.h>
+#include <git2/sys/repository.h>
+
+#include <stdexcept>
+
+namespace sluice::agent {
+
+namespace {
+
+Error git_refusal(std::string what) {
+    const git_error* last = ::git_error_last();
+    return error(Code::invalid, "source",
+                 std::move(what) + ": " + (last && last->message ? last->message : "failed"));
+}
+
+template <class T, void (*Free)(T*)>
+struct Freed {
+    void operator()(T* value) const { Free(value); }
+};
+using Repository = std::unique_ptr<git_repository, Freed<git_repository, git_repository_free>>;
+using Indexer = std::unique_ptr<git_indexer, Freed<git_indexer, git_indexer_free>>;
+using Commit = std::unique_ptr<git_commit, Freed<git_commit, git_commit_free>>;
+
+}  // namespace
+
+struct SourceCheckout::Impl {
+    files::Path workspace;
+    Indexer indexer;
+    git_indexer_progress progress{};
+
+    files::Path git_dir() const { return workspace / ".git"; }
+};
+
+void init_git() {
+    if (::git_libgit2_init() < 0) throw std::runtime_error("libgit2 cannot start");
+    // The machine's configuration may hold filters, hooks paths and line-ending rules that are not
+    // the commit's.
+    for (int level : {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL,
+                      GIT_CONFIG_LEVEL_PROGRAMDATA})
+        ::git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
+    ::git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+}
+
+SourceCheckout::SourceCheckout(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SourceCheckout::SourceCheckout(SourceCheckout&&) noexcept = default;
+SourceCheckout& SourceCheckout::operator=(SourceCheckout&&) noexcept = default;
+SourceCheckout::~SourceCheckout() = default;
+
+Result<SourceCheckout> SourceCheckout::begin(const files::Path& workspace) {
+    auto impl = std::make_unique<Impl>();
+    impl->workspace = workspace;
+    // By hand: git_repository_init writes sample hooks and descriptions that nobody needs here.
+    files::Path pack = impl->git_dir() / "objects" / "pack";
+    SLUICE_CHECK(files::make_dirs(pack));
+    SLUICE_CHECK(files::make_dirs(impl->git_dir() / "refs" / "heads"));
+    SLUICE_CHECK(files::make_dirs(impl->git_dir() / "refs" / "tags"));
+    SLUICE_CHECK(files::write_atomic(
+        impl->git_dir() / "config",
+        "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
+        "\tlogallrefupdates = false\n\tprotectHFS = true\n\tprotectNTFS = true\n",
+        0644, false));
+    SLUICE_CHECK(
+        files::write_atomic(impl->git_dir() / "HEAD", "ref: refs/heads/none\n", 0644, false));
+    git_indexer_options options = GIT_INDEXER_OPTIONS_INIT;
+    options.verify = 0;  // the parents of a depth-1 commit are absent by design
+    git_indexer* indexer = nullptr;
+    if (::git_indexer_new(&indexer, pack.c_str(), 0644, nullptr, &options) != 0)
+        return git_refusal("prepare the source");
+    impl->indexer.reset(indexer);
+    return SourceCheckout(std::move(impl));
+}
+
+Result<> SourceCheckout::feed(std::string_view bytes) {
+    if (::git_indexer_append(impl_->indexer.get(), bytes.data(), bytes.size(), &impl_->progress) !=
+        0)
+        return git_refusal("read the source");
+    return {};
+}
+
+Result<> SourceCheckout::finish(const std::string& commit_id) {
+    if (::git_indexer_commit(impl_->indexer.get(), &impl_->progress) != 0)
+        return git_refusal("read the source");
+    impl_->indexer.reset();
+    SLUICE_CHECK(files::write_atomic(impl_->git_dir() / "HEAD", commit_id + "\n", 0644, false));
+    SLUICE_CHECK(files::write_atomic(impl_->git_dir() / "shallow", commit_id + "\n", 0644, false));
+
+    git_repository* opened = nullptr;
+    if (::git_repository_open(&opened, impl_->workspace.c_str()) != 0)
+        return git_refusal("open the source");
+    Repository repository(opened);
+    git_oid id;
+    if (::git_oid_fromstr(&id, commit_id.c_str()) != 0) return git_refusal("commit " + commit_id);
+    git_commit* found = nullptr;
+    if (::git_commit_lookup(&found, repository.get(), &id) != 0)
+        return git_refusal("the source lacks its commit");
+    Commit commit(found);
+    git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
+    options.checkout_strategy = GIT_CHECKOUT_FORCE;
+    if (::git_checkout_tree(repository.get(), reinterpret_cast<const git_object*>(commit.get()),
+                            &options) != 0)
+        return git_refusal("write the source's files");
+    return {};
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,53 @@
+#pragma once
+/// A step's environment and command line, and the files through which a step speaks to the runner.
+/// Blocking only for those files.
+
+#include "agent/attempt_folder.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace sluice::agent {
+
+using Environment = std::map<std::string, std::string>;
+
+/// What a step may take over from the agent's own environment: PATH HOME LANG TZ (and a PATH if
+/// there is none).
+Environment base_environment(const Environment& own);
+
+/// The files of one step; made empty before it starts.
+struct StepFiles {
+    files::Path output, env, summary;
+};
+Result<StepFiles> make_step_files(const AttemptFolder& folder, std::size_t index);
+
+/// Parses `name=value` lines and `name<<END` … `END` blocks. Bad lines are named in `problems` and
+/// skipped.
+std::vector<std::pair<std::string, std::string>> parse_assignments(
+    std::string_view text, std::vector<std::string>& problems);
+
+struct StepSurroundings {
+    const protocol::ClaimedJob& job;
+    const model::StepSpec& step;
+    const Environment& base;
+    const Environment& from_steps;  ///< $CI_ENV of earlier steps
+    const StepFiles& files;
+    files::Path workspace;
+    std::string marker;
+};
+/// Weakest first: base < job < $CI_ENV < step; then the CI_* names, which nobody can set (reference
+/// A4).
+Environment step_environment(const StepSurroundings& around);
+
+/// The command of a step: bash `-eo pipefail` when present, else sh `-e`; sh; python. `script_file`
+/// is used for scripts that do not fit into an argument. Refused when the shell is unknown or not
+/// installed.
+Result<std::vector<std::string>> shell_command(const model::StepSpec& step, const std::string& path,
+                                               const files::Path& script_file);
+
+/// The folder where a step runs; refused when it is missing or leaves the workspace (also by a
+/// symbolic link).
+Result<files::Path> step_directory(const files::Path& workspace, const std::string& relative);
+
+}  // namespace sluice::agent
