@@ -1,7 +1,7 @@
 # Debian 12 packages only; `./dev setup` installs them.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json url system)
+find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json url system filesystem)
 find_package(OpenSSL REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
