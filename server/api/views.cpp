@@ -1,0 +1,182 @@
+#include "server/api/views.hpp"
+
+namespace sluice::api {
+
+namespace {
+
+json::Value parsed(const std::string& text, json::Value fallback) {
+    boost::system::error_code failed;
+    auto value = boost::json::parse(text, failed);
+    return failed ? fallback : value;
+}
+
+json::Value number_or_null(std::int64_t value) { return value ? json::Value(value) : json::Value(nullptr); }
+
+}  // namespace
+
+json::Value time_or_null(const std::optional<std::int64_t>& ms) {
+    if (!ms) return nullptr;
+    return boost::json::string(format_timestamp({*ms}));
+}
+
+json::Value view(const store::Run& run) {
+    return json::Object{
+        {"id", run.id.value},
+        {"number", run.number},
+        {"project", run.project_name},
+        {"project_id", run.project.value},
+        {"event", run.event_kind},
+        {"branch", run.branch},
+        {"tag", run.tag},
+        {"sha", run.sha},
+        {"message", run.message},
+        {"author", run.author},
+        {"actor", run.actor},
+        {"pr_number", number_or_null(run.pr_number)},
+        {"state", to_text(run.state)},
+        {"reason", run.reason},
+        {"retry_of", number_or_null(run.retry_of)},
+        {"created_at", format_timestamp(run.created_at)},
+        {"finished_at", time_or_null(run.finished_at)},
+        {"duration_ms", run.finished_at ? json::Value(*run.finished_at - run.created_at.ms) : json::Value(nullptr)},
+        {"jobs_total", run.jobs_total},
+        {"jobs_done", run.jobs_done},
+    };
+}
+
+json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& live, std::int64_t log_size) {
+    json::Array needs;
+    json::Object matrix;
+    bool allow_failure = false;
+    const auto planned = parsed(job.planned, json::Object{});
+    if (auto* object = planned.if_object()) {
+        if (auto* list = object->if_contains("needs"); list && list->is_array())
+            for (const auto& need : list->as_array())
+                if (auto* name = need.if_object() ? need.as_object().if_contains("job") : nullptr) needs.push_back(*name);
+        if (auto* spec = object->if_contains("spec"); spec && spec->is_object()) {
+            if (auto* cells = spec->as_object().if_contains("matrix"); cells && cells->is_object()) matrix = cells->as_object();
+            if (auto* allow = spec->as_object().if_contains("allow_failure"))
+                allow_failure = allow->is_bool() ? allow->as_bool() : !allow->is_null() && json::serialize(*allow) != R"({"any":false,"exit_codes":[]})";
+        }
+    }
+    json::Value steps = parsed(job.steps, json::Array{});
+    if (live && !live->steps.empty()) {
+        json::Array now;
+        for (const auto& step : live->steps) now.push_back(model::to_json(step));
+        steps = std::move(now);
+    }
+    return json::Object{
+        {"id", job.id.value},
+        {"run_id", job.run.value},
+        {"key", job.key},
+        {"base", job.base},
+        {"name", job.name},
+        {"kind", job.kind},
+        {"state", to_text(job.state)},
+        {"wait_reason", job.wait_reason},
+        {"cause", to_text(job.cause)},
+        {"message", job.message},
+        {"exit_code", job.exit_code ? json::Value(*job.exit_code) : json::Value(nullptr)},
+        {"allow_failure", allow_failure},
+        {"needs", std::move(needs)},
+        {"matrix", std::move(matrix)},
+        {"attempt", job.attempts},
+        {"agent", job.agent},
+        {"created_at", format_timestamp(job.created_at)},
+        {"started_at", time_or_null(job.started_at)},
+        {"finished_at", time_or_null(job.finished_at)},
+        {"duration_ms", job.started_at && job.finished_at ? json::Value(*job.finished_at - *job.started_at) : json::Value(nullptr)},
+        {"log_size", log_size},
+        {"steps", std::move(steps)},
+        {"reports", parsed(job.reports, json::Object{})},
+        {"carried_from", number_or_null(job.carried_from)},
+    };
+}
+
+json::Value view(const store::Project& project, const std::optional<store::Run>& last) {
+    return json::Object{
+        {"id", project.id.value},
+        {"name", project.name},
+        {"url", project.url},
+        {"default_branch", project.default_branch},
+        {"created_at", format_timestamp(project.created_at)},
+        {"last_run", last ? view(*last) : json::Value(nullptr)},
+    };
+}
+
+json::Value view(const store::Agent& agent, bool online, const std::vector<JobId>& running) {
+    json::Array jobs;
+    for (auto id : running) jobs.push_back(id.value);
+    return json::Object{
+        {"id", agent.id.value},
+        {"name", agent.name},
+        {"state", agent.draining ? "draining" : online ? "online" : "offline"},
+        {"labels", parsed(agent.labels, json::Array{})},
+        {"capacity", agent.capacity},
+        {"running", std::move(jobs)},
+        {"os", agent.os},
+        {"arch", agent.arch},
+        {"host", agent.host},
+        {"build", agent.build},
+        {"last_seen_at", time_or_null(agent.last_seen_at)},
+        {"created_at", format_timestamp(agent.created_at)},
+    };
+}
+
+json::Value view(const store::Token& token) {
+    return json::Object{
+        {"id", token.id.value},
+        {"name", token.name},
+        {"role", token.role},
+        {"created_at", format_timestamp(token.created_at)},
+        {"last_used_at", time_or_null(token.last_used_at)},
+    };
+}
+
+json::Value view(const store::EventRow& event) {
+    return json::Object{
+        {"id", event.id.value},
+        {"type", event.type},
+        {"project_id", event.project.value},
+        {"run_id", number_or_null(event.run.value)},
+        {"job_id", number_or_null(event.job.value)},
+        {"state", event.state},
+        {"at", format_timestamp(event.at)},
+    };
+}
+
+json::Value view(const store::Delivery& delivery) {
+    return json::Object{
+        {"id", delivery.id.value},
+        {"source", delivery.source},
+        {"delivery_id", delivery.delivery_id},
+        {"project", delivery.project_name},
+        {"kind", delivery.kind},
+        {"state", delivery.state},
+        {"outcome", delivery.outcome},
+        {"run_id", number_or_null(delivery.run_id)},
+        {"received_at", format_timestamp(delivery.received_at)},
+    };
+}
+
+json::Value view(const core::Verdict& verdict, const std::string& project) {
+    json::Array checks;
+    for (const auto& check : verdict.checks)
+        checks.push_back(json::Object{{"name", check.name},
+                                      {"color", to_text(check.color)},
+                                      {"state", check.state},
+                                      {"note", check.note},
+                                      {"job_id", number_or_null(check.job.value)}});
+    return json::Object{
+        {"project", project},
+        {"sha", verdict.sha},
+        {"branch", verdict.branch},
+        {"verdict", to_text(verdict.color)},
+        {"summary", verdict.summary},
+        {"checks", std::move(checks)},
+        {"run_id", number_or_null(verdict.run.value)},
+        {"config_sha", verdict.config_sha},
+    };
+}
+
+}  // namespace sluice::api
