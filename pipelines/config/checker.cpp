@@ -1,0 +1,283 @@
+#include "pipelines/config/checker.hpp"
+
+#include "pipelines/base/text.hpp"
+#include "pipelines/config/expression/syntax.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::config {
+namespace {
+
+std::string shown(std::string_view text) {
+    return text::sanitize_utf8(text, 60);
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string out;
+    for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
+    return out;
+}
+
+/// `a duration or a map`, from what the row allows.
+std::string wanted(const Key& key) {
+    std::vector<std::string> forms;
+    if (key.scalar == Scalar::choice) {
+        forms.push_back(fmt::format("one of {}", key.choices));
+    } else if (key.scalar != Scalar::none) {
+        forms.emplace_back(scalar_name(key.scalar));
+    }
+    if (key.item != Scalar::none || key.item_map != scope_none) forms.emplace_back("a list");
+    if (key.map != scope_none) forms.emplace_back("a map");
+    std::string out;
+    for (std::size_t i = 0; i < forms.size(); ++i) {
+        if (i > 0) out += i + 1 == forms.size() ? " or " : ", ";
+        out += forms[i];
+    }
+    return out;
+}
+
+// Nothing is inherited into these, so null there is a value somebody forgot.
+bool null_is_forgotten(unsigned scope) {
+    return (scope & (scope_job | scope_defaults | scope_on)) == 0;
+}
+
+}  // namespace
+
+void Checker::check_map(const Node& node, unsigned scope, const std::string& path) {
+    for (const Member& member : node.members) {
+        const Key* key = find_key(scope, member.name);
+        const std::string inner =
+            path.empty() ? shown(member.name) : path + "." + shown(member.name);
+        if (key != nullptr) {
+            check_value(member, *key, scope, inner);
+        } else if (scope == scope_matrix) {
+            check_axis(member, inner);
+        } else {
+            unknown_key(member, scope, path);
+        }
+    }
+}
+
+void Checker::unknown_key(const Member& member, unsigned scope, const std::string& path) {
+    const std::string name = shown(member.name);
+    std::string hint(hint_for_foreign_key(scope, member.name));
+    std::string snake = member.name;
+    std::replace(snake.begin(), snake.end(), '-', '_');
+    if (hint.empty() && snake != member.name && find_key(scope, snake) != nullptr)
+        hint = fmt::format("keys are snake_case: `{}`", snake);
+    if (hint.empty()) {
+        const auto known = key_names(scope);
+        if (auto near = text::nearest(member.name, known)) {
+            hint = fmt::format("did you mean `{}`?", *near);
+        } else if (scope == scope_defaults && find_key(scope_job, member.name) != nullptr) {
+            hint = "it cannot be a default; write it in each job, or in a template for `extends`";
+        } else if (scope == scope_step && find_key(scope_job, member.name) != nullptr) {
+            hint = "it belongs to the job, not to a step";
+        } else {
+            hint =
+                known.empty() ? "it takes no keys" : fmt::format("known here: {}", joined(known));
+        }
+    }
+    const std::string owner = path.empty() ? std::string(scope_name(scope))
+                                           : fmt::format("{} (`{}`)", scope_name(scope), path);
+    diagnostics_.error(member.place, "unknown_key",
+                       fmt::format("unknown key `{}` in {}", name, owner), hint);
+}
+
+void Checker::check_value(const Member& member, const Key& key, unsigned scope,
+                          const std::string& path) {
+    const Node& node = member.value;
+    if (!key.supported) {
+        std::string hint(hint_for_foreign_key(scope, member.name));
+        if (key.name == "uses" && node.text.starts_with("actions/checkout"))
+            hint = "remove it: the commit is checked out before the first step";
+        diagnostics_.error(member.place, "not_supported",
+                           fmt::format("`{}` is not supported yet by this version", path), hint);
+        return;
+    }
+    if (node.is_null()) {
+        const bool is_trigger_map =
+            scope == scope_on && key.map != scope_none;  // `push:` alone means all
+        if (is_trigger_map || !null_is_forgotten(scope)) {
+            if (scope == scope_on && !is_trigger_map) mismatch(node, key, path);
+            return;  // null removes an inherited value
+        }
+        mismatch(node, key, path);
+        return;
+    }
+    if (node.is_map() && key.map != scope_none) {
+        check_free_map(node, key.map, key, path);
+        return;
+    }
+    if (node.is_list() && (key.item != Scalar::none || key.item_map != scope_none)) {
+        check_list(node, key, path);
+        return;
+    }
+    if (node.is_scalar() && key.scalar != Scalar::none) {
+        check_text(node, key.scalar, key, path);
+        return;
+    }
+    mismatch(node, key, path);
+}
+
+void Checker::check_list(const Node& node, const Key& key, const std::string& path) {
+    bool only_removes = !node.items.empty() && key.item == Scalar::glob;
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+        const Node& item = node.items[i];
+        const std::string inner = fmt::format("{}[{}]", path, i);
+        only_removes = only_removes && item.text.starts_with('!');
+        if (item.is_map() && key.item_map == scope_matrix_row) {
+            for (const Member& value : item.members)
+                if (!value.value.is_scalar())
+                    diagnostics_.error(value.value.place, "type_mismatch",
+                                       fmt::format("`{}.{}` takes a value, got {}", inner,
+                                                   shown(value.name), describe(value.value)));
+        } else if (item.is_map() && key.item_map != scope_none) {
+            check_map(item, key.item_map, inner);
+        } else if (item.is_scalar() && key.item != Scalar::none) {
+            check_text(item, key.item, key, inner);
+        } else {
+            std::string forms(key.item == Scalar::none ? "a map" : scalar_name(key.item));
+            if (key.item != Scalar::none && key.item_map != scope_none) forms += " or a map";
+            diagnostics_.error(item.place, "type_mismatch",
+                               fmt::format("`{}` takes {}, got {}", inner, forms, describe(item)),
+                               fmt::format("e.g. `{}`", key.example));
+        }
+    }
+    if (only_removes)
+        diagnostics_.warning(
+            node.place, "glob_matches_nothing",
+            fmt::format("`{}` holds only patterns that remove, so it matches nothing", path),
+            "begin with \"**\", which matches everything");
+}
+
+void Checker::check_text(const Node& node, Scalar type, const Key& key, const std::string& path) {
+    if (type == Scalar::condition) return;
+    if (expression::has_expression(node.text)) {
+        if (key.eval == Eval::literal)
+            diagnostics_.error(diagnostics_.within(node, node.text.find("${{")),
+                               "expression_not_here",
+                               fmt::format("`{}` is read before any expression is evaluated", path),
+                               "write the value itself");
+        return;
+    }
+    auto complaint = check_scalar(type, node.text, key.choices);
+    if (key.name == "kind") complaint.reset();  // the table of kinds decides (planner)
+    if (!complaint) return;
+    diagnostics_.error(node.place, complaint->id, fmt::format("`{}`: {}", path, complaint->message),
+                       complaint->hint);
+}
+
+void Checker::check_free_map(const Node& node, unsigned scope, const Key& key,
+                             const std::string& path) {
+    if (scope == scope_env) {
+        check_env(node, key, path, path != "env");
+    } else if (scope == scope_jobs) {
+        check_jobs(node, path);
+    } else {
+        check_map(node, scope, path);
+    }
+}
+
+void Checker::check_env(const Node& node, const Key& key, const std::string& path,
+                        bool null_removes) {
+    const bool in_step = path.find(".steps[") != std::string::npos;
+    for (const Member& variable : node.members) {
+        if (auto complaint = check_env_name(variable.name))
+            diagnostics_.error(variable.place, complaint->id, complaint->message, complaint->hint);
+        const std::string inner = path + "." + shown(variable.name);
+        if (variable.value.is_null() && null_removes && !in_step) continue;
+        if (variable.value.is_scalar()) {
+            check_text(variable.value, Scalar::value, key, inner);
+            continue;
+        }
+        diagnostics_.error(
+            variable.value.is_null() ? variable.place : variable.value.place, "type_mismatch",
+            fmt::format("`{}` takes a value, got {}", inner, describe(variable.value)),
+            variable.value.is_null() ? "write \"\" for an empty value"
+                                     : "a variable is one text; join lists yourself");
+    }
+}
+
+void Checker::check_jobs(const Node& node, const std::string& path) {
+    for (const Member& job : node.members) {
+        const std::string_view name = job.name;
+        const std::string_view id = name.starts_with('.') ? name.substr(1) : name;
+        if (!is_job_id(id)) {
+            std::string lower(id);
+            for (char& c : lower)
+                if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+            diagnostics_.error(
+                job.place, "bad_name", fmt::format("`{}` is not a job id", shown(name)),
+                is_job_id(lower)
+                    ? fmt::format("ids are lower-case: `{}`", lower)
+                    : "a lower-case letter, then up to 62 lower-case letters, digits, `_` and `-`; "
+                      "what people see is `name`");
+        }
+        const std::string inner = path + "." + shown(name);
+        if (job.value.is_map()) {
+            check_map(job.value, scope_job, inner);
+            continue;
+        }
+        diagnostics_.error(
+            job.value.is_null() ? job.place : job.value.place, "type_mismatch",
+            fmt::format("`{}` takes a map, got {}", inner, describe(job.value)),
+            fmt::format("e.g. `{}: {{ run: make test }}`; check the indentation below it",
+                        shown(name)));
+    }
+}
+
+void Checker::check_axis(const Member& axis, const std::string& path) {
+    const Key& matrix = *find_key(scope_job, "matrix");
+    const bool is_name = !axis.name.empty() && axis.name.size() <= 64 &&
+                         std::all_of(axis.name.begin(), axis.name.end(), [](char c) {
+                             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                    (c >= '0' && c <= '9') || c == '_' || c == '-';
+                         });
+    if (!is_name)
+        diagnostics_.error(axis.place, "bad_name",
+                           fmt::format("`{}` cannot name an axis", shown(axis.name)),
+                           "letters, digits, `_` and `-`");
+    if (axis.value.is_scalar() && expression::has_expression(axis.value.text)) {
+        diagnostics_.error(
+            axis.value.place, "not_supported",
+            fmt::format("`{}` as an expression is not supported yet by this version", path),
+            "list the values");
+        return;
+    }
+    if (!axis.value.is_list()) {
+        diagnostics_.error(
+            axis.value.is_null() ? axis.place : axis.value.place, "type_mismatch",
+            fmt::format("`{}` takes a list of values, got {}", path, describe(axis.value)),
+            fmt::format("e.g. `{}`", matrix.example));
+        return;
+    }
+    for (std::size_t i = 0; i < axis.value.items.size(); ++i) {
+        const Node& value = axis.value.items[i];
+        const std::string inner = fmt::format("{}[{}]", path, i);
+        if (!value.is_scalar()) {
+            diagnostics_.error(value.place, "type_mismatch",
+                               fmt::format("`{}` takes a value, got {}", inner, describe(value)));
+        } else if (expression::has_expression(value.text)) {
+            diagnostics_.error(
+                value.place, "expression_not_here",
+                fmt::format("`{}` is read before any expression is evaluated", inner),
+                "write the value itself");
+        }
+    }
+}
+
+void Checker::mismatch(const Node& node, const Key& key, const std::string& path) {
+    std::string hint = key.example.empty() ? std::string{} : fmt::format("e.g. `{}`", key.example);
+    if (key.name == "retry" && node.is_scalar())
+        hint = "say for which cause: `retry: { infra: 2, script: 1 }`";
+    if (key.name == "services" && node.is_list()) hint = "services are a map from a name";
+    if (node.text.ends_with('$')) hint = "quote values with `${{ }}` inside `{ }` and `[ ]`";
+    diagnostics_.error(node.place, "type_mismatch",
+                       fmt::format("`{}` takes {}, got {}", path, wanted(key), describe(node)),
+                       hint);
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,439 @@
+#include "pipelines/config/expression/check.hpp"
+
+#include "pipelines/base/text.hpp"
+#include "pipelines/config/expression/foreign_names.hpp"
+#include "pipelines/config/expression/functions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace sluice::config::expression {
+namespace {
+
+using Kind = Type::Kind;
+
+/// Leaves the recursion after a problem was added: what follows from one mistake is not reported
+/// again.
+struct Given {};
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string out;
+    for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
+    return out;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known,
+                         std::string_view what) {
+    if (auto near = text::nearest(word, known)) return fmt::format("did you mean `{}`?", *near);
+    return fmt::format("{}: {}", what, joined(known));
+}
+
+class Checker {
+public:
+    Checker(const Scope& scope, std::vector<Problem>& problems)
+        : scope_(scope), problems_(problems) {}
+
+    Type type(const Ast& ast) {
+        switch (ast.kind) {
+            case Ast::Kind::literal: return literal(ast.value);
+            case Ast::Kind::name: return name(ast);
+            case Ast::Kind::member: return member(ast);
+            case Ast::Kind::index: return index(ast);
+            case Ast::Kind::call: return call(ast);
+            case Ast::Kind::list: return list(ast);
+            case Ast::Kind::negation: condition(ast.children[0], "!"); return Type::boolean();
+            case Ast::Kind::all_of: return all_of(ast);
+            case Ast::Kind::any_of:
+                if (looks_ternary(ast))
+                    fail(ast.begin, "`a && b || c` picks no value here: && and || take booleans",
+                         "write choose(condition, a, b)");
+                for (const Ast& child : ast.children) condition(child, "||");
+                return Type::boolean();
+            case Ast::Kind::coalesce: return coalesce(ast);
+            case Ast::Kind::comparison: return comparison(ast);
+        }
+        return {};
+    }
+
+    /// The operand as a boolean that is never null.
+    void condition(const Ast& ast, std::string_view where) {
+        const Type got = type(ast);
+        const std::string source = to_source(ast);
+        if (got.kind != Kind::boolean) {
+            std::string hint;
+            if (got.kind == Kind::string && !got.nullable)
+                hint = fmt::format("write `{} != ''`", source);
+            if (got.nullable || got.kind == Kind::object)
+                hint = fmt::format("write `{} != null`", source);
+            if (got.kind == Kind::number) hint = fmt::format("write `{} != 0`", source);
+            if (got.kind == Kind::list) hint = fmt::format("write `length({}) > 0`", source);
+            if (ast.kind == Ast::Kind::literal && ast.value.kind == Value::Kind::string &&
+                is_word(ast.value.string))
+                hint = "remove the quotes around true and false";
+            fail(ast.begin,
+                 fmt::format("`{}` takes a boolean, `{}` is {}", where, source, article(got)),
+                 hint);
+        }
+        if (got.nullable && !is_narrowed(ast))
+            fail(ast.begin,
+                 fmt::format("`{}` may be null, which is neither true nor false", source),
+                 fmt::format("write `{} ?? false`", source));
+    }
+
+private:
+    [[noreturn]] void fail(std::size_t offset, std::string message, std::string hint = {},
+                           std::string id = "bad_expression") {
+        problems_.push_back(
+            {Severity::error, std::move(id), std::move(message), std::move(hint), offset});
+        throw Given{};
+    }
+
+    static bool is_word(std::string_view text) { return text == "true" || text == "false"; }
+    static std::string article(const Type& type) {
+        const std::string name = describe(type);
+        return name[0] == 'o' ? "an " + name : name == "null" ? name : "a " + name;
+    }
+
+    static Type literal(const Value& value) {
+        switch (value.kind) {
+            case Value::Kind::boolean: return Type::boolean();
+            case Value::Kind::number: return Type::number();
+            case Value::Kind::string: return Type::string();
+            case Value::Kind::list: {
+                Type out;
+                out.kind = Kind::list;
+                if (!value.items.empty()) out.item.push_back(literal(value.items[0]));
+                return out;
+            }
+            case Value::Kind::null:
+            case Value::Kind::object: break;
+        }
+        Type out;
+        out.nullable = true;
+        return out;
+    }
+
+    Type allowed(const Type& type, const Ast& ast) {
+        if (!type.refusal.empty())
+            fail(ast.begin, type.refusal, type.refusal_hint, "context_not_here");
+        Type out = type;
+        if (out.taint != Taint::safe && out.origin.empty()) out.origin = dotted(ast);
+        if (out.nullable && is_narrowed(ast)) out.nullable = false;
+        return out;
+    }
+
+    Type name(const Ast& ast, std::string_view whole = {}) {
+        const auto found = scope_.find(ast.name);
+        if (found != scope_.end()) return allowed(found->second, ast);
+        std::string hint = hint_for_foreign_context(whole.empty() ? ast.name : whole);
+        if (hint.empty()) {
+            std::vector<std::string> known;
+            for (const auto& [known_name, type] : scope_)
+                if (type.refusal.empty()) known.push_back(known_name);
+            hint = did_you_mean(ast.name, known, "contexts here");
+            if (find_function(ast.name) != nullptr)
+                hint = "it is a function: add its arguments in ( )";
+        }
+        const bool dotted_name = !whole.empty();
+        const bool foreign = scope_.find(ast.name) == scope_.end() && dotted_name;
+        fail(ast.begin,
+             fmt::format("`{}` is not known here", foreign ? std::string(whole) : ast.name), hint,
+             "unknown_name");
+    }
+
+    Type member(const Ast& ast) {
+        // `github.event.x` as a whole finds a better hint than `github` alone.
+        const Ast* root = &ast;
+        while (root->kind == Ast::Kind::member) root = &root->children[0];
+        if (root->kind == Ast::Kind::name && !scope_.contains(root->name)) name(*root, dotted(ast));
+        const Type parent = type(ast.children[0]);
+        if (parent.kind != Kind::object)
+            fail(ast.end - ast.name.size(),
+                 fmt::format("`{}` is {} and has no property `{}`", to_source(ast.children[0]),
+                             article(parent), ast.name));
+        return property(parent, ast, ast.name, ast.end - ast.name.size());
+    }
+
+    Type property(const Type& parent, const Ast& ast, const std::string& wanted,
+                  std::size_t offset) {
+        const Type* found = parent.find(wanted);
+        if (found == nullptr) {
+            std::vector<std::string> known;
+            for (const TypeField& field : parent.fields)
+                if (field.type.refusal.empty()) known.push_back(field.name);
+            const std::string owner = to_source(ast.children[0]);
+            fail(offset, fmt::format("`{}` has no property `{}`", owner, wanted),
+                 known.empty() ? std::string{} : did_you_mean(wanted, known, "it has"),
+                 "unknown_name");
+        }
+        Type out = allowed(*found, ast);
+        if (parent.nullable && !is_narrowed(ast)) out.nullable = true;
+        return out;
+    }
+
+    Type index(const Ast& ast) {
+        const Type parent = type(ast.children[0]);
+        const Ast& key = ast.children[1];
+        const Type at = type(key);
+        if (parent.kind == Kind::object) {
+            if (key.kind != Ast::Kind::literal || key.value.kind != Value::Kind::string)
+                fail(key.begin, "a property is named by a string, e.g. matrix['py']");
+            return property(parent, ast, key.value.string, key.begin);
+        }
+        if (parent.kind != Kind::list)
+            fail(ast.begin, fmt::format("`{}` is {} and has no elements",
+                                        to_source(ast.children[0]), article(parent)));
+        if (at.kind != Kind::number)
+            fail(key.begin,
+                 fmt::format("a position is a number, `{}` is {}", to_source(key), article(at)));
+        Type out = parent.item.empty() ? literal({}) : parent.item[0];
+        out.nullable = true;  // there may be fewer elements
+        return out;
+    }
+
+    Type list(const Ast& ast) {
+        Type out;
+        out.kind = Kind::list;
+        for (const Ast& child : ast.children) {
+            Type item = type(child);
+            if (item.nullable)
+                fail(child.begin,
+                     fmt::format("`{}` may be null, a list holds no nulls", to_source(child)),
+                     "write `… ?? 'default'`");
+            if (item.taint > out.taint) {
+                out.taint = item.taint;
+                out.origin = item.origin;
+            }
+            if (!out.item.empty() && out.item[0].kind != item.kind)
+                fail(child.begin, "the elements of a list have one type");
+            if (out.item.empty()) out.item.push_back(std::move(item));
+        }
+        if (!out.item.empty()) {
+            out.item[0].taint = out.taint;
+            out.item[0].origin = out.origin;
+            out.item[0].values.clear();
+        }
+        return out;
+    }
+
+    Type call(const Ast& ast) {
+        const Function* function = find_function(ast.name);
+        if (function == nullptr) {
+            std::string hint = hint_for_foreign_function(ast.name);
+            if (hint.empty()) hint = did_you_mean(ast.name, function_names(), "functions");
+            fail(ast.begin, fmt::format("there is no function `{}`", ast.name), hint,
+                 "unknown_name");
+        }
+        if (!function->supported)
+            fail(ast.begin,
+                 fmt::format("function `{}` is not supported yet by this version", ast.name), {},
+                 "not_supported");
+        const std::size_t wanted = function->params.size();
+        const std::size_t got = ast.children.size();
+        if (got < wanted || (got > wanted && !function->variadic))
+            fail(ast.begin,
+                 fmt::format("`{}` takes {} argument{}, got {}", ast.name, wanted,
+                             wanted == 1 ? "" : "s", got),
+                 fmt::format("write {}", function->usage));
+        std::vector<Type> types;
+        for (std::size_t i = 0; i < got; ++i)
+            types.push_back(
+                argument(*function, function->params[std::min(i, wanted - 1)], ast.children[i], i));
+        if (function->name == "choose" && types[1].kind != types[2].kind &&
+            types[1].kind != Kind::null && types[2].kind != Kind::null)
+            fail(ast.children[2].begin,
+                 fmt::format("choose() picks between {} and {}", article(types[1]),
+                             article(types[2])),
+                 "give both the same type");
+        return function->type(types);
+    }
+
+    Type argument(const Function& function, Param param, const Ast& ast, std::size_t position) {
+        if (param == Param::boolean) {
+            condition(ast, fmt::format("{}()", function.name));
+            return Type::boolean();
+        }
+        Type got = type(ast);
+        const bool fits = param == Param::any ||
+                          (param == Param::string && got.kind == Kind::string) ||
+                          (param == Param::number && got.kind == Kind::number) ||
+                          (param == Param::list && got.kind == Kind::list) ||
+                          (param == Param::list_or_string &&
+                           (got.kind == Kind::list || got.kind == Kind::string));
+        if (!fits) {
+            const std::string hint = got.kind == Kind::number
+                                         ? fmt::format("quote it: '{}'", to_source(ast))
+                                         : fmt::format("write {}", function.usage);
+            fail(
+                ast.begin,
+                fmt::format("argument {} of {}() is {}", position + 1, function.name, article(got)),
+                hint);
+        }
+        if (got.nullable && function.name != "choose")
+            problems_.push_back({Severity::warning, "maybe_null",
+                                 fmt::format("`{}` may be null, and {}() takes no null",
+                                             to_source(ast), function.name),
+                                 fmt::format("write `{} ?? ''`", to_source(ast)), ast.begin});
+        return got;
+    }
+
+    Type coalesce(const Ast& ast) {
+        Type out;
+        bool first = true;
+        for (const Ast& child : ast.children) {
+            Type next = type(child);
+            if (first || out.kind == Kind::null) {
+                const bool was_first = std::exchange(first, false);
+                const Taint taint = was_first ? next.taint : std::max(out.taint, next.taint);
+                out = next;
+                out.taint = taint;
+                continue;
+            }
+            if (next.kind != Kind::null && next.kind != out.kind)
+                fail(child.begin, fmt::format("`??` joins {} and {}", article(out), article(next)),
+                     "give both the same type");
+            if (next.taint > out.taint) {
+                out.taint = next.taint;
+                out.origin = next.origin;
+            }
+            out.nullable = next.nullable;
+            if (!next.values.empty() || !out.values.empty()) out.values.clear();
+        }
+        return out;
+    }
+
+    Type comparison(const Ast& ast) {
+        const Ast &left_ast = ast.children[0], &right_ast = ast.children[1];
+        const Type left = type(left_ast), right = type(right_ast);
+        if (ast.name == "in") {
+            if (right.kind != Kind::list)
+                fail(right_ast.begin,
+                     fmt::format("right of `in` stands a list, `{}` is {}", to_source(right_ast),
+                                 article(right)),
+                     right.kind == Kind::string ? "for a part of a text write contains(s, part)"
+                                                : "e.g. branch in ['main', 'next']");
+            if (!right.item.empty()) same_type(ast, left_ast, left, right_ast, right.item[0]);
+            for (const Ast& item : right_ast.children) check_choice(left, item);
+            return Type::boolean();
+        }
+        if (ast.name == "==" || ast.name == "!=") {
+            if (left.kind == Kind::null || right.kind == Kind::null) return Type::boolean();
+            same_type(ast, left_ast, left, right_ast, right);
+            check_choice(left, right_ast);
+            check_choice(right, left_ast);
+            return Type::boolean();
+        }
+        for (const Ast* side : {&left_ast, &right_ast}) {
+            const Type& got = side == &left_ast ? left : right;
+            if (got.kind == Kind::number) continue;
+            fail(side->begin,
+                 fmt::format("`{}` compares numbers, `{}` is {}", ast.name, to_source(*side),
+                             article(got)),
+                 got.kind == Kind::string ? fmt::format("write number({})", to_source(*side))
+                                          : std::string{});
+        }
+        return Type::boolean();
+    }
+
+    void same_type(const Ast& ast, const Ast& left_ast, const Type& left, const Ast& right_ast,
+                   const Type& right) {
+        if (left.kind == right.kind && left.kind != Kind::object) return;
+        std::string hint = "compare values of one type";
+        const bool left_string = left.kind == Kind::string,
+                   right_string = right.kind == Kind::string;
+        const Ast& other = left_string ? right_ast : left_ast;
+        if ((left_string || right_string) && other.kind == Ast::Kind::literal &&
+            other.value.kind != Value::Kind::list)
+            hint = fmt::format("quote it: '{}'", to_source(other));
+        fail(ast.begin,
+             fmt::format("`{}` compares {} with {}", ast.name, article(left), article(right)),
+             hint);
+    }
+
+    /// An enum compared with a value that it never has.
+    void check_choice(const Type& type, const Ast& other) {
+        if (type.values.empty() || other.kind != Ast::Kind::literal ||
+            other.value.kind != Value::Kind::string)
+            return;
+        const std::string& value = other.value.string;
+        if (std::find(type.values.begin(), type.values.end(), value) != type.values.end()) return;
+        fail(other.begin, fmt::format("`{}` is never '{}'", type.origin, value),
+             did_you_mean(value, type.values, "it is one of"));
+    }
+
+    /// `a && 'b' || 'c'` as people write it elsewhere for a choice.
+    static bool looks_ternary(const Ast& ast) {
+        const auto is_string = [](const Ast& a) {
+            return a.kind == Ast::Kind::literal && a.value.kind == Value::Kind::string;
+        };
+        return ast.children.size() == 2 && ast.children[0].kind == Ast::Kind::all_of &&
+               (is_string(ast.children[1]) || is_string(ast.children[0].children.back()));
+    }
+
+    /// Left operands of && that rule out null count for the right ones: `pr != null && pr.draft`.
+    Type all_of(const Ast& ast) {
+        const auto before = narrowed_;
+        for (const Ast& child : ast.children) {
+            condition(child, "&&");
+            narrow(child);
+        }
+        narrowed_ = before;
+        return Type::boolean();
+    }
+
+    void narrow(const Ast& ast) {
+        if (ast.kind != Ast::Kind::comparison) return;
+        const auto is_null = [](const Ast& a) {
+            return a.kind == Ast::Kind::literal && a.value.is_null();
+        };
+        if (ast.name == "!=") {
+            if (is_null(ast.children[1])) narrowed_.insert(dotted(ast.children[0]));
+            if (is_null(ast.children[0])) narrowed_.insert(dotted(ast.children[1]));
+            return;
+        }
+        if (ast.name != "==") return;
+        for (std::size_t side = 0; side < 2; ++side) {
+            const Ast& value = ast.children[1 - side];
+            if (value.kind != Ast::Kind::literal || value.value.is_null()) continue;
+            const std::string name = dotted(ast.children[side]);
+            narrowed_.insert(name);
+            if (name != "event") continue;
+            if (value.value.string == "push") narrowed_.insert("branch");
+            if (value.value.string == "tag") narrowed_.insert("tag");
+            if (value.value.string == "pull_request") narrowed_.insert({"pr", "target_branch"});
+        }
+    }
+
+    bool is_narrowed(const Ast& ast) const {
+        const std::string name = dotted(ast);
+        if (name.empty()) return false;
+        if (narrowed_.contains(name)) return true;
+        // `pr != null` speaks for `pr.draft` too, whose own type is not nullable.
+        return ast.kind == Ast::Kind::member && narrowed_.contains(dotted(ast.children[0]));
+    }
+
+    const Scope& scope_;
+    std::vector<Problem>& problems_;
+    std::set<std::string> narrowed_;
+};
+
+}  // namespace
+
+Type check(const Ast& ast, const Scope& scope, std::vector<Problem>& problems) {
+    try {
+        return Checker(scope, problems).type(ast);
+    } catch (const Given&) {
+        return {};
+    }
+}
+
+void check_condition(const Ast& ast, const Scope& scope, std::vector<Problem>& problems) {
+    try {
+        Checker(scope, problems).condition(ast, "if");
+    } catch (const Given&) {
+    }
+}
+
+}  // namespace sluice::config::expression

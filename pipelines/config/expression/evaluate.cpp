@@ -1,0 +1,188 @@
+#include "pipelines/config/expression/evaluate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::config::expression {
+namespace {
+
+class Evaluator {
+public:
+    explicit Evaluator(const Context& context) : context_(context) {}
+
+    Result<Value> value(const Ast& ast) {
+        if (++steps_ > k_max_steps)
+            return refuse(ast, "bad_expression",
+                          fmt::format("evaluation takes more than {} steps", k_max_steps));
+        switch (ast.kind) {
+            case Ast::Kind::literal: return ast.value;
+            case Ast::Kind::name: {
+                const Value* found = context_.contexts.find(ast.name);
+                return found == nullptr ? Value{} : *found;
+            }
+            case Ast::Kind::member: {
+                SLUICE_TRY(const Value parent, value(ast.children[0]));
+                const Value* found = parent.find(ast.name);
+                return found == nullptr ? Value{} : *found;
+            }
+            case Ast::Kind::index: return index(ast);
+            case Ast::Kind::call: return call(ast);
+            case Ast::Kind::list: {
+                std::vector<Value> items;
+                for (const Ast& child : ast.children) {
+                    SLUICE_TRY(Value item, value(child));
+                    items.push_back(std::move(item));
+                }
+                return Value::list(std::move(items));
+            }
+            case Ast::Kind::negation: {
+                SLUICE_TRY(const bool operand, boolean(ast.children[0]));
+                return Value::of(!operand);
+            }
+            case Ast::Kind::all_of: return logic(ast, true);
+            case Ast::Kind::any_of: return logic(ast, false);
+            case Ast::Kind::coalesce:
+                for (const Ast& child : ast.children) {
+                    SLUICE_TRY(Value candidate, value(child));
+                    if (!candidate.is_null()) return candidate;
+                }
+                return Value{};
+            case Ast::Kind::comparison: return comparison(ast);
+        }
+        return Value{};
+    }
+
+private:
+    static Error refuse(const Ast& ast, std::string id, std::string message) {
+        return error(Code::invalid, std::move(id), std::move(message), std::to_string(ast.begin));
+    }
+    static Error null_value(const Ast& ast) {
+        return refuse(ast, "null_value",
+                      fmt::format("`{}` is null for this event", to_source(ast)));
+    }
+
+    Result<bool> boolean(const Ast& ast) {
+        SLUICE_TRY(const Value operand, value(ast));
+        if (operand.is_null()) return null_value(ast);
+        if (operand.kind != Value::Kind::boolean)
+            return refuse(ast, "bad_expression",
+                          fmt::format("`{}` is not a boolean", to_source(ast)));
+        return operand.boolean;
+    }
+
+    Result<Value> logic(const Ast& ast, bool neutral) {
+        for (const Ast& child : ast.children) {
+            SLUICE_TRY(const bool operand, boolean(child));
+            if (operand != neutral) return Value::of(!neutral);
+        }
+        return Value::of(neutral);
+    }
+
+    Result<Value> index(const Ast& ast) {
+        SLUICE_TRY(const Value list, value(ast.children[0]));
+        SLUICE_TRY(const Value at, value(ast.children[1]));
+        if (list.is_null()) return Value{};
+        if (at.is_null()) return null_value(ast.children[1]);
+        if (list.kind == Value::Kind::object && at.kind == Value::Kind::string) {
+            const Value* found = list.find(at.string);
+            return found == nullptr ? Value{} : *found;
+        }
+        if (at.kind != Value::Kind::number || at.number < 0 ||
+            at.number >= static_cast<double>(list.items.size()))
+            return Value{};
+        return list.items[static_cast<std::size_t>(at.number)];
+    }
+
+    Result<Value> call(const Ast& ast) {
+        const Function* function = find_function(ast.name);
+        if (function == nullptr || function->apply == nullptr)
+            return refuse(ast, "bad_expression",
+                          fmt::format("there is no function `{}`", ast.name));
+        // Only one of the two values is wanted, so the other may be null.
+        const bool lazy = ast.name == "choose";
+        std::vector<Value> arguments;
+        for (const Ast& child : ast.children) {
+            SLUICE_TRY(Value argument, value(child));
+            const bool may_be_null = lazy && !arguments.empty();
+            if (argument.is_null() && !may_be_null) return null_value(child);
+            arguments.push_back(std::move(argument));
+        }
+        auto result = function->apply(arguments, context_.world);
+        if (!result) return refuse(ast, result.error().id, result.error().message);
+        return result;
+    }
+
+    Result<Value> comparison(const Ast& ast) {
+        SLUICE_TRY(const Value left, value(ast.children[0]));
+        SLUICE_TRY(const Value right, value(ast.children[1]));
+        if (ast.name == "==") return Value::of(left == right);
+        if (ast.name == "!=") return Value::of(!(left == right));
+        if (right.is_null()) return null_value(ast.children[1]);
+        if (ast.name == "in")
+            return Value::of(std::find(right.items.begin(), right.items.end(), left) !=
+                             right.items.end());
+        if (left.is_null()) return null_value(ast.children[0]);
+        if (ast.name == "<") return Value::of(left.number < right.number);
+        if (ast.name == "<=") return Value::of(left.number <= right.number);
+        if (ast.name == ">") return Value::of(left.number > right.number);
+        return Value::of(left.number >= right.number);
+    }
+
+    const Context& context_;
+    int steps_ = 0;
+};
+
+Ast literal(Value value, const Ast& source) {
+    Ast out;
+    out.value = std::move(value);
+    out.begin = source.begin;
+    out.end = source.end;
+    return out;
+}
+
+bool is_boolean(const Ast& ast, bool value) {
+    return ast.kind == Ast::Kind::literal && ast.value.kind == Value::Kind::boolean &&
+           ast.value.boolean == value;
+}
+
+}  // namespace
+
+Result<Value> evaluate(const Ast& ast, const Context& context) {
+    return Evaluator(context).value(ast);
+}
+
+bool reads(const Ast& ast, const std::set<std::string, std::less<>>& contexts) {
+    if (ast.kind == Ast::Kind::name) return contexts.contains(ast.name);
+    return std::any_of(ast.children.begin(), ast.children.end(),
+                       [&](const Ast& child) { return reads(child, contexts); });
+}
+
+Result<Ast> fold(const Ast& ast, const Context& context,
+                 const std::set<std::string, std::less<>>& later) {
+    if (!reads(ast, later)) {
+        SLUICE_TRY(Value value, evaluate(ast, context));
+        return literal(std::move(value), ast);
+    }
+    if (ast.kind == Ast::Kind::name || ast.kind == Ast::Kind::member) return ast;
+    Ast out = ast;
+    out.children.clear();
+    const bool is_and = ast.kind == Ast::Kind::all_of, is_or = ast.kind == Ast::Kind::any_of;
+    for (const Ast& child : ast.children) {
+        SLUICE_TRY(Ast folded, fold(child, context, later));
+        if ((is_and && is_boolean(folded, false)) || (is_or && is_boolean(folded, true)))
+            return literal(folded.value, ast);
+        if ((is_and && is_boolean(folded, true)) || (is_or && is_boolean(folded, false))) continue;
+        out.children.push_back(std::move(folded));
+    }
+    if ((is_and || is_or) && out.children.empty()) return literal(Value::of(is_and), ast);
+    if ((is_and || is_or) && out.children.size() == 1) return std::move(out.children[0]);
+    const bool decided =
+        std::all_of(out.children.begin(), out.children.end(),
+                    [](const Ast& child) { return child.kind == Ast::Kind::literal; });
+    if (!decided) return out;
+    SLUICE_TRY(Value value, evaluate(out, context));
+    return literal(std::move(value), ast);
+}
+
+}  // namespace sluice::config::expression

@@ -1,0 +1,94 @@
+#pragma once
+/// Values and static types of expressions (reference A5). Pure values.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::config::expression {
+
+struct Field;
+
+/// null, boolean, number, string, list or object. A field that an object lacks reads as null.
+struct Value {
+    enum class Kind { null, boolean, number, string, list, object };
+    Kind kind = Kind::null;
+    bool boolean = false;
+    double number = 0;
+    std::string string;
+    std::vector<Value> items;
+    std::vector<Field> fields;
+
+    static Value of(bool value);
+    static Value of(double value);
+    static Value of(std::string value);
+    static Value of(const char* value) { return of(std::string(value)); }
+    static Value list(std::vector<Value> items);
+    static Value object(std::vector<Field> fields);
+    /// As of(string), but null for "": how events say "not given".
+    static Value text_or_null(const std::string& value);
+
+    bool is_null() const { return kind == Kind::null; }
+    const Value* find(std::string_view name) const;
+    bool operator==(const Value& other) const;
+};
+
+struct Field {
+    std::string name;
+    Value value;
+    bool operator==(const Field&) const = default;
+};
+
+/// Decimal without an exponent; whole numbers without a point.
+std::string format_number(double number);
+/// How the value reads inside text: boolean, number and string only (others are "").
+std::string to_plain_text(const Value& value);
+/// As source of an expression: strings in single quotes.
+std::string to_source(const Value& value);
+
+/// Who may choose a string. Decides where it may be put (reference A5: `text` is refused where it
+/// could be executed).
+enum class Taint {
+    safe,      ///< literals, the file's matrix, the commit id: may stand in `run`
+    internal,  ///< strings that maintainers choose: not in `run`
+    outsider,  ///< type `text`: branch, title, author, message, label
+};
+
+struct TypeField;
+
+struct Type {
+    enum class Kind { null, boolean, number, string, list, object };
+    Kind kind = Kind::null;
+    bool nullable = false;
+    Taint taint = Taint::safe;
+    std::string origin;               ///< the name that brought the taint, for messages
+    std::vector<std::string> values;  ///< enum: the only values a string takes; else empty
+    std::vector<Type> item;           ///< list: one element, or none for `[]`
+    std::vector<TypeField> fields;    ///< object
+    std::string refusal;              ///< not empty: may not be read here, and why
+    std::string refusal_hint;
+
+    static Type boolean();
+    static Type number();
+    static Type string(Taint taint = Taint::safe);
+    static Type text() { return string(Taint::outsider); }
+    static Type choice(std::vector<std::string> values);
+    static Type list(Type item);
+    static Type object(std::vector<TypeField> fields);
+    static Type refused(std::string why, std::string hint = {});
+    Type or_null() &&;
+
+    const Type* find(std::string_view name) const;
+};
+
+struct TypeField {
+    std::string name;
+    Type type;
+};
+
+/// `text?`, `list<number>`, `string` … for messages.
+std::string describe(const Type& type);
+
+}  // namespace sluice::config::expression
