@@ -8,6 +8,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
+
+namespace sluice::runtime {
+class Pool;
+}
 
 namespace sluice::http {
 
@@ -19,9 +24,25 @@ struct ServerOptions {
     std::size_t max_connections = 4096;
     std::chrono::milliseconds header_timeout{10000};
     std::chrono::milliseconds idle_timeout{60000};
+    /// A body may dawdle that long altogether, beyond that it must come at `body_min_rate` bytes/s
+    /// (S31); else 408.
+    std::chrono::milliseconds body_grace{10000};
+    std::size_t body_min_rate = 1024;
+    /// A peer that takes nothing of a reply for so long is cut off.
+    std::chrono::milliseconds write_timeout{30000};
+    /// Names that Host may hold, lower case, without port; others get 421. Empty = any.
+    std::vector<std::string> hosts;
+    /// Reads file bodies that aren't in the page cache; outlives the io_context. nullptr = one
+    /// thread of the server's own.
+    runtime::Pool* disk = nullptr;
 };
 
-/// Owns the listener and its connections. `handler` gets every request that passed the pre-check.
+/// Owns the listener and its connections. `handler` gets every request that passed the pre-check;
+/// what it throws becomes a 500 `internal` with an id that the log knows. Requests of one
+/// connection are handled one after the other. A handler that waits at a runtime::Signal is ended
+/// there by an operation_aborted exception when its client hangs up or the server stops (503): hold
+/// what must be given back in RAII. The handler lives as long as its connections, so what it refers
+/// to must outlive the io_context's run().
 class Server {
 public:
     /// Binds and listens; throws std::system_error with the address and port in its text (port in
@@ -34,7 +55,9 @@ public:
     std::uint16_t port() const;
     /// Accepts connections until stop().
     void start();
-    /// Stops accepting, lets running handlers end for at most `grace`, then closes. Any thread.
+    /// Stops accepting, closes idle connections, lets running handlers end for at most `grace`,
+    /// then closes theirs too. Returns at once; the io_context runs out of the server's work when
+    /// all have ended. Any thread.
     void stop(std::chrono::milliseconds grace);
 
 private:
