@@ -198,7 +198,7 @@ function streamEvents(request, response, query) {
     const send = (event) => {
         if (query.get('run') && event.run_id !== Number(query.get('run'))) return;
         if (project && event.project_id !== project.id) return;
-        response.write(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+        response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
     };
     const after = Number(request.headers['last-event-id'] ?? query.get('after') ?? NaN);
     if (!Number.isNaN(after)) events.filter((event) => event.id > after).forEach(send);
@@ -216,7 +216,7 @@ function streamLog(job, request, response, query) {
             at = bytes.length;
         }
         if (job.state !== 'running') {
-            response.write(`event: end\ndata: ${job.state}\n\n`);
+            response.write(`event: end\nid: ${at}\ndata: ${JSON.stringify({ state: job.state, attempt: job.attempt })}\n\n`);
             response.end();
             followers.delete(send);
         }

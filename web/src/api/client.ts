@@ -1,7 +1,7 @@
 // The one place that talks to the REST API. Paths and bodies are typed by the OpenAPI document.
 import createClient, { type Middleware } from 'openapi-fetch';
 import type { paths } from './schema';
-import { csrfToken, noteServerTime, noteSignedOut } from '../lib/session.svelte';
+import { csrfToken, forgetCsrf, noteServerTime, noteSignedOut } from '../lib/session.svelte';
 
 /** A refusal of the server, or of the network (`unreachable`). */
 export class RefusedError extends Error {
@@ -49,6 +49,7 @@ export async function ask<T>(call: Promise<Outcome<T>>): Promise<T> {
     }
     const { data, error, response } = outcome;
     if (response.ok) return data as T;
+    if ((error as { error?: unknown } | undefined)?.error === 'csrf') forgetCsrf();
     throw refusal(response.status, error);
 }
 

@@ -1,7 +1,11 @@
 // Numbers and times for people. Pure: the current time is an argument.
 
-/** "0.4 s", "12 s", "3 min 05 s", "1 h 02 min", "2 d 3 h"; "" for null. */
+/** "0.4 s", "12 s", "3 min 05 s", "1 h 02 min", "2 d 3 h", with no-break spaces; "" for null. */
 export function duration(ms: number | null | undefined): string {
+    return plainDuration(ms).replaceAll(' ', '\u00a0');
+}
+
+function plainDuration(ms: number | null | undefined): string {
     if (ms === null || ms === undefined || !Number.isFinite(ms)) return '';
     const clamped = Math.max(0, ms);
     if (clamped < 950) return `${(clamped / 1000).toFixed(1)} s`;

@@ -89,20 +89,23 @@ export interface NodeSizes {
 /** Places nodes from left to right. */
 export function draw(groups: readonly Group[], sizes: NodeSizes): Drawing {
     const graph = new Graph();
-    graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 44, marginx: 2, marginy: 2 });
+    graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 32, marginx: 2, marginy: 2 });
     graph.setDefaultEdgeLabel(() => ({}));
+    // Numbers as names: dagre keeps names as keys of plain objects, and a job may be called __proto__.
+    const ids = new Map(groups.map((group, index) => [group.base, `n${index}`]));
+    const idOf = (base: string): string => ids.get(base)!;
     for (const group of groups) {
-        graph.setNode(group.base, { width: sizes.width, height: sizes.heightOf(group) });
+        graph.setNode(idOf(group.base), { width: sizes.width, height: sizes.heightOf(group) });
     }
-    for (const group of groups) for (const need of group.needs) graph.setEdge(need, group.base);
+    for (const group of groups) for (const need of group.needs) graph.setEdge(idOf(need), idOf(group.base));
     dagreLayout(graph);
     const nodes = groups.map((group) => {
-        const { x, y, width, height } = graph.node(group.base) as Required<Record<'x' | 'y' | 'width' | 'height', number>>;
+        const { x, y, width, height } = graph.node(idOf(group.base)) as Required<Record<'x' | 'y' | 'width' | 'height', number>>;
         return { group, x: x - width / 2, y: y - height / 2, width, height };
     });
     const at = new Map(nodes.map((node) => [node.group.base, node]));
     const edges = groups.flatMap((group) => group.needs.map((need) => {
-        const { points } = graph.edge(need, group.base) as { points: Point[] };
+        const { points } = graph.edge(idOf(need), idOf(group.base)) as { points: Point[] };
         // Dagre leads an edge over several ranks around the nodes between; a short one needs no bends.
         const bends = points.length > 3 ? points.slice(1, -1) : [];
         const path = curve(at.get(need)!, bends, at.get(group.base)!);

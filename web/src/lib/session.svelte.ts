@@ -23,6 +23,13 @@ class Session {
 
 export const session = new Session();
 
+const channel = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel(channelName);
+channel?.addEventListener('message', ({ data }) => {
+    const mine = sessionStorage.getItem(key);
+    if (data === 'ask' && mine) channel.postMessage({ csrf: mine });
+    if (typeof data?.csrf === 'string') sessionStorage.setItem(key, data.csrf);
+});
+
 export function noteSignedOut(): void {
     session.signedOut = true;
     session.who = undefined;
@@ -30,6 +37,7 @@ export function noteSignedOut(): void {
 
 export function noteSignedIn(csrf: string): void {
     sessionStorage.setItem(key, csrf);
+    channel?.postMessage({ csrf });  // the cookie is every tab's: an older token no longer fits it
     session.signedOut = false;
 }
 
@@ -43,12 +51,6 @@ export function noteServerTime(date: string | null): void {
     if (!Number.isNaN(skew)) session.skewMs = Math.abs(skew) > 5000 ? skew : 0;
 }
 
-const channel = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel(channelName);
-channel?.addEventListener('message', ({ data }) => {
-    const mine = sessionStorage.getItem(key);
-    if (data === 'ask' && mine) channel.postMessage({ csrf: mine });
-});
-
 /** This tab's CSRF token; a fresh tab gets it from another one of this site. "" when there is none. */
 export async function csrfToken(): Promise<string> {
     const mine = sessionStorage.getItem(key);
@@ -57,7 +59,6 @@ export async function csrfToken(): Promise<string> {
         const finish = (csrf: string): void => {
             channel.removeEventListener('message', listen);
             clearTimeout(timer);
-            if (csrf !== '') sessionStorage.setItem(key, csrf);
             resolve(csrf);
         };
         const listen = ({ data }: MessageEvent): void => {

@@ -23,8 +23,7 @@ const marked =
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\ufeff]|[\u{e0000}-\u{e007f}]/gu;
 
 export function isPlain(text: string): boolean {
-    marked.lastIndex = 0;
-    return !marked.test(text);
+    return text.search(marked) === -1;  // not test(): it would move a global expression's lastIndex
 }
 
 /** Splits `text` so that every control character is a piece of its own: "U+202E". */

@@ -29,7 +29,7 @@ export class LogReader {
         private readonly job: number,
         private readonly attempt: number | undefined,
         private readonly keepPlace: (change: () => void) => void,
-        private readonly onEnd: (state: string) => void,
+        private readonly onEnd: () => void,
     ) {}
 
     /** Shows the log's last part. */
@@ -175,10 +175,11 @@ export class LogReader {
                     this.changed();
                 });
             },
-            onEnd: (state) => {
+            onRestart: () => void this.openEnd(0),
+            onEnd: () => {
                 this.complete = true;
                 this.stopFollowing = undefined;
-                this.onEnd(state);
+                this.onEnd();
             },
             onConnected: (connected) => (this.connected = connected),
         });

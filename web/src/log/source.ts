@@ -40,7 +40,10 @@ function sizeFrom(contentRange: string | null): number | undefined {
 export interface Follower {
     /** Text at the log's end; `end` is the byte offset after it. */
     onText(text: string, end: number): void;
-    onEnd(state: string): void;
+    /** A new attempt has begun: its log is another one. */
+    onRestart(): void;
+    /** The job has ended and all of its log was sent. */
+    onEnd(): void;
     onConnected(connected: boolean): void;
 }
 
@@ -68,13 +71,17 @@ export function follow(job: number, offset: number, follower: Follower): () => v
         };
         source.addEventListener('log', (event) => {
             const end = Number(event.lastEventId);
-            if (!Number.isSafeInteger(end) || end <= at) return;  // a repetition after a reconnect
+            if (!Number.isSafeInteger(end) || end === at) return;  // a repetition after a reconnect
+            if (end < at) {
+                stop();
+                return follower.onRestart();
+            }
             at = end;
             follower.onText(JSON.parse(event.data) as string, end);
         });
-        source.addEventListener('end', (event) => {
+        source.addEventListener('end', () => {
             stop();
-            follower.onEnd(event.data);
+            follower.onEnd();
         });
         source.onerror = () => {
             follower.onConnected(false);

@@ -1,0 +1,88 @@
+// Starts what a UI test needs: Debian's chromium, and a server. SLUICE_URL and SLUICE_TOKEN name a real
+// one; without them the tests run against web/dev/fake-server.mjs, which serves web/dist.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const flags = [
+    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync',
+];
+
+export const onFake = !process.env.SLUICE_URL;
+
+/** A reason to skip, or false. */
+export const skip =
+    !existsSync(executablePath) ? `no browser at ${executablePath}`
+        : onFake && !existsSync(join(root, 'web/dist/index.html')) ? 'web/dist is not built (npm run build)' : false;
+
+/** The server under test: `{url, token, stop()}`. */
+export async function startServer(args = []) {
+    if (!onFake) return { url: process.env.SLUICE_URL, token: process.env.SLUICE_TOKEN, stop() {} };
+    const child = spawn(process.execPath, [join(root, 'web/dev/fake-server.mjs'), '--port', '0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const url = await new Promise((resolve, reject) => {
+        child.stdout.once('data', (text) => resolve(String(text).trim()));
+        child.once('exit', (code) => reject(new Error(`the fake server ended with ${code}`)));
+    });
+    return { url, token: 'fake-admin', stop: () => child.kill() };
+}
+
+/** A browser with a fresh profile. */
+export async function startBrowser(options = {}) {
+    const profile = await mkdtemp(join(tmpdir(), 'sluice-ui-'));
+    const context = await chromium.launchPersistentContext(profile, {
+        executablePath, headless: true, args: flags, viewport: { width: 1280, height: 860 }, ...options,
+    });
+    return {
+        context,
+        async stop() {
+            await context.close();
+            await rm(profile, { recursive: true, force: true });
+        },
+    };
+}
+
+/**
+ * A page that collects what must never happen: violations of the content security policy, errors in
+ * scripts, dialogs. `page.faults` is checked by every test.
+ */
+export async function openPage(context) {
+    const page = await context.newPage();
+    page.faults = [];
+    page.on('pageerror', (error) => page.faults.push(`script error: ${error.message}`));
+    page.on('dialog', (dialog) => {
+        page.faults.push(`dialog: ${dialog.message()}`);
+        void dialog.dismiss();
+    });
+    page.on('console', (message) => {
+        const text = message.text();
+        if (/Content Security Policy|Refused to/.test(text)) page.faults.push(text);
+    });
+    await page.addInitScript(() => {
+        document.addEventListener('securitypolicyviolation', (event) => {
+            console.error(`Content Security Policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+        });
+    });
+    return page;
+}
+
+export async function signIn(page, server) {
+    await page.goto(`${server.url}/#token=${encodeURIComponent(server.token)}`);
+    await page.getByRole('heading', { name: 'Projects' }).waitFor();
+}
+
+/** Waits until `condition()` is true in this process; fails with `what` at the deadline. */
+export async function eventually(what, condition, ms = 10_000) {
+    const end = Date.now() + ms;
+    while (Date.now() < end) {
+        if (await condition()) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`did not happen within ${ms} ms: ${what}`);
+}
