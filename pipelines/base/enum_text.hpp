@@ -1,5 +1,6 @@
 #pragma once
-/// Text forms of enums: one table per enum, used for JSON, SQL, logs and `.ci.yml` alike. Any thread.
+/// Text forms of enums: one table per enum, used for JSON, SQL, logs and `.ci.yml` alike. Any
+/// thread.
 
 #include <array>
 #include <cstddef>
@@ -8,12 +9,15 @@
 
 namespace sluice {
 
-/// Specialise with `static constexpr std::array names{...}` in the order of the enumerators (from 0, no gaps).
+/// Specialise with `static constexpr std::array names{...}` in the order of the enumerators (from
+/// 0, no gaps).
 template <class E>
 struct EnumNames;
 
 template <class E>
-concept TextEnum = requires { EnumNames<E>::names; };
+concept TextEnum = requires {
+    EnumNames<E>::names;
+};
 
 template <TextEnum E>
 constexpr std::string_view to_text(E value) {
@@ -31,8 +35,8 @@ constexpr std::optional<E> parse_enum(std::string_view text) {
 }  // namespace sluice
 
 /// Inside namespace sluice: SLUICE_ENUM_NAMES(model::JobState, "waiting", "held", ...);
-#define SLUICE_ENUM_NAMES(type, ...)                                              \
-    template <>                                                                   \
-    struct EnumNames<type> {                                                      \
+#define SLUICE_ENUM_NAMES(type, ...)                                                  \
+    template <>                                                                       \
+    struct EnumNames<type> {                                                          \
         static constexpr auto names = std::to_array<std::string_view>({__VA_ARGS__}); \
     }

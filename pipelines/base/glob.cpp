@@ -217,33 +217,65 @@ private:
     std::vector<std::size_t> list_, stack_;
 };
 
-}  // namespace
-
-bool glob_match(std::string_view pattern, std::string_view path) {
-    if (pattern.find_first_of("*?[{\\") == std::string_view::npos) return pattern == path;
-    const Text wide_pattern = decode(pattern);
-    const std::vector<Instruction> program = Compiler(wide_pattern).compile();
-    States now(program), next(program);
-    now.add(0);
+bool accepts_all(const std::vector<Instruction>& program, std::string_view path) {
+    States first(program), second(program);
+    States *now = &first, *next = &second;
+    now->add(0);
     for (const char32_t c : decode(path)) {
-        next.clear();
-        for (const std::size_t at : now.list())
-            if (program[at].op != Instruction::match && accepts(program[at], c)) next.add(at + 1);
-        if (next.list().empty()) return false;
+        next->clear();
+        for (const std::size_t at : now->list())
+            if (program[at].op != Instruction::match && accepts(program[at], c)) next->add(at + 1);
+        if (next->list().empty()) return false;
         std::swap(now, next);
     }
-    return std::any_of(now.list().begin(), now.list().end(),
+    return std::any_of(now->list().begin(), now->list().end(),
                        [&](std::size_t at) { return program[at].op == Instruction::match; });
 }
 
-bool globs_match(std::span<const std::string> patterns, std::string_view path) {
-    for (std::size_t i = patterns.size(); i-- > 0;) {
-        std::string_view pattern = patterns[i];
-        const bool removes = pattern.starts_with('!');
+}  // namespace
+
+struct Globs::Program {
+    bool removes = false;
+    std::string prefix;                     ///< literal text that every match starts with
+    std::vector<Instruction> instructions;  ///< empty: the prefix is the whole pattern
+
+    explicit Program(std::string_view pattern) : removes(pattern.starts_with('!')) {
         if (removes) pattern.remove_prefix(1);
-        if (glob_match(pattern, path)) return !removes;
+        const std::size_t special = pattern.find_first_of("*?[{\\");
+        prefix = std::string(pattern.substr(0, special));
+        if (special == std::string_view::npos) return;
+        const Text wide = decode(pattern);
+        instructions = Compiler(wide).compile();
     }
+
+    bool match(std::string_view path) const {
+        if (instructions.empty()) return path == prefix;
+        return path.starts_with(prefix) && accepts_all(instructions, path);
+    }
+};
+
+Globs::Globs(std::span<const std::string> patterns) {
+    programs_.reserve(patterns.size());
+    for (const std::string& pattern : patterns) programs_.emplace_back(pattern);
+}
+
+Globs::~Globs() = default;
+
+bool Globs::match(std::string_view path) const {
+    for (std::size_t i = programs_.size(); i-- > 0;)
+        if (programs_[i].match(path)) return !programs_[i].removes;
     return false;
+}
+
+bool glob_match(std::string_view pattern, std::string_view path) {
+    // A leading `!` is an ordinary character here.
+    if (pattern.find_first_of("*?[{\\") == std::string_view::npos) return pattern == path;
+    const Text wide = decode(pattern);
+    return accepts_all(Compiler(wide).compile(), path);
+}
+
+bool globs_match(std::span<const std::string> patterns, std::string_view path) {
+    return Globs(patterns).match(path);
 }
 
 }  // namespace sluice::text

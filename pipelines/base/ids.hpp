@@ -40,5 +40,7 @@ using TokenId = Id<struct TokenTag>;
 
 template <class Tag>
 struct std::hash<sluice::Id<Tag>> {
-    std::size_t operator()(const sluice::Id<Tag>& id) const { return std::hash<std::int64_t>{}(id.value); }
+    std::size_t operator()(const sluice::Id<Tag>& id) const {
+        return std::hash<std::int64_t>{}(id.value);
+    }
 };

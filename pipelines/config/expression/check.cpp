@@ -32,8 +32,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 class Checker {
 public:
-    Checker(const Scope& scope, std::vector<Problem>& problems)
-        : scope_(scope), problems_(problems) {}
+    Checker(const Scope& scope, Narrowed narrowed, std::vector<Problem>& problems)
+        : scope_(scope), narrowed_(std::move(narrowed)), problems_(problems) {}
 
     Type type(const Ast& ast) {
         switch (ast.kind) {
@@ -372,38 +372,15 @@ private:
                (is_string(ast.children[1]) || is_string(ast.children[0].children.back()));
     }
 
-    /// Left operands of && that rule out null count for the right ones: `pr != null && pr.draft`.
+    /// Left operands of && rule out null for the right ones: `pr != null && pr.draft`.
     Type all_of(const Ast& ast) {
         const auto before = narrowed_;
         for (const Ast& child : ast.children) {
             condition(child, "&&");
-            narrow(child);
+            narrowed_.merge(narrowed_by(child));
         }
         narrowed_ = before;
         return Type::boolean();
-    }
-
-    void narrow(const Ast& ast) {
-        if (ast.kind != Ast::Kind::comparison) return;
-        const auto is_null = [](const Ast& a) {
-            return a.kind == Ast::Kind::literal && a.value.is_null();
-        };
-        if (ast.name == "!=") {
-            if (is_null(ast.children[1])) narrowed_.insert(dotted(ast.children[0]));
-            if (is_null(ast.children[0])) narrowed_.insert(dotted(ast.children[1]));
-            return;
-        }
-        if (ast.name != "==") return;
-        for (std::size_t side = 0; side < 2; ++side) {
-            const Ast& value = ast.children[1 - side];
-            if (value.kind != Ast::Kind::literal || value.value.is_null()) continue;
-            const std::string name = dotted(ast.children[side]);
-            narrowed_.insert(name);
-            if (name != "event") continue;
-            if (value.value.string == "push") narrowed_.insert("branch");
-            if (value.value.string == "tag") narrowed_.insert("tag");
-            if (value.value.string == "pull_request") narrowed_.insert({"pr", "target_branch"});
-        }
     }
 
     bool is_narrowed(const Ast& ast) const {
@@ -415,23 +392,48 @@ private:
     }
 
     const Scope& scope_;
+    Narrowed narrowed_;
     std::vector<Problem>& problems_;
-    std::set<std::string> narrowed_;
 };
 
 }  // namespace
 
-Type check(const Ast& ast, const Scope& scope, std::vector<Problem>& problems) {
+void narrow_event(std::string_view event, Narrowed& narrowed) {
+    if (event == "push") narrowed.insert("branch");
+    if (event == "tag") narrowed.insert("tag");
+    if (event == "pull_request") narrowed.insert({"pr", "target_branch"});
+}
+
+Narrowed narrowed_by(const Ast& condition) {
+    Narrowed out;
+    if (condition.kind == Ast::Kind::all_of)
+        for (const Ast& child : condition.children) out.merge(narrowed_by(child));
+    if (condition.kind != Ast::Kind::comparison) return out;
+    for (std::size_t side = 0; side < 2; ++side) {
+        const Ast& value = condition.children[1 - side];
+        const std::string name = dotted(condition.children[side]);
+        if (value.kind != Ast::Kind::literal || name.empty()) continue;
+        if (condition.name == "!=" && value.value.is_null()) out.insert(name);
+        if (condition.name != "==" || value.value.is_null()) continue;
+        out.insert(name);
+        if (name == "event") narrow_event(value.value.string, out);
+    }
+    return out;
+}
+
+Type check(const Ast& ast, const Scope& scope, const Narrowed& narrowed,
+           std::vector<Problem>& problems) {
     try {
-        return Checker(scope, problems).type(ast);
+        return Checker(scope, narrowed, problems).type(ast);
     } catch (const Given&) {
         return {};
     }
 }
 
-void check_condition(const Ast& ast, const Scope& scope, std::vector<Problem>& problems) {
+void check_condition(const Ast& ast, const Scope& scope, const Narrowed& narrowed,
+                     std::vector<Problem>& problems) {
     try {
-        Checker(scope, problems).condition(ast, "if");
+        Checker(scope, narrowed, problems).condition(ast, "if");
     } catch (const Given&) {
     }
 }

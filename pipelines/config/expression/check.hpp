@@ -5,6 +5,7 @@
 #include "pipelines/config/expression/syntax.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,19 @@ namespace sluice::config::expression {
 /// here.
 using Scope = std::map<std::string, Type, std::less<>>;
 
+/// Dotted names that are known not to be null here, because an enclosing condition said so.
+using Narrowed = std::set<std::string>;
+/// What a condition that holds says about nulls: `pr != null`, `event == 'push'`, joined by &&.
+Narrowed narrowed_by(const Ast& condition);
+/// What an event says about nulls: `branch` is set for a push …
+void narrow_event(std::string_view event, Narrowed& narrowed);
+
 /// The type of `ast`, or a type of kind null with `problems` (warnings alone leave a type).
-Type check(const Ast& ast, const Scope& scope, std::vector<Problem>& problems);
+Type check(const Ast& ast, const Scope& scope, const Narrowed& narrowed,
+           std::vector<Problem>& problems);
 
 /// check(), and it must be a boolean that is never null: for `if`.
-void check_condition(const Ast& ast, const Scope& scope, std::vector<Problem>& problems);
+void check_condition(const Ast& ast, const Scope& scope, const Narrowed& narrowed,
+                     std::vector<Problem>& problems);
 
 }  // namespace sluice::config::expression

@@ -1,0 +1,60 @@
+#pragma once
+/// One configuration file → its triggers, jobs and templates, all checked against the schema. Pure,
+/// any thread.
+
+#include "pipelines/config/diagnostics.hpp"
+#include "pipelines/config/node.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::config {
+
+inline constexpr std::string_view k_main_file = ".ci.yml";
+
+/// `push` or `pull_request`. Absent lists mean all.
+struct BranchTrigger {
+    std::optional<std::vector<std::string>> branches;
+    std::optional<std::vector<std::string>> paths;
+    bool drafts = true;
+};
+
+struct Triggers {
+    std::optional<BranchTrigger> push;
+    std::optional<BranchTrigger> pull_request;
+    std::optional<std::vector<std::string>> tag;
+    bool manual = false;
+    Place place;
+};
+
+/// A job or template as its file gives it.
+struct JobSource {
+    std::string id;
+    Place place;
+    const Node* node = nullptr;  ///< lives as long as its File
+    bool is_template() const { return id.starts_with('.'); }
+};
+
+struct File {
+    int index = 0;  ///< in Diagnostics
+    Node root;
+    std::optional<Triggers> triggers;  ///< nothing: the file has no `on`
+    std::vector<JobSource> jobs;
+
+    File() = default;
+    File(File&&) = default;
+    File& operator=(File&&) = default;
+    // `jobs` point into `root`; a copy's would point into the original.
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+};
+
+/// Nothing when the text cannot be read at all; else what could be understood. Mistakes are in
+/// `diagnostics`.
+std::optional<File> parse_file(int index, Diagnostics& diagnostics);
+
+/// The scalars of a list, or the one scalar.
+std::vector<std::string> strings_of(const Node* node);
+
+}  // namespace sluice::config

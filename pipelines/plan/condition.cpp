@@ -1,0 +1,132 @@
+#include "pipelines/plan/condition.hpp"
+
+#include "pipelines/base/text.hpp"
+#include "pipelines/config/expression/check.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace sluice::plan {
+namespace {
+
+using config::Node;
+using expr::Value;
+
+void collect_ids(const expr::Ast& ast, std::string_view context, std::set<std::string>& out) {
+    const bool is_member =
+        ast.kind == expr::Ast::Kind::member || ast.kind == expr::Ast::Kind::index;
+    if (is_member && ast.children[0].kind == expr::Ast::Kind::name &&
+        ast.children[0].name == context)
+        out.insert(ast.kind == expr::Ast::Kind::member ? ast.name : ast.children[1].value.string);
+    for (const expr::Ast& child : ast.children) collect_ids(child, context, out);
+}
+
+Result<bool> evaluate_text(std::string_view text, std::string_view name, Value value) {
+    expr::Ast ast;
+    expr::Problem problem;
+    if (!expr::parse(text, ast, problem, expr::k_generated))
+        return error(Code::invalid, "bad_expression",
+                     fmt::format("`if: {}`: {}", text::sanitize_utf8(text, 200), problem.message));
+    expr::Context context;
+    context.contexts.fields.push_back({std::string(name), std::move(value)});
+    SLUICE_TRY(const Value result, expr::evaluate(ast, context));
+    if (result.kind != Value::Kind::boolean)
+        return error(Code::invalid, "bad_expression",
+                     fmt::format("`if: {}` is not a boolean", text::sanitize_utf8(text, 200)));
+    return result.boolean;
+}
+
+/// A `#` that ended the value early, seen by what follows it (reference A11).
+void warn_about_comment(const Node& scalar, config::Diagnostics& diagnostics) {
+    if (!scalar.plain) return;
+    const std::string_view line = diagnostics.line_text(scalar.place.file, scalar.place.line);
+    const std::size_t comment = line.find(" #");
+    if (comment == std::string_view::npos) return;
+    const std::string_view rest = line.substr(comment + 2);
+    bool looks_like_code = false;
+    for (const std::string_view sign : {"==", "!=", "&&", "||", "'", "\""})
+        looks_like_code = looks_like_code || rest.find(sign) != std::string_view::npos;
+    if (looks_like_code)
+        diagnostics.warning(scalar.place, "comment_in_condition",
+                            "this condition ends at ` #`, the rest of the line is a comment",
+                            "quote the whole condition if the `#` belongs to it");
+}
+
+}  // namespace
+
+std::optional<expr::Ast> read_condition(const Node& scalar, config::Diagnostics& diagnostics) {
+    const std::string_view text = scalar.text;
+    std::string_view source = text;
+    std::size_t offset = 0;
+    if (const std::size_t open = text.find("${{"); open != std::string_view::npos) {
+        const std::string_view trimmed = text::trim(text);
+        expr::Template parts;
+        std::vector<expr::Problem> problems;
+        const bool valid = expr::parse_template(trimmed, parts, problems);
+        if (valid && !parts.is_whole()) {
+            diagnostics.error(
+                diagnostics.within(scalar, open), "bad_expression",
+                "`if` mixes an expression with text",
+                "`if` is always an expression: write it without `${{ }}`, or wholly inside one");
+            return std::nullopt;
+        }
+        const std::size_t close = text.rfind("}}");
+        offset = open + 3;
+        source = close == std::string_view::npos || close < offset
+                     ? text.substr(offset)
+                     : text.substr(offset, close - offset);
+    }
+    expr::Ast ast;
+    expr::Problem problem;
+    if (expr::parse(source, ast, problem)) {
+        warn_about_comment(scalar, diagnostics);
+        return ast;
+    }
+    const std::string_view line = diagnostics.line_text(scalar.place.file, scalar.place.line);
+    if (scalar.plain && line.find(" #") != std::string_view::npos)
+        problem.hint = "the rest of the line after ` #` is a comment: quote the whole condition";
+    diagnostics.error(diagnostics.within(scalar, offset + problem.offset), problem.id,
+                      problem.message, problem.hint);
+    return std::nullopt;
+}
+
+Result<Decision> decide(const expr::Ast& condition, const expr::Context& context,
+                        std::string_view later) {
+    SLUICE_TRY(const expr::Ast rest, expr::fold(condition, context, {std::string(later)}));
+    if (rest.kind != expr::Ast::Kind::literal) return Decision{true, expr::to_source(rest)};
+    return Decision{rest.value.boolean, ""};
+}
+
+std::vector<std::string> ids_read(std::string_view later_text, std::string_view context) {
+    expr::Ast ast;
+    expr::Problem problem;
+    std::set<std::string> out;
+    if (expr::parse(later_text, ast, problem, expr::k_generated)) collect_ids(ast, context, out);
+    return {out.begin(), out.end()};
+}
+
+Result<bool> evaluate_late_if(std::string_view late_if,
+                              const std::map<std::string, model::JobState>& needs) {
+    if (late_if.empty()) return true;
+    std::vector<expr::Field> jobs;
+    for (const std::string& id : ids_read(late_if, "needs")) {
+        const auto found = needs.find(id);
+        const auto state = found == needs.end() ? model::JobState::not_selected : found->second;
+        jobs.push_back({id, Value::object({{"result", Value::of(std::string(to_text(state)))}})});
+    }
+    return evaluate_text(late_if, "needs", Value::object(std::move(jobs)));
+}
+
+Result<bool> evaluate_step_condition(std::string_view condition,
+                                     const std::map<std::string, StepFacts>& steps) {
+    if (condition.empty()) return true;
+    std::vector<expr::Field> fields;
+    for (const auto& [id, facts] : steps)
+        fields.push_back(
+            {id, Value::object({{"outcome", Value::of(std::string(to_text(facts.outcome)))},
+                                {"result", Value::of(std::string(to_text(facts.result)))}})});
+    return evaluate_text(condition, "steps", Value::object(std::move(fields)));
+}
+
+}  // namespace sluice::plan

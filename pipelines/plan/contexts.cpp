@@ -1,0 +1,160 @@
+#include "pipelines/plan/contexts.hpp"
+
+#include "pipelines/base/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::plan {
+namespace {
+
+using expr::Field;
+using expr::Type;
+using expr::TypeField;
+using expr::Value;
+
+Type internal() {
+    return Type::string(expr::Taint::internal);
+}
+
+Type later(std::string_view name, std::string hint = {}) {
+    return Type::refused(fmt::format("`{}` is not supported yet by this version", name),
+                         std::move(hint));
+}
+
+Type pull_request_type() {
+    return Type::object({{"number", Type::number()},
+                         {"title", Type::text()},
+                         {"author", Type::text()},
+                         {"source_branch", Type::text()},
+                         {"target_branch", internal()},
+                         {"draft", Type::boolean()},
+                         {"fork", Type::boolean()},
+                         {"labels", Type::list(Type::text())}})
+        .or_null();
+}
+
+Value pull_request_value(const model::PullRequest& pr) {
+    std::vector<Value> labels;
+    for (const std::string& label : pr.labels) labels.push_back(Value::of(label));
+    return Value::object({{"number", Value::of(static_cast<double>(pr.number))},
+                          {"title", Value::of(pr.title)},
+                          {"author", Value::of(pr.author)},
+                          {"source_branch", Value::of(pr.source_branch)},
+                          {"target_branch", Value::of(pr.target_branch)},
+                          {"draft", Value::of(pr.draft)},
+                          {"fork", Value::of(pr.fork)},
+                          {"labels", Value::list(std::move(labels))}});
+}
+
+}  // namespace
+
+expr::Scope common_scope() {
+    std::vector<std::string> events;
+    for (const auto name : EnumNames<model::EventKind>::names) events.emplace_back(name);
+    expr::Scope scope;
+    scope["event"] = Type::choice(std::move(events));
+    scope["branch"] = Type::text().or_null();
+    scope["target_branch"] = internal().or_null();
+    scope["tag"] = Type::text().or_null();
+    scope["default_branch"] = internal();
+    scope["sha"] = Type::string();
+    scope["short_sha"] = Type::string();
+    scope["pr"] = pull_request_type();
+    scope["commit"] = Type::object({{"message", Type::text()}, {"author", Type::text()}});
+    scope["trusted"] = Type::boolean();
+    scope["run"] =
+        Type::object({{"number", Type::number()},
+                      {"id", later("run.id", "the script finds it in $CI_RUN_ID")},
+                      {"attempt", later("run.attempt", "the script finds it in $CI_ATTEMPT")},
+                      {"url", later("run.url")}});
+    scope["job"] = Type::object({{"id", internal()}, {"name", internal()}});
+    scope["project"] =
+        Type::object({{"name", internal()}, {"url", internal()}, {"path", later("project.path")}});
+    for (const std::string_view name : {"queue", "schedule", "dataset", "params"})
+        scope[std::string(name)] = later(name);
+    scope["matrix"] =
+        Type::refused("this job has no `matrix`", "e.g. `matrix: { py: [3.11, 3.12] }`");
+    scope["env"] = Type::refused("`env` cannot be read here");
+    scope["needs"] = Type::refused("`needs` is read only by `if` of a job in this version");
+    scope["steps"] = Type::refused("`steps` is read only by `if` of a step in this version");
+    return scope;
+}
+
+Type matrix_type(const Matrix& matrix) {
+    std::vector<TypeField> fields;
+    for (const auto& [name, in_all_cells] : matrix.names) {
+        Type type = Type::string();
+        type.nullable = !in_all_cells;
+        fields.push_back({name, std::move(type)});
+    }
+    return Type::object(std::move(fields));
+}
+
+Type needs_type(const std::set<std::string>& ancestors) {
+    std::vector<TypeField> jobs;
+    for (const std::string& id : ancestors)
+        jobs.push_back(
+            {id, Type::object({{"result", Type::choice({"passed", "warned", "failed", "errored",
+                                                        "cancelled", "not_selected", "blocked"})},
+                               {"outputs", later("outputs")},
+                               {"cells", later("cells")},
+                               {"best", later("best")}})});
+    return Type::object(std::move(jobs));
+}
+
+Type steps_type(const std::vector<std::string>& ids) {
+    const Type state =
+        Type::choice({"passed", "warned", "failed", "errored", "cancelled", "skipped"});
+    std::vector<TypeField> steps;
+    for (const std::string& id : ids)
+        steps.push_back(
+            {id,
+             Type::object({{"outcome", state}, {"result", state}, {"outputs", later("outputs")}})});
+    return Type::object(std::move(steps));
+}
+
+std::vector<Field> common_values(const Input& input) {
+    const model::Event& event = input.event;
+    const bool has_branch =
+        event.kind == model::EventKind::push || event.kind == model::EventKind::schedule ||
+        event.kind == model::EventKind::manual || event.kind == model::EventKind::dataset;
+    const bool is_pull_request =
+        event.kind == model::EventKind::pull_request && event.pull_request.has_value();
+    // The commit id may stand in scripts, so it must be one.
+    const std::string sha = text::is_commit_id(event.sha) ? event.sha : std::string{};
+    std::vector<Field> out{
+        {"event", Value::of(std::string(to_text(event.kind)))},
+        // Null for pull requests, so that `branch == default_branch` cannot be true before a merge.
+        {"branch", has_branch ? Value::text_or_null(event.branch) : Value{}},
+        {"tag", event.kind == model::EventKind::tag ? Value::text_or_null(event.tag) : Value{}},
+        {"default_branch", Value::of(input.default_branch)},
+        {"sha", Value::of(sha)},
+        {"short_sha", Value::of(sha.substr(0, 8))},
+        {"commit", Value::object({{"message", Value::of(event.message)},
+                                  {"author", Value::of(event.author)}})},
+        {"trusted", Value::of(input.trusted)},
+        {"run", Value::object({{"number", Value::of(static_cast<double>(input.run_number))}})},
+        {"project", Value::object({{"name", Value::of(input.project_name)},
+                                   {"url", Value::of(input.project_url)}})},
+    };
+    if (is_pull_request) {
+        out.push_back({"pr", pull_request_value(*event.pull_request)});
+        out.push_back({"target_branch", Value::text_or_null(event.pull_request->target_branch)});
+    }
+    return out;
+}
+
+expr::World world_of(const Input& input) {
+    return {[&input](std::span<const std::string> globs) { return paths_changed(input, globs); }};
+}
+
+bool paths_changed(const Input& input, std::span<const std::string> globs) {
+    if (!input.changed_paths) return true;
+    const text::Globs compiled(globs);
+    return std::any_of(input.changed_paths->begin(), input.changed_paths->end(),
+                       [&](const std::string& path) { return compiled.match(path); });
+}
+
+}  // namespace sluice::plan

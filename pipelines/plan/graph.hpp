@@ -1,0 +1,40 @@
+#pragma once
+/// The graph of `needs` over all files: checks, order, ancestors. Pure.
+
+#include "pipelines/config/merge.hpp"
+#include "pipelines/config/schema.hpp"
+#include "pipelines/plan/plan.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace sluice::plan {
+
+class Graph {
+public:
+    /// Reads `needs` of every job. Mistakes: `unknown_need`, `need_cycle`.
+    Graph(const std::vector<config::MergedJob>& jobs, config::Diagnostics& diagnostics);
+
+    /// Needs of that job that exist in some file, each once.
+    const std::vector<Need>& needs(std::size_t job) const { return needs_[job]; }
+    /// Ids of everything the job waits for, directly or not.
+    std::set<std::string> ancestors(std::size_t job) const;
+    /// Every job after its needs, else in file order. All jobs, when there is no cycle.
+    const std::vector<std::size_t>& order() const { return order_; }
+
+private:
+    void read_needs(std::size_t job, config::Diagnostics& diagnostics);
+    void sort(config::Diagnostics& diagnostics);
+    void report_cycle(const std::vector<std::size_t>& waiting,
+                      config::Diagnostics& diagnostics) const;
+    config::Place place_of_need(std::size_t job, const std::string& need) const;
+
+    const std::vector<config::MergedJob>& jobs_;
+    std::map<std::string, std::size_t> by_id_;
+    std::vector<std::vector<Need>> needs_;
+    std::vector<std::size_t> order_;
+};
+
+}  // namespace sluice::plan

@@ -1,0 +1,31 @@
+#pragma once
+/// A merged job and one cell → what runs: expressions evaluated, texts checked against their types.
+/// Pure.
+
+#include "pipelines/config/merge.hpp"
+#include "pipelines/plan/contexts.hpp"
+#include "pipelines/plan/plan.hpp"
+
+#include <optional>
+#include <string>
+
+namespace sluice::plan {
+
+inline constexpr std::size_t k_max_steps = 500;
+
+struct LowerInput {
+    const Input& input;
+    const config::MergedJob& job;
+    const Cell& cell;  ///< the only cell of a job without a matrix has no values
+    const std::vector<std::string>* trigger_paths = nullptr;  ///< `paths` of the trigger that fired
+    std::vector<Need> needs;                                  ///< jobs of this run
+};
+
+/// Selection (reference A6 step 3) and lowering. A job that is not selected keeps its identity
+/// only: the rest may read what this event does not have. Nothing after a diagnostic.
+std::optional<PlannedJob> lower(const LowerInput& in, config::Diagnostics& diagnostics);
+
+/// Checks of a merged job that no event and no expression changes: kind, steps, unique ids.
+void check_job(const config::MergedJob& job, config::Diagnostics& diagnostics);
+
+}  // namespace sluice::plan

@@ -1,0 +1,305 @@
+#include "pipelines/base/text.hpp"
+#include "pipelines/config/document.hpp"
+#include "pipelines/config/merge.hpp"
+#include "pipelines/config/parser.hpp"
+#include "pipelines/config/schema.hpp"
+#include "pipelines/plan/gates.hpp"
+#include "pipelines/plan/graph.hpp"
+#include "pipelines/plan/hash.hpp"
+#include "pipelines/plan/lower.hpp"
+#include "pipelines/plan/plan.hpp"
+#include "pipelines/plan/typecheck.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::plan {
+namespace {
+
+using config::BranchTrigger;
+using config::File;
+using config::MergedJob;
+using config::Node;
+using config::Triggers;
+
+constexpr std::size_t k_max_files = 100;
+constexpr std::size_t k_max_jobs = 4'000;
+// Cells copy what their job has: bounds the plan as a whole (see weight()).
+constexpr std::size_t k_max_plan_weight = 1'000'000;
+
+/// Whether a file's `on` brings its jobs, and by which `paths`.
+struct Fired {
+    bool fired = false;
+    const std::vector<std::string>* paths = nullptr;
+};
+
+Fired by_branch(const std::optional<BranchTrigger>& trigger, const std::string& branch) {
+    if (!trigger) return {};
+    if (trigger->branches && !text::globs_match(*trigger->branches, branch)) return {};
+    return {true, trigger->paths ? &*trigger->paths : nullptr};
+}
+
+Fired fires(const Triggers& triggers, const model::Event& event) {
+    switch (event.kind) {
+        case model::EventKind::push: return by_branch(triggers.push, event.branch);
+        case model::EventKind::tag:
+            return {triggers.tag && text::globs_match(*triggers.tag, event.tag)};
+        case model::EventKind::pull_request:
+            if (!event.pull_request || !triggers.pull_request) return {};
+            if (event.pull_request->draft && !triggers.pull_request->drafts) return {};
+            return by_branch(triggers.pull_request, event.pull_request->target_branch);
+        case model::EventKind::manual: return {triggers.manual};
+        case model::EventKind::merge_queue:
+        case model::EventKind::schedule:
+        case model::EventKind::dataset: return {};  // no trigger of this version brings them
+    }
+    return {};
+}
+
+std::set<std::string> events_of(const Triggers& triggers) {
+    std::set<std::string> out;
+    if (triggers.push) out.insert("push");
+    if (triggers.tag) out.insert("tag");
+    if (triggers.pull_request) out.insert("pull_request");
+    if (triggers.manual) out.insert("manual");
+    return out;
+}
+
+class Planner {
+public:
+    explicit Planner(const Input& input) : input_(input) {}
+
+    Outcome run() {
+        Outcome out;
+        plan(out);
+        if (diagnostics_.has_errors()) out.plan.reset();
+        out.diagnostics = diagnostics_.take();
+        return out;
+    }
+
+private:
+    void plan(Outcome& out) {
+        if (!read_files()) return;
+        const std::vector<MergedJob> jobs = config::merge_jobs(files_, diagnostics_);
+        const Graph graph(jobs, diagnostics_);
+        check(jobs, graph);
+        out.triggered = is_triggered();
+        if (diagnostics_.has_errors() || !out.triggered) return;
+        Plan plan;
+        if (!files_.empty()) plan.gates = gates_of(main_root());
+        lower_all(jobs, graph, plan);
+        if (diagnostics_.has_errors()) return;
+        if (plan.jobs.empty()) {
+            out.triggered = false;
+            return;
+        }
+        deselect_readers(plan);
+        plan.hash = hash_plan(plan);
+        out.plan = std::move(plan);
+    }
+
+    bool read_files() {
+        if (input_.files.empty()) {
+            diagnostics_.add_file(std::string(config::k_main_file), "");
+            diagnostics_.error({}, "config_missing",
+                               "there is no configuration at this commit: neither `.ci.yml` nor "
+                               "`.ci/*.yml` exists",
+                               "add a file `.ci.yml`, e.g. `version: 1`, `on: { push: {} }`, "
+                               "`jobs: { test: { run: make test } }`");
+            return false;
+        }
+        for (const SourceFile& source : input_.files) {
+            const int index = diagnostics_.add_file(source.path, config::without_bom(source.text));
+            if (static_cast<std::size_t>(index) >= k_max_files) {
+                diagnostics_.error({index}, "too_many_files",
+                                   fmt::format("more than {} configuration files", k_max_files),
+                                   "join some");
+                return false;
+            }
+            if (source.path.ends_with(".yaml")) {
+                diagnostics_.error({index}, "wrong_file_name",
+                                   fmt::format("`{}` is not read", source.path),
+                                   "rename it to end in `.yml`");
+                continue;
+            }
+            if (auto file = config::parse_file(index, diagnostics_)) {
+                files_.push_back(std::move(*file));
+            } else {
+                unreadable_ = true;
+            }
+        }
+        inherit_triggers();
+        return true;
+    }
+
+    const File* main_file() const {
+        for (const File& file : files_)
+            if (diagnostics_.path(file.index) == config::k_main_file) return &file;
+        return nullptr;
+    }
+
+    const Node& main_root() const {
+        static const Node none;
+        const File* file = main_file();
+        return file == nullptr ? none : file->root;
+    }
+
+    void inherit_triggers() {
+        const File* main = main_file();
+        std::size_t jobs = 0;
+        for (File& file : files_) {
+            const auto own = std::count_if(file.jobs.begin(), file.jobs.end(),
+                                           [](const auto& job) { return !job.is_template(); });
+            jobs += static_cast<std::size_t>(own);
+            if (file.triggers) continue;
+            if (main != nullptr && main->triggers) {
+                file.triggers = main->triggers;
+            } else if (own > 0 && !unreadable_) {
+                diagnostics_.error({file.index}, "on_missing",
+                                   "`on` is missing, so nothing would ever start these jobs",
+                                   "e.g. `on: { push: { branches: [main] }, pull_request: {} }`");
+            }
+        }
+        if (jobs == 0 && !unreadable_ && !files_.empty()) {
+            const Node* node = files_.front().root.find("jobs");
+            const bool is_wrong_shape = node != nullptr && !node->is_null() && !node->is_map();
+            if (!is_wrong_shape && !diagnostics_.has_errors())
+                diagnostics_.error({files_.front().index}, "no_jobs", "there are no jobs",
+                                   "e.g. `jobs: { test: { run: make test } }`");
+        }
+    }
+
+    bool is_triggered() const {
+        // What cannot be read might have been meant for this event: say what is wrong with it.
+        if (unreadable_ || files_.empty()) return true;
+        return std::any_of(files_.begin(), files_.end(), [&](const File& file) {
+            return !file.triggers || fires(*file.triggers, input_.event).fired;
+        });
+    }
+
+    /// The events of `on` in the job, else of its file.
+    std::set<std::string> events_of_job(const MergedJob& job) {
+        const File& file = files_[static_cast<std::size_t>(job.file)];
+        const std::set<std::string> of_file =
+            file.triggers ? events_of(*file.triggers) : std::set<std::string>{};
+        const Node* on = job.node.find("on");
+        if (on == nullptr) return of_file;
+        std::set<std::string> out;
+        for (const Node& event : on->items) {
+            if (!event.is_scalar()) continue;
+            out.insert(event.text);
+            if (!of_file.contains(event.text) && parse_enum<model::EventKind>(event.text))
+                diagnostics_.error(
+                    event.place, "event_not_in_file",
+                    fmt::format("`{}` is no trigger of this file, so it never brings the job",
+                                event.text),
+                    fmt::format("add it to `on` of the file: `on: {{ {}: … }}`", event.text));
+        }
+        return out;
+    }
+
+    /// Everything that is wrong for any event.
+    void check(const std::vector<MergedJob>& jobs, const Graph& graph) {
+        std::set<std::string> ids;
+        std::size_t cells = 0;
+        matrices_.resize(jobs.size());
+        events_.resize(jobs.size());
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            ids.insert(jobs[i].id);
+            check_job(jobs[i], diagnostics_);
+            const Node* matrix = jobs[i].node.find("matrix");
+            const bool has_matrix = matrix != nullptr && matrix->is_map();
+            if (has_matrix) matrices_[i] = expand_matrix(*matrix, jobs[i].id, diagnostics_);
+            if (!has_matrix) matrices_[i].cells.push_back({});
+            cells += matrices_[i].cells.size();
+            events_[i] = events_of_job(jobs[i]);
+            const Node* condition = jobs[i].node.find("if");
+            const bool reads_needs =
+                condition != nullptr && condition->text.find("needs") != std::string::npos;
+            check_types({jobs[i], has_matrix ? &matrices_[i] : nullptr,
+                         reads_needs ? graph.ancestors(i) : std::set<std::string>{}, events_[i]},
+                        diagnostics_);
+        }
+        if (cells > k_max_jobs)
+            diagnostics_.error(
+                {}, "too_many_jobs",
+                fmt::format("{} jobs (matrix cells counted), at most {}", cells, k_max_jobs),
+                "make fewer cells, or several projects");
+        if (const File* main = main_file()) check_gates(*main, ids, diagnostics_);
+    }
+
+    void lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, Plan& plan) {
+        std::set<std::string> present;
+        std::size_t weight = 0;
+        for (const std::size_t i : graph.order()) {
+            const File& file = files_[static_cast<std::size_t>(jobs[i].file)];
+            const Fired fired = file.triggers ? fires(*file.triggers, input_.event) : Fired{};
+            if (!fired.fired || !events_[i].contains(std::string(to_text(input_.event.kind))))
+                continue;
+            weight += config::weight(jobs[i].node) * matrices_[i].cells.size();
+            if (weight > k_max_plan_weight) {
+                diagnostics_.error(jobs[i].place, "plan_too_large",
+                                   "the cells of all jobs hold too many values",
+                                   "make fewer cells, or smaller jobs");
+                return;
+            }
+            present.insert(jobs[i].id);
+            // A need that this event does not bring counts as satisfied (A6 step 4), so nobody has
+            // to know of it.
+            std::vector<Need> needs;
+            for (const Need& need : graph.needs(i))
+                if (present.contains(need.job)) needs.push_back(need);
+            for (const Cell& cell : matrices_[i].cells)
+                if (auto planned = lower({input_, jobs[i], cell, fired.paths, needs}, diagnostics_))
+                    plan.jobs.push_back(std::move(*planned));
+        }
+    }
+
+    /// A6 step 4: who reads the outputs of a job that is not needed is not needed either.
+    static void deselect_readers(Plan& plan) {
+        std::map<std::string, bool> selected;  // by base id: some cell is
+        for (const PlannedJob& job : plan.jobs)
+            selected[job.spec.base] = selected[job.spec.base] || job.selected;
+        for (PlannedJob& job : plan.jobs) {
+            if (!job.selected || job.reads.empty()) continue;
+            for (const std::string& read : job.reads) {
+                const auto need = std::find_if(job.needs.begin(), job.needs.end(),
+                                               [&](const Need& n) { return n.job == read; });
+                const bool optional = need != job.needs.end() && need->optional;
+                const auto found = selected.find(read);
+                if (optional || (found != selected.end() && found->second)) continue;
+                job.selected = false;
+                job.reason =
+                    fmt::format("`{}` was not needed, and this job reads its outputs", read);
+            }
+            selected[job.spec.base] =
+                std::any_of(plan.jobs.begin(), plan.jobs.end(), [&](const PlannedJob& other) {
+                    return other.spec.base == job.spec.base && other.selected;
+                });
+        }
+    }
+
+    const Input& input_;
+    config::Diagnostics diagnostics_;
+    std::vector<File> files_;
+    std::vector<Matrix> matrices_;               ///< by job
+    std::vector<std::set<std::string>> events_;  ///< by job
+    bool unreadable_ = false;
+};
+
+}  // namespace
+
+Outcome make_plan(const Input& input) {
+    return Planner(input).run();
+}
+
+bool is_skipped(const model::Event& event) {
+    if (event.kind != model::EventKind::push) return false;
+    if (std::find(event.options.begin(), event.options.end(), "ci.skip") != event.options.end())
+        return true;
+    return event.message.find("[skip ci]") != std::string::npos ||
+           event.message.find("[ci skip]") != std::string::npos;
+}
+
+}  // namespace sluice::plan

@@ -1,0 +1,238 @@
+#include "pipelines/plan/typecheck.hpp"
+
+#include "pipelines/plan/condition.hpp"
+
+#include <fmt/format.h>
+
+namespace sluice::plan {
+namespace {
+
+using config::Diagnostics;
+using config::Key;
+using config::Member;
+using config::Node;
+using config::Scalar;
+using expr::Taint;
+using expr::Type;
+
+/// `PR_TITLE` for `pr.title`.
+std::string variable_for(std::string_view dotted) {
+    std::string out;
+    for (const char c : dotted) {
+        if (c >= 'a' && c <= 'z') {
+            out += static_cast<char>(c - 'a' + 'A');
+        } else {
+            out += (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : '_';
+        }
+    }
+    return out.empty() ? "VALUE" : out;
+}
+
+class TypeChecker {
+public:
+    TypeChecker(const JobView& view, Diagnostics& diagnostics)
+        : view_(view), diagnostics_(diagnostics) {
+        scope_ = common_scope();
+        if (view.matrix != nullptr) scope_["matrix"] = matrix_type(*view.matrix);
+        env_type_ = Type::refused("this job sets no `env`");
+        scope_["env"] = env_type_;
+        if (view.events.size() == 1) expr::narrow_event(*view.events.begin(), narrowed_);
+    }
+
+    void run() {
+        if (const Node* condition = view_.job.node.find("if");
+            condition != nullptr && condition->is_scalar()) {
+            expr::Scope scope = scope_;
+            scope["needs"] = needs_type(view_.ancestors);
+            check_condition(*condition, scope, narrowed_);
+            narrowed_.merge(narrowings(*condition));
+        }
+        set_env();
+        for (const Member& member : view_.job.node.members) {
+            const Key* key = config::find_key(config::scope_job, member.name);
+            if (key == nullptr || key->scalar == Scalar::condition) continue;
+            if (member.name == "steps") {
+                check_steps(member.value, *key);
+            } else {
+                walk(member.value, *key);
+            }
+        }
+    }
+
+private:
+    void set_env() {
+        std::vector<expr::TypeField> fields;
+        const Node* env = view_.job.node.find("env");
+        if (env == nullptr) return;
+        for (const Member& variable : env->members) {
+            Type type = Type::string(Taint::internal);
+            // A variable is as trustworthy as what it was made of, else `env` would launder a
+            // branch name.
+            expr::Template parts;
+            std::vector<expr::Problem> ignored;
+            if (variable.value.is_scalar() && expr::has_expression(variable.value.text) &&
+                expr::parse_template(variable.value.text, parts, ignored))
+                for (const auto& part : parts.parts)
+                    if (part.is_expression)
+                        type.taint = std::max(
+                            type.taint, expr::check(part.ast, scope_, narrowed_, ignored).taint);
+            fields.push_back({variable.name, std::move(type)});
+        }
+        env_type_ = Type::object(std::move(fields));
+        scope_["env"] = env_type_;
+    }
+
+    void walk(const Node& node, const Key& key) {
+        if (node.is_scalar()) check_text(node, key);
+        for (const Node& item : node.items) {
+            if (item.is_scalar()) check_text(item, key);
+            if (item.is_map()) walk_map(item, key.item_map);
+        }
+        if (!node.is_map()) return;
+        if (key.map == config::scope_env) {
+            for (const Member& variable : node.members)
+                if (variable.value.is_scalar()) check_text(variable.value, key);
+            return;
+        }
+        walk_map(node, key.map);
+    }
+
+    void walk_map(const Node& node, unsigned scope) {
+        for (const Member& member : node.members) {
+            const Key* key = config::find_key(scope, member.name);
+            if (key != nullptr && key->supported) walk(member.value, *key);
+        }
+    }
+
+    void check_steps(const Node& steps, const Key& key) {
+        std::vector<std::string> earlier;
+        for (const Node& step : steps.items) {
+            if (step.is_scalar()) check_text(step, key);
+            if (!step.is_map()) continue;
+            const expr::Narrowed before = narrowed_;
+            if (const Node* condition = step.find("if");
+                condition != nullptr && condition->is_scalar()) {
+                expr::Scope scope = scope_;
+                scope["steps"] = steps_type(earlier);
+                check_condition(*condition, scope, narrowed_);
+                narrowed_.merge(narrowings(*condition));
+            }
+            for (const Member& member : step.members) {
+                const Key* step_key = config::find_key(config::scope_step, member.name);
+                if (step_key != nullptr && step_key->supported &&
+                    step_key->scalar != Scalar::condition)
+                    walk(member.value, *step_key);
+            }
+            narrowed_ = before;
+            if (const Node* id = step.find("id"); id != nullptr) earlier.push_back(id->text);
+        }
+    }
+
+    static expr::Narrowed narrowings(const Node& condition) {
+        Diagnostics ignored;
+        ignored.add_file("", "");
+        Node copy = condition;
+        copy.place = {};
+        const auto ast = read_condition(copy, ignored);
+        return ast ? expr::narrowed_by(*ast) : expr::Narrowed{};
+    }
+
+    void check_condition(const Node& node, const expr::Scope& scope,
+                         const expr::Narrowed& narrowed) {
+        const auto ast = read_condition(node, diagnostics_);
+        if (!ast) return;
+        std::vector<expr::Problem> problems;
+        expr::check_condition(*ast, scope, narrowed, problems);
+        const std::size_t open = node.text.find("${{");
+        report(node, open == std::string::npos ? 0 : open + 3, problems);
+    }
+
+    void check_text(const Node& node, const Key& key) {
+        if (!expr::has_expression(node.text) || key.eval == config::Eval::literal) return;
+        expr::Template parts;
+        std::vector<expr::Problem> problems;
+        if (!expr::parse_template(node.text, parts, problems)) {
+            report(node, 0, problems);
+            return;
+        }
+        const bool is_env = key.map == config::scope_env;
+        if (is_env)
+            scope_["env"] = Type::refused("`env` cannot be read inside `env`",
+                                          "the shell can: \"$NAME\" in `run`");
+        for (const auto& part : parts.parts) {
+            if (!part.is_expression) continue;
+            problems.clear();
+            const Type type = expr::check(part.ast, scope_, narrowed_, problems);
+            const bool failed =
+                !problems.empty() && problems.back().severity == config::Severity::error;
+            if (!failed) check_use(type, part, key, problems);
+            report(node, part.offset, problems);
+        }
+        if (is_env) scope_["env"] = env_type_;
+    }
+
+    /// What the value is used for: its type, its nulls, and who chose it.
+    void check_use(const Type& type, const expr::Template::Part& part, const Key& key,
+                   std::vector<expr::Problem>& problems) {
+        const std::string source = expr::to_source(part.ast);
+        const auto add = [&](config::Severity severity, std::string id, std::string message,
+                             std::string hint) {
+            problems.push_back(
+                {severity, std::move(id), std::move(message), std::move(hint), part.ast.begin});
+        };
+        if (type.kind == Type::Kind::list || type.kind == Type::Kind::object) {
+            add(config::Severity::error, "bad_expression",
+                fmt::format("`{}` is {} and cannot stand in a text", source, expr::describe(type)),
+                type.kind == Type::Kind::list ? fmt::format("write join({}, ',')", source)
+                                              : "name one of its properties");
+            return;
+        }
+        if (type.nullable)
+            add(config::Severity::warning, "maybe_null",
+                fmt::format("`{}` may be null, which is an error then", source),
+                fmt::format("write `${{{{ {} ?? '' }}}}`, or an `if` that rules it out", source));
+        if (type.kind != Type::Kind::string) return;
+        if (key.strings == config::Strings::safe_only && type.taint != Taint::safe) {
+            const std::string variable = variable_for(type.origin);
+            const std::string_view who = type.taint == Taint::outsider
+                                             ? "is text that an outsider can choose; it"
+                                             : "is a text; it";
+            add(config::Severity::error, "interpolation_forbidden",
+                fmt::format("`{}` {} cannot stand in `{}`", type.origin, who,
+                            key.name == "steps" ? "run" : key.name),
+                fmt::format("pass it by the environment: `env: {{ {}: \"${{{{ {} }}}}\" }}` and "
+                            "use \"${}\"",
+                            variable, type.origin, variable));
+        } else if (key.strings == config::Strings::no_text && type.taint == Taint::outsider) {
+            add(config::Severity::error, "interpolation_forbidden",
+                fmt::format("`{}` is text that an outsider can choose; it is refused in `{}`",
+                            type.origin, key.name),
+                fmt::format("make it safe: `${{{{ slug({}) }}}}`", type.origin));
+        }
+    }
+
+    void report(const Node& node, std::size_t base, const std::vector<expr::Problem>& problems) {
+        for (const expr::Problem& problem : problems) {
+            const config::Place place = diagnostics_.within(node, base + problem.offset);
+            if (problem.severity == config::Severity::error) {
+                diagnostics_.error(place, problem.id, problem.message, problem.hint);
+            } else {
+                diagnostics_.warning(place, problem.id, problem.message, problem.hint);
+            }
+        }
+    }
+
+    const JobView& view_;
+    Diagnostics& diagnostics_;
+    expr::Scope scope_;
+    Type env_type_;
+    expr::Narrowed narrowed_;
+};
+
+}  // namespace
+
+void check_types(const JobView& view, Diagnostics& diagnostics) {
+    TypeChecker(view, diagnostics).run();
+}
+
+}  // namespace sluice::plan

@@ -1,0 +1,23 @@
+#pragma once
+/// Checks the types of all expressions of a merged job, independent of any event: what stands in a
+/// job that today's event does not bring is checked too. Pure.
+
+#include "pipelines/config/merge.hpp"
+#include "pipelines/config/schema.hpp"
+#include "pipelines/plan/contexts.hpp"
+
+#include <set>
+#include <string>
+
+namespace sluice::plan {
+
+struct JobView {
+    const config::MergedJob& job;
+    const Matrix* matrix = nullptr;   ///< nullptr: the job has none
+    std::set<std::string> ancestors;  ///< ids that `if` may read by `needs`
+    std::set<std::string> events;     ///< those that can bring the job
+};
+
+void check_types(const JobView& view, config::Diagnostics& diagnostics);
+
+}  // namespace sluice::plan
