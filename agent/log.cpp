@@ -10,7 +10,7 @@ namespace {
 spdlog::logger& logger() {
     static spdlog::logger instance = [] {
         spdlog::logger made("agent", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-        made.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n: %v", spdlog::pattern_time_type::utc);
+        made.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
         made.flush_on(spdlog::level::trace);
         return made;
     }();
@@ -22,16 +22,11 @@ std::string& name() {
     return value;
 }
 
-void write(spdlog::level::level_enum level, std::string_view event) {
-    logger().log(level, "{} {}", name(), event);
-}
+void write(spdlog::level::level_enum level, std::string_view event) { logger().log(level, "{}: {}", name(), event); }
 
 }  // namespace
 
-void set_name(std::string value) {
-    name() = std::move(value);
-    logger().set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-}
+void set_name(std::string value) { name() = std::move(value); }
 void info(std::string_view event) {
     write(spdlog::level::info, event);
 }

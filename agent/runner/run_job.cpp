@@ -71,6 +71,7 @@ void prepare_runner_process() {
 
 RunJobExit run_job(const files::Path& dir) {
     AttemptFolder folder{dir};
+    log::set_name("runner " + dir.filename().string());
     auto lock = files::LockFile::try_acquire(folder.lock());
     if (!lock) {
         log::error(

@@ -73,6 +73,7 @@ Result<> salvage(const AttemptFolder& folder) {
 
 RunJobExit salvage_job(const files::Path& dir) {
     AttemptFolder folder{dir};
+    log::set_name("salvage " + dir.filename().string());
     auto lock = files::LockFile::try_acquire(folder.lock());
     if (!lock) {
         if (lock.error().code == Code::not_found) return RunJobExit::done;

@@ -91,6 +91,8 @@ public:
     /// Waits until `done` holds; false after the deadline.
     bool wait(const std::function<bool()>& done,
               std::chrono::milliseconds longest = std::chrono::seconds(20));
+    /// Wall time in seconds when the claim's reply with this attempt was made.
+    double handed_out(AttemptId attempt);
     bool wait_finished(AttemptId attempt,
                        std::chrono::milliseconds longest = std::chrono::seconds(20));
 
@@ -111,6 +113,7 @@ private:
     std::map<AttemptId, FakeAttempt> attempts_;
     std::vector<protocol::ClaimRequest> claims_;
     std::vector<std::string> calls_;
+    std::map<AttemptId, double> handed_out_;
     std::unique_ptr<FakeHttp> http_;
 };
 

@@ -251,6 +251,11 @@ std::vector<std::string> FakeServer::calls() {
     return calls_;
 }
 
+double FakeServer::handed_out(AttemptId attempt) {
+    std::lock_guard lock(mutex_);
+    return handed_out_[attempt];
+}
+
 bool FakeServer::wait(const std::function<bool()>& done, std::chrono::milliseconds longest) {
     return eventually(done, longest);
 }
@@ -299,6 +304,9 @@ FakeReply FakeServer::claim(const FakeRequest& request) {
     protocol::ClaimReply reply;
     while (!closing_ && !queue_.empty() && static_cast<int>(reply.jobs.size()) < body->free) {
         reply.jobs.push_back(queue_.front());
+        using Seconds = std::chrono::duration<double>;
+        handed_out_[queue_.front().attempt] =
+            Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
         queue_.pop_front();
     }
     if (reply.jobs.empty()) return {204, "", {}, false};
