@@ -63,8 +63,8 @@ FENCES = [
 
 # The kernel is pure: no I/O, clock, threads or randomness, so whatever reaches them is refused by its header.
 IMPURE = re.compile(r"^(thread|mutex|shared_mutex|condition_variable|future|atomic|stop_token|fstream|iostream"
-                    r"|filesystem|random|ctime|cstdio|time\.h|stdio\.h|unistd\.h|fcntl\.h|dirent\.h|sys/.*|netinet/.*|arpa/.*"
-                    r"|boost/asio.*|boost/process.*|spdlog/.*|openssl/.*)$")
+                    r"|filesystem|random|ctime|cstdio|time\.h|stdio\.h|unistd\.h|fcntl\.h|dirent\.h|sys/.*"
+                    r"|netinet/.*|arpa/.*|boost/asio.*|boost/process.*|spdlog/.*|openssl/.*)$")
 
 LIBC_PROGRAMS = ("hooks/git/hook/", "hooks/git/sluice_hook.c", "agent/executors/sluice_exec.c")
 
