@@ -12,8 +12,9 @@ struct SseEvent {
     std::string data;   ///< any text; each of its lines becomes a data line
 };
 
-/// The bytes of one event. Line breaks inside id and event would start another field, so they
-/// become spaces. Pure.
+/// The bytes of one event. Name the result before a co_await takes it: GCC 12 destroys a braced
+/// temporary inside a co_await expression twice. Line breaks inside id and event would start
+/// another field, so they become spaces. Pure.
 std::string format_sse(const SseEvent& event);
 
 /// A comment: keeps proxies from closing and finds out that the peer is gone.
