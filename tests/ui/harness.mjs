@@ -2,8 +2,6 @@
 // one; without them the tests run against web/dev/fake-server.mjs, which serves web/dist.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -33,18 +31,16 @@ export async function startServer(args = []) {
     return { url, token: 'fake-admin', stop: () => child.kill() };
 }
 
-/** A browser with a fresh profile. */
-export async function startBrowser(options = {}) {
-    const profile = await mkdtemp(join(tmpdir(), 'sluice-ui-'));
-    const context = await chromium.launchPersistentContext(profile, {
-        executablePath, headless: true, args: flags, viewport: { width: 1280, height: 860 }, ...options,
-    });
+/** A browser with a fresh profile; `newContext(options)` gives a visitor without cookies. */
+export async function startBrowser() {
+    const browser = await chromium.launch({ executablePath, headless: true, args: flags });
     return {
-        context,
-        async stop() {
-            await context.close();
-            await rm(profile, { recursive: true, force: true });
+        async newContext(options = {}) {
+            const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+            context.setDefaultTimeout(60_000);
+            return context;
         },
+        stop: () => browser.close(),
     };
 }
 

@@ -35,9 +35,10 @@ const looks = [
 
 const only = process.argv[2];
 const server = await startServer();
+const browser = await startBrowser();
 for (const [look, options] of looks) {
-    const browser = await startBrowser(options);
-    const page = await openPage(browser.context);
+    const context = await browser.newContext(options);
+    const page = await openPage(context);
     if (!only) {
         await page.goto(`${server.url}/login`);
         await page.getByRole('button', { name: 'Sign in' }).waitFor();
@@ -52,7 +53,8 @@ for (const [look, options] of looks) {
         await page.screenshot({ path: `${folder}${name}-${look}.png`, fullPage: look === 'narrow' });
     }
     if (page.faults.length > 0) console.log(look, page.faults);
-    await browser.stop();
+    await context.close();
 }
+await browser.stop();
 server.stop();
 console.log(`pictures are in ${folder}`);

@@ -1,0 +1,184 @@
+// What the pages show, in a real browser.
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, afterEach, describe, it } from 'node:test';
+import { eventually, onFake, openPage, signIn, skip, startBrowser, startServer } from './harness.mjs';
+
+describe('the pages', { skip, timeout: 900_000 }, () => {
+    let server;
+    let browser;
+    let context;
+    let page;
+    before(async () => {
+        server = await startServer();
+        browser = await startBrowser();
+    });
+    after(async () => {
+        await browser?.stop();
+        server?.stop();
+    });
+    beforeEach(async () => {
+        context = await browser.newContext();
+        page = await openPage(context);
+    });
+    afterEach(async () => {
+        await context.close();
+        assert.deepEqual(page.faults, []);
+    });
+
+    it('ask for a token and say when it is wrong', async () => {
+        await page.goto(`${server.url}/agents`);
+        await page.getByLabel('API token').fill('wrong');
+        await page.getByRole('button', { name: 'Sign in' }).click();
+        await page.getByRole('alert').getByText('not valid').waitFor();
+        await page.getByLabel('API token').fill(server.token);
+        await page.getByRole('button', { name: 'Sign in' }).click();
+        await page.getByRole('heading', { name: 'Agents' }).waitFor();
+        assert.equal(new URL(page.url()).pathname, '/agents');
+    });
+
+    it('take a token from the fragment and remove it from the address', async () => {
+        await signIn(page, server);
+        assert.ok(!page.url().includes('token'));
+        await page.goBack().catch(() => undefined);
+        assert.ok(!page.url().includes('token'));
+    });
+
+    it('sign out', async () => {
+        await signIn(page, server);
+        await page.getByRole('button', { name: /sign out/ }).click();
+        await page.getByLabel('API token').waitFor();
+        await page.goto(server.url);
+        await page.getByLabel('API token').waitFor();
+    });
+
+    it('lead from the projects to the test that failed', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.getByRole('link', { name: 'checkout-service' }).click();
+        await page.getByText('red: may not merge').waitFor();
+        await page.getByRole('link', { name: /Retry the payment once/ }).first().click();
+        const wrong = page.getByRole('region', { name: 'What went wrong' });
+        await wrong.getByText('test_retry_on_timeout', { exact: true }).waitFor();
+        await wrong.getByText('tests/test_payment.py:88', { exact: true }).waitFor();
+        await wrong.getByText('assert 2 == 1').first().waitFor();
+        assert.match(await page.title(), /^failed: checkout-service #131/);
+        assert.match(await page.locator('#favicon').getAttribute('href'), /icon-failed/);
+    });
+
+    it('show jobs as a graph; a click opens the job, its link can be shared', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/runs/131`);
+        await page.getByRole('button', { name: /^passed 3\.9 / }).click();
+        await page.getByRole('region', { name: 'Job test (3.9)' }).waitFor();
+        const address = page.url();
+        await page.goto(server.url);
+        await page.goto(address);
+        await page.getByRole('region', { name: 'Job test (3.9)' }).waitFor();
+        await page.getByRole('button', { name: 'List' }).click();
+        await page.getByText('then').first().waitFor();
+    });
+
+    it('filter and page through runs', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/projects/checkout-service`);
+        await page.getByRole('link', { name: 'Older →' }).click();
+        await page.getByText('#81', { exact: true }).waitFor();
+        await page.getByLabel('Branch').fill('feature/basket-3');
+        await page.getByLabel('Branch').press('Enter');
+        await page.getByText('#4', { exact: true }).waitFor();
+        assert.equal(await page.locator('a.run').count(), 1);
+        await page.goBack();
+        await page.getByText('#81', { exact: true }).waitFor();
+    });
+
+    it('name the mistake in the pipeline file', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/runs/134`);
+        await page.getByText('.ci.yml:14:5').waitFor();
+        await page.getByText('did you mean `parallel`?').waitFor();
+    });
+
+    it('show hostile text as text', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        for (const path of ['/', '/projects/hostile', '/runs/135', '/jobs/117']) {
+            await page.goto(server.url + path);
+            await page.getByText('script>').first().waitFor();
+        }
+        await page.goto(`${server.url}/runs/135`);
+        const heading = page.getByRole('heading', { level: 1 });
+        await heading.getByText('<img src=x onerror=alert(1)>').waitFor();
+        assert.equal(await heading.locator('.ctl').first().textContent(), 'U+202E');
+        assert.equal(await page.locator('main img, main script, main b b').count(), 0);
+    });
+
+    it('retry a run and cancel it', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/runs/133`);
+        await page.getByRole('button', { name: 'Run all again' }).click();
+        await page.waitForURL((url) => url.pathname !== '/runs/133');
+        await page.getByText('active', { exact: true }).first().waitFor();
+        await page.getByRole('button', { name: 'Cancel run' }).click();
+        await page.getByText('cancelled', { exact: true }).first().waitFor();
+    });
+
+    it('let a tab write that was opened after signing in elsewhere', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        const other = await openPage(context);
+        await other.goto(`${server.url}/agents`);
+        await other.getByRole('button', { name: 'Drain' }).first().click();
+        await other.getByText('draining').nth(1).waitFor();
+        await other.getByRole('button', { name: 'Resume' }).first().click();
+        assert.deepEqual(other.faults, []);
+    });
+
+    it('offer no changes to who may only read', { skip: !onFake }, async () => {
+        await signIn(page, { ...server, token: 'fake-read' });
+        await page.goto(`${server.url}/runs/131`);
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.getByText('fake read').waitFor();
+        assert.equal(await page.getByRole('button', { name: /Retry|Run all|Cancel/ }).count(), 0);
+    });
+
+    it('follow changes without a reload', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/projects/hostile`);
+        await page.getByText('#1', { exact: true }).waitFor();
+        await fetch(`${server.url}/api/v1/projects/hostile/runs`, { method: 'POST', body: '{}', headers: { Authorization: `Bearer ${server.token}` } });
+        await page.getByText('#2', { exact: true }).waitFor();
+    });
+
+    it('say what is missing', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/runs/99999`);
+        await page.getByRole('alert').getByText('There is no run 99999.').waitFor();
+        await page.goto(`${server.url}/nowhere`);
+        await page.getByRole('alert').getByText('There is no such page.').waitFor();
+        await page.goto(`${server.url}/projects/new-project`);
+        await page.getByText('git push origin main').waitFor();
+    });
+
+    it('keep the theme that was chosen', async () => {
+        await signIn(page, server);
+        const theme = () => page.evaluate(() => document.documentElement.dataset.theme ?? 'system');
+        const button = page.getByRole('button', { name: /^Colours/ });
+        await button.click();
+        await button.click();
+        assert.equal(await theme(), 'dark');
+        await page.reload();
+        await page.getByRole('heading', { name: 'Projects' }).waitFor();
+        assert.equal(await theme(), 'dark');
+    });
+
+    it('work by keyboard', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/runs/131`);
+        const job = page.getByRole('button', { name: /^failed 3\.11 / });
+        await job.focus();
+        await page.keyboard.press('Enter');
+        await page.getByRole('region', { name: 'Job test (3.11)' }).waitFor();
+        await page.getByRole('link', { name: /Open log/ }).focus();
+        await page.keyboard.press('Enter');
+        await page.getByRole('region', { name: 'Log lines' }).waitFor();
+        await page.keyboard.press('/');
+        await eventually('the search has the focus', () => page.evaluate(() => document.activeElement?.id === 'log-search'));
+    });
+});
