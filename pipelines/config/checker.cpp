@@ -10,10 +10,6 @@
 namespace sluice::config {
 namespace {
 
-std::string shown(std::string_view text) {
-    return text::sanitize_utf8(text, 60);
-}
-
 std::string joined(const std::vector<std::string>& words) {
     std::string out;
     for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
@@ -80,8 +76,8 @@ void Checker::unknown_key(const Member& member, unsigned scope, const std::strin
                 known.empty() ? "it takes no keys" : fmt::format("known here: {}", joined(known));
         }
     }
-    const std::string owner = path.empty() ? std::string(scope_name(scope))
-                                           : fmt::format("{} (`{}`)", scope_name(scope), path);
+    std::string owner(scope_name(scope));
+    if (!path.empty() && owner != fmt::format("`{}`", path)) owner += fmt::format(" (`{}`)", path);
     diagnostics_.error(member.place, "unknown_key",
                        fmt::format("unknown key `{}` in {}", name, owner), hint);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace sluice::config {
@@ -96,6 +97,17 @@ std::vector<Diagnostic> Diagnostics::take(std::size_t max) {
     std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
         return std::tie(a.file, a.diagnostic.line, a.diagnostic.column) <
                std::tie(b.file, b.diagnostic.line, b.diagnostic.column);
+    });
+    // A place that is wrong anyway needs no warning on top.
+    const auto key = [](const Entry& e) {
+        return std::tuple(e.file, e.diagnostic.line, e.diagnostic.column);
+    };
+    std::set<std::tuple<int, int, int>> wrong;
+    for (const Entry& entry : entries_)
+        if (entry.diagnostic.severity == Severity::error && entry.diagnostic.line > 0)
+            wrong.insert(key(entry));
+    std::erase_if(entries_, [&](const Entry& entry) {
+        return entry.diagnostic.severity == Severity::warning && wrong.contains(key(entry));
     });
     std::vector<Diagnostic> out;
     for (Entry& entry : entries_) {

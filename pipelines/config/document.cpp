@@ -186,15 +186,14 @@ private:
         if (tag == "!" && source_.substr(place.offset, 1) != "!")
             return;  // how yaml-cpp marks quoted scalars
         const std::string_view written = source_.substr(place.offset);
-        const std::string word =
-            text::sanitize_utf8(written.substr(0, written.find_first_of(" \t\r\n")), 60);
+        const std::string word = shown(written.substr(0, written.find_first_of(" \t\r\n")));
         const bool is_value_of_if =
             !stack_.empty() && stack_.back().key && stack_.back().key_name == "if";
         if (is_value_of_if)
             fail(place, "tag_not_allowed",
                  fmt::format("`{}` is a YAML tag here, not a negation", word),
                  fmt::format("write `if: not {}{}{}`", word.substr(1), value.empty() ? "" : " ",
-                             text::sanitize_utf8(value, 60)));
+                             shown(value)));
         fail(place, "tag_not_allowed", fmt::format("YAML tag `{}` is not allowed", word),
              "remove it; values get their type from the key, quote a value that starts with `!`");
     }
@@ -320,7 +319,7 @@ private:
         if (!is_new)
             diagnostics_.error(key.place, "duplicate_key",
                                fmt::format("key `{}` stands twice in this map, first in line {}",
-                                           text::sanitize_utf8(key.text, 60), first->second),
+                                           shown(key.text), first->second),
                                "remove one of them");
     }
 

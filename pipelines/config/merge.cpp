@@ -49,7 +49,8 @@ public:
         for (std::size_t i = 0; i < files.size(); ++i) {
             for (const JobSource& job : files[i].jobs) {
                 const auto [first, is_new] = sources_.try_emplace(job.id, &job);
-                if (is_new) continue;
+                // In one file it is a duplicate key, which has been said.
+                if (is_new || first->second->place.file == job.place.file) continue;
                 const Place& other = first->second->place;
                 diagnostics_.error(job.place, "duplicate_job",
                                    fmt::format("job `{}` stands also in {}:{}", job.id,
@@ -99,7 +100,11 @@ private:
         const Member* env = file.root.member("env");
         if (env != nullptr && env->value.is_map()) base.members.push_back(*env);
         const Node* defaults = file.root.find("defaults");
-        return defaults == nullptr ? base : merge(std::move(base), expand_short_forms(*defaults));
+        if (defaults == nullptr) return base;
+        Node allowed = expand_short_forms(*defaults);
+        std::erase_if(allowed.members,
+                      [](const Member& m) { return find_key(scope_defaults, m.name) == nullptr; });
+        return merge(std::move(base), allowed);
     }
 
     /// The job over what it extends; each is resolved once, however many use it.
@@ -150,10 +155,10 @@ private:
             } else if (auto near = text::nearest(name.text, known)) {
                 hint = fmt::format("did you mean `{}`?", *near);
             }
-            diagnostics_.error(name.place, "unknown_template",
-                               fmt::format("`{}` extends `{}`, which exists in no file", job.id,
-                                           text::sanitize_utf8(name.text, 60)),
-                               hint);
+            diagnostics_.error(
+                name.place, "unknown_template",
+                fmt::format("`{}` extends `{}`, which exists in no file", job.id, shown(name.text)),
+                hint);
             return nullptr;
         }
         const auto cycle = std::find(open_.begin(), open_.end(), found->second);

@@ -32,8 +32,15 @@ std::string describe(const Node& node) {
         case Node::Kind::map: return "a map";
         case Node::Kind::scalar: break;
     }
-    const std::string shown = text::sanitize_utf8(node.text, 60);
-    return fmt::format("`{}{}`", text::trim(shown), shown.size() < node.text.size() ? "…" : "");
+    return fmt::format("`{}`", shown(text::trim(node.text)));
+}
+
+std::string shown(std::string_view text) {
+    std::string out = text::sanitize_utf8(text, 60);
+    const bool is_cut = out.size() < text.size();
+    for (char& c : out)
+        if (c == '\n' || c == '\t') c = ' ';
+    return is_cut ? out + "…" : out;
 }
 
 }  // namespace sluice::config

@@ -49,6 +49,8 @@ struct Member {
 
 /// What a copy of the node would cost: every node counts one, every byte of text one sixteenth.
 std::size_t weight(const Node& node);
+/// Foreign text for messages: one line, valid UTF-8, at most 60 bytes and then `…`.
+std::string shown(std::string_view text);
 /// `a map`, `a list`, `nothing (null)` or the text in backquotes, for messages.
 std::string describe(const Node& node);
 

@@ -2,6 +2,7 @@
 /// evaluated ones by the planner.
 #include "pipelines/base/text.hpp"
 #include "pipelines/base/time.hpp"
+#include "pipelines/config/node.hpp"
 #include "pipelines/config/schema.hpp"
 
 #include <fmt/format.h>
@@ -24,13 +25,12 @@ bool is_word(char c) {
     return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-std::string shown(std::string_view text) {
-    const std::string clean = text::sanitize_utf8(text, 60);
-    return fmt::format("`{}{}`", clean, clean.size() < text.size() ? "…" : "");
+std::string quoted(std::string_view text) {
+    return fmt::format("`{}`", shown(text));
 }
 
 Maybe mismatch(std::string_view text, std::string_view wanted, std::string hint = {}) {
-    return Complaint{"type_mismatch", fmt::format("{} is not {}", shown(text), wanted),
+    return Complaint{"type_mismatch", fmt::format("{} is not {}", quoted(text), wanted),
                      std::move(hint)};
 }
 
@@ -83,7 +83,7 @@ Maybe path(std::string_view text) {
     const bool up = std::find(parts.begin(), parts.end(), "..") != parts.end();
     if (inside.starts_with('/') || inside.starts_with('~') || up)
         return Complaint{"path_outside_workspace",
-                         fmt::format("{} leads out of the workspace", shown(text)),
+                         fmt::format("{} leads out of the workspace", quoted(text)),
                          "paths are relative to the workspace, without `..` and `~`"};
     return {};
 }
@@ -95,7 +95,7 @@ Maybe label(std::string_view text) {
             return is_word(c) || c == '-' || c == '.' || c == '=' || c == '/' || c == ':';
         });
     if (fits) return {};
-    return Complaint{"bad_label", fmt::format("{} is not a label", shown(text)),
+    return Complaint{"bad_label", fmt::format("{} is not a label", quoted(text)),
                      "letters, digits and `_ - . = / :`, e.g. `gpu` or `zone=eu`"};
 }
 
@@ -104,7 +104,7 @@ Maybe image(std::string_view text) {
     if (text == "none") return {};
     const auto bad = [&](std::string_view why) {
         return Complaint{"bad_image",
-                         fmt::format("{} is not an image reference: {}", shown(text), why),
+                         fmt::format("{} is not an image reference: {}", quoted(text), why),
                          "e.g. `python:3.12` or `registry.example/team/app@sha256:…`"};
     };
     if (text.empty() || text.size() > 512) return bad("it has 1 to 512 characters");
@@ -165,7 +165,7 @@ Maybe choice(std::string_view text, std::string_view choices) {
 
 Maybe job_id(std::string_view text) {
     if (is_job_id(text)) return {};
-    return Complaint{"bad_name", fmt::format("{} is not a job id", shown(text)),
+    return Complaint{"bad_name", fmt::format("{} is not a job id", quoted(text)),
                      "a lower-case letter, then up to 62 lower-case letters, digits, `_` and `-`"};
 }
 
@@ -185,7 +185,7 @@ std::optional<Complaint> check_scalar(Scalar type, std::string_view text,
             if (text == "1") return {};
             return Complaint{
                 "bad_version",
-                fmt::format("{} is not a language version of this server", shown(text)),
+                fmt::format("{} is not a language version of this server", quoted(text)),
                 "write `version: 1`"};
         case Scalar::line: return line(text);
         case Scalar::script: return length(text, 64 * 1024, "the script");
@@ -236,7 +236,7 @@ std::string_view scalar_name(Scalar type) {
 std::optional<Complaint> check_env_name(std::string_view name) {
     const auto forbidden = [&](std::string_view why, std::string_view hint) {
         return Complaint{"env_forbidden",
-                         fmt::format("environment variable {} {}", shown(name), why),
+                         fmt::format("environment variable {} {}", quoted(name), why),
                          std::string(hint)};
     };
     const bool fits = !name.empty() && name.size() <= 255 && !is_digit(name[0]) &&

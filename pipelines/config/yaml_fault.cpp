@@ -1,6 +1,7 @@
 #include "pipelines/config/yaml_fault.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "pipelines/config/node.hpp"
 
 #include <fmt/format.h>
 
@@ -24,10 +25,6 @@ std::string_view key_of(std::string_view line) {
     std::string_view key = text::trim(line.substr(0, line.find(':')));
     if (key.starts_with("- ")) key = text::trim(key.substr(2));
     return key;
-}
-
-std::string shown(std::string_view raw) {
-    return text::sanitize_utf8(raw, 60);
 }
 
 bool contains(std::string_view text, std::string_view part) {
@@ -72,7 +69,7 @@ YamlFault alias(std::string_view line, std::size_t column) {
     if (star != npos) word = line.substr(star);
     const std::string name(word.substr(0, word.find_first_of(" ,]}", 1)));
     const std::string_view value = value_of(line);
-    if (value.starts_with('*') && value.find_first_of(" /") != npos)
+    if (value == "*" || (value.starts_with('*') && value.find_first_of(" /") != npos))
         return {"unknown_anchor", "an unquoted `*` at the start of a value is a YAML alias",
                 fmt::format("quote it: `{}: \"{}\"`", shown(key_of(line)), shown(value))};
     return {"unknown_anchor", fmt::format("alias `{}` names no anchor above it", shown(name)),

@@ -1,7 +1,7 @@
 #pragma once
-/// What happened to a repository, normalised from any source (forge webhook, git hook, API). Pure values.
-/// Strings from outside are data only: they may hold `$(id)`, `<script>` or U+202E and are valid UTF-8 by construction
-/// (text::sanitize_utf8).
+/// What happened to a repository, normalised from any source (forge webhook, git hook, API). Pure
+/// values. Strings from outside are data only: they may hold `$(id)`, `<script>` or U+202E and are
+/// valid UTF-8 by construction (text::sanitize_utf8).
 
 #include "pipelines/base/enum_text.hpp"
 #include "pipelines/base/json.hpp"
@@ -35,7 +35,8 @@ struct Event {
     std::string tag;      ///< tag events; "" else
     std::string sha;      ///< the commit to build, 40 or 64 hex
     std::string old_sha;  ///< push: the former tip, all zeros for a new branch; else ""
-    bool forced = false;  ///< push: the old tip is not an ancestor of the new one (when the source tells)
+    bool forced =
+        false;  ///< push: the old tip is not an ancestor of the new one (when the source tells)
     std::string actor;    ///< display text only, never identity
     std::string message;  ///< the tip's commit message, may be filled by git
     std::string author;   ///< of the commit
@@ -50,6 +51,7 @@ Result<Event> event_from_json(const json::Value& value, std::string pointer);
 }  // namespace sluice::model
 
 namespace sluice {
-SLUICE_ENUM_NAMES(model::EventKind, "push", "tag", "pull_request", "merge_queue", "schedule", "manual", "dataset");
+SLUICE_ENUM_NAMES(model::EventKind, "push", "tag", "pull_request", "merge_queue", "schedule",
+                  "manual", "dataset");
 SLUICE_ENUM_NAMES(model::PullRequestAction, "opened", "updated", "closed");
 }  // namespace sluice

@@ -1,5 +1,6 @@
 #pragma once
-/// How an attempt ended, as data; reported by the runner (or by salvage), never guessed from logs. Pure values.
+/// How an attempt ended, as data; reported by the runner (or by salvage), never guessed from logs.
+/// Pure values.
 
 #include "pipelines/base/json.hpp"
 #include "pipelines/model/job_state.hpp"
@@ -73,7 +74,7 @@ Result<Reports> reports_from_json(const json::Value& value, std::string pointer)
 }  // namespace sluice::model
 
 namespace sluice {
-SLUICE_ENUM_NAMES(model::StepState, "pending", "running", "passed", "warned", "failed", "errored", "cancelled",
-                  "skipped");
+SLUICE_ENUM_NAMES(model::StepState, "pending", "running", "passed", "warned", "failed", "errored",
+                  "cancelled", "skipped");
 SLUICE_ENUM_NAMES(model::TestState, "passed", "failed", "errored", "skipped");
 }  // namespace sluice

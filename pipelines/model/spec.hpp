@@ -1,6 +1,7 @@
 #pragma once
-/// What one job does: the part of a plan that travels to the runner. Fully resolved but for step-time expressions.
-/// JSON forms are the wire and storage format; from_json refuses unknown members. Pure values, any thread.
+/// What one job does: the part of a plan that travels to the runner. Fully resolved but for
+/// step-time expressions. JSON forms are the wire and storage format; from_json refuses unknown
+/// members. Pure values, any thread.
 
 #include "pipelines/base/json.hpp"
 #include "pipelines/base/time.hpp"
@@ -25,15 +26,15 @@ struct AllowFailure {
 };
 
 struct StepSpec {
-    std::string id;    ///< `[a-z_][a-z0-9_]*`, unique in the job; "" when the author gave none
-    std::string name;  ///< shown to people; the first line of `run` when the author gave none
-    std::string run;   ///< the script, one shell
-    std::string shell; ///< bash, sh or python; "" = bash when present, else sh
-    std::string working_directory;             ///< relative to the workspace; "" = the workspace
+    std::string id;     ///< `[a-z_][a-z0-9_]*`, unique in the job; "" when the author gave none
+    std::string name;   ///< shown to people; the first line of `run` when the author gave none
+    std::string run;    ///< the script, one shell
+    std::string shell;  ///< bash, sh or python; "" = bash when present, else sh
+    std::string working_directory;  ///< relative to the workspace; "" = the workspace
     std::map<std::string, std::string> env;
     std::optional<Duration> timeout;
     When when = When::success;
-    std::string condition;                     ///< `if` expression evaluated at step time; "" = none
+    std::string condition;  ///< `if` expression evaluated at step time; "" = none
     AllowFailure allow_failure;
     bool operator==(const StepSpec&) const = default;
 };
@@ -66,11 +67,13 @@ struct JobSpec {
     std::vector<std::string> runs_on;  ///< labels that an agent must have, all of them
     std::optional<Duration> timeout;   ///< per attempt from the first step; default 1h
     AllowFailure allow_failure;
-    bool source = true;                ///< check the commit out into the workspace before the first step
-    bool replayable = true;            ///< may a second attempt run while the first may still be alive (rule 8)
+    bool source = true;  ///< check the commit out into the workspace before the first step
+    bool replayable =
+        true;  ///< may a second attempt run while the first may still be alive (rule 8)
     std::vector<ArtifactSpec> artifacts;
     std::vector<ReportSpec> reports;
-    std::map<std::string, int> retry;  ///< cause class (infra, preempted, timeout, oom, script) → extra attempts
+    std::map<std::string, int>
+        retry;  ///< cause class (infra, preempted, timeout, oom, script) → extra attempts
     bool operator==(const JobSpec&) const = default;
 };
 

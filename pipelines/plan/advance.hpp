@@ -1,6 +1,6 @@
 #pragma once
-/// Which jobs of a run become ready, blocked or not_selected now that others have ended (reference A6 steps 4-6).
-/// Pure; used by the server's lifecycle and by `sluice run`.
+/// Which jobs of a run become ready, blocked or not_selected now that others have ended (reference
+/// A6 steps 4-6). Pure; used by the server's lifecycle and by `sluice run`.
 
 #include "pipelines/model/job_state.hpp"
 #include "pipelines/plan/plan.hpp"
@@ -20,15 +20,18 @@ struct JobNow {
 struct Transition {
     std::size_t job = 0;  ///< index into the span
     model::JobEvent event = model::JobEvent::needs_met;
-    std::string reason;   ///< for blocked, not_selected and failed: text for people, naming the root cause
+    std::string
+        reason;  ///< for blocked, not_selected and failed: text for people, naming the root cause
 };
 
-/// All transitions that follow from the states, to a fixed point (one call suffices). `run_cancelled`: the run was
-/// cancelled as a whole, so `always` and `failure` jobs do not start (A6 step 11) and waiting jobs are cancelled.
-std::vector<Transition> advance(std::span<const JobNow> jobs, const model::Event& event, bool run_cancelled);
+/// All transitions that follow from the states, to a fixed point (one call suffices).
+/// `run_cancelled`: the run was cancelled as a whole, so `always` and `failure` jobs do not start
+/// (A6 step 11) and waiting jobs are cancelled.
+std::vector<Transition> advance(std::span<const JobNow> jobs, const model::Event& event,
+                                bool run_cancelled);
 
-/// The state of the run once every job is terminal, else active. Worst first: errored, failed, cancelled, blocked
-/// (counts as failed), warned, passed.
+/// The state of the run once every job is terminal, else active. Worst first: errored, failed,
+/// cancelled, blocked (counts as failed), warned, passed.
 model::RunState run_state(std::span<const JobNow> jobs);
 
 }  // namespace sluice::plan

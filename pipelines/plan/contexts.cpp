@@ -101,7 +101,9 @@ Type needs_type(const std::set<std::string>& ancestors) {
                                {"outputs", later("outputs")},
                                {"cells", later("cells")},
                                {"best", later("best")}})});
-    return Type::object(std::move(jobs));
+    Type out = Type::object(std::move(jobs));
+    out.refusal_hint = "only jobs that this one waits for can be read: add it to `needs`";
+    return out;
 }
 
 Type steps_type(const std::vector<std::string>& ids) {

@@ -49,19 +49,16 @@ public:
 
     std::optional<PlannedJob> run() {
         set_job_context();
-        if (const Node* name = node_.find("name"))
-            out_.spec.name = text_or(*name, "name", out_.spec.name);
-        set_job_context();
         if (const Node* when = node_.find("when"))
             out_.when = parse_enum<model::When>(when->text).value_or(model::When::success);
-        set_env();
+        set_early();
         select();
         if (failed_) return std::nullopt;
         if (!out_.selected) {
             out_.spec.env.clear();
             return std::move(out_);
         }
-        if (env_failed_) evaluate_env();  // now its mistakes count
+        if (early_failed_) evaluate_early();  // now its mistakes count
         settings();
         if (node_.find("run") != nullptr) {
             single_step();
@@ -183,16 +180,19 @@ private:
         return out;
     }
 
-    /// `if` may read `env`, and may be what keeps a variable's expression from being null: a
-    /// failure is kept quiet until the job is known to be selected.
-    void set_env() {
+    /// `name` and `env`: `if` may read them, and may be what keeps their expressions from being
+    /// null. So a failure is kept quiet until the job is known to be selected.
+    void set_early() {
         quiet_ = true;
-        evaluate_env();
+        evaluate_early();
         quiet_ = false;
-        env_failed_ = std::exchange(failed_, false);
+        early_failed_ = std::exchange(failed_, false);
     }
 
-    void evaluate_env() {
+    void evaluate_early() {
+        if (const Node* name = node_.find("name"))
+            out_.spec.name = text_or(*name, "name", out_.spec.name);
+        set_job_context();
         out_.spec.env = env(node_.find("env"));
         std::vector<expr::Field> fields;
         for (const auto& [name, value] : out_.spec.env) fields.push_back({name, Value::of(value)});
@@ -389,7 +389,7 @@ private:
     std::string shell_, folder_;
     bool failed_ = false;
     bool quiet_ = false;
-    bool env_failed_ = false;
+    bool early_failed_ = false;
 };
 
 void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnostics) {
@@ -414,10 +414,9 @@ void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnost
                               std::string::npos &&
                           !(name->text[0] >= '0' && name->text[0] <= '9');
         if (!fits) {
-            diagnostics.error(
-                name->place, "bad_name",
-                fmt::format("`{}` is not a step id", text::sanitize_utf8(name->text, 60)),
-                "lower-case letters, digits and `_`, not starting with a digit");
+            diagnostics.error(name->place, "bad_name",
+                              fmt::format("`{}` is not a step id", config::shown(name->text)),
+                              "lower-case letters, digits and `_`, not starting with a digit");
         } else if (!ids.insert(name->text).second) {
             diagnostics.error(name->place, "bad_name",
                               fmt::format("two steps of `{}` have the id `{}`", id, name->text),
@@ -432,10 +431,10 @@ void check_job(const config::MergedJob& job, Diagnostics& diagnostics) {
     const Node& node = job.node;
     const Node* kind_name = node.find("kind");
     const kinds::Kind* kind = kinds::find_kind(kind_name == nullptr ? "script" : kind_name->text);
-    if (kind == nullptr) {
+    if (kind == nullptr && !expr::has_expression(kind_name->text)) {
         std::vector<std::string> known;
         for (const kinds::Kind* k : kinds::all_kinds()) known.emplace_back(k->name);
-        const std::string name = text::sanitize_utf8(kind_name->text, 60);
+        const std::string name = config::shown(kind_name->text);
         static const std::set<std::string, std::less<>> planned{
             "lint", "test", "image", "package", "deploy", "train", "evaluate", "model", "score"};
         if (planned.contains(kind_name->text)) {
@@ -448,7 +447,7 @@ void check_job(const config::MergedJob& job, Diagnostics& diagnostics) {
                 kind_name->place, "unknown_kind", fmt::format("there is no kind `{}`", name),
                 near ? fmt::format("did you mean `{}`?", *near) : "leave `kind` out for a script");
         }
-    } else if (kind->check != nullptr) {
+    } else if (kind != nullptr && kind->check != nullptr) {
         kind->check(node, job.id, job.place, diagnostics);
     }
     const Node* run = node.find("run");

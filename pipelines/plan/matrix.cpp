@@ -58,11 +58,11 @@ private:
     }
 
     bool check_value(const Node& node) {
-        const bool fits = !node.text.empty() && node.text.size() <= 128 &&
+        const bool fits = node.text.size() <= 128 &&
                           std::all_of(node.text.begin(), node.text.end(),
                                       [](char c) { return static_cast<unsigned char>(c) >= 0x20; });
         if (!fits)
-            fail(node.place, "bad_matrix_value", "a matrix value is one line of 1 to 128 bytes",
+            fail(node.place, "bad_matrix_value", "a matrix value is one line of at most 128 bytes",
                  "");
         return fits;
     }
@@ -70,6 +70,7 @@ private:
     bool read_axes() {
         for (const Member& member : matrix_.members) {
             if (config::find_key(config::scope_matrix, member.name) != nullptr) continue;
+            if (!member.value.is_list()) return false;  // the checker has said so
             Axis axis{member.name, {}};
             for (const Node& item : member.value.items) {
                 if (!item.is_scalar() || !check_value(item)) return false;
@@ -125,8 +126,7 @@ private:
                 if (is_axis(member.name)) continue;
                 known = false;
                 fail(member.place, "unknown_axis",
-                     fmt::format("`{}` is no axis of this matrix",
-                                 text::sanitize_utf8(member.name, 60)),
+                     fmt::format("`{}` is no axis of this matrix", config::shown(member.name)),
                      "exclude names axes and their values");
             }
             const std::size_t before = cells_.size();

@@ -1,5 +1,6 @@
 #pragma once
-/// The planner: files of the commit + event + changed paths → Plan. A pure function: no I/O, clock, randomness.
+/// The planner: files of the commit + event + changed paths → Plan. A pure function: no I/O, clock,
+/// randomness.
 
 #include "pipelines/config/diagnostic.hpp"
 #include "pipelines/model/event.hpp"
@@ -20,7 +21,8 @@ struct SourceFile {
 struct Input {
     model::Event event;
     std::vector<SourceFile> files;  ///< in byte order of the path
-    /// Paths that changed against the base of `changes` (renames with both names); nothing = everything changed.
+    /// Paths that changed against the base of `changes` (renames with both names); nothing =
+    /// everything changed.
     std::optional<std::vector<std::string>> changed_paths;
     std::string default_branch = "main";
     std::string project_name;
@@ -40,9 +42,10 @@ struct PlannedJob {
     model::JobSpec spec;
     std::vector<Need> needs;
     model::When when = model::When::success;
-    std::string late_if;   ///< an `if` that reads needs.*, evaluated when the needs have ended; "" = none
-    bool selected = true;  ///< false: starts as not_selected
-    std::string reason;    ///< why it was not selected, for people
+    std::string
+        late_if;  ///< an `if` that reads needs.*, evaluated when the needs have ended; "" = none
+    bool selected = true;            ///< false: starts as not_selected
+    std::string reason;              ///< why it was not selected, for people
     std::vector<std::string> reads;  ///< base ids whose outputs it reads (reference A6 step 4)
     bool operator==(const PlannedJob&) const = default;
 };
@@ -57,23 +60,26 @@ struct GateSpec {
 struct Plan {
     std::vector<PlannedJob> jobs;  ///< topological order, cells of a job adjacent
     std::vector<GateSpec> gates;
-    std::string hash;              ///< sha-like hex digest of the canonical JSON; equal plans have equal hashes
+    std::string hash;  ///< sha-like hex digest of the canonical JSON; equal plans have equal hashes
 };
 
 struct Outcome {
-    /// The event matches no `on` of any file: no run (A6 step 1). Diagnostics may still hold warnings.
+    /// The event matches no `on` of any file: no run (A6 step 1). Diagnostics may still hold
+    /// warnings.
     bool triggered = true;
-    std::optional<Plan> plan;                          ///< absent when there are errors or nothing was triggered
-    std::vector<config::Diagnostic> diagnostics;       ///< errors and warnings, in file order
+    std::optional<Plan> plan;  ///< absent when there are errors or nothing was triggered
+    std::vector<config::Diagnostic> diagnostics;  ///< errors and warnings, in file order
 };
 
 /// Plans the event. A missing configuration (no files) is one error diagnostic `config_missing`.
 Outcome make_plan(const Input& input);
 
-/// `gate:` of the files alone (the target branch's tip), without planning. Empty when absent; nothing when invalid.
+/// `gate:` of the files alone (the target branch's tip), without planning. Empty when absent;
+/// nothing when invalid.
 std::optional<std::vector<GateSpec>> read_gates(const std::vector<SourceFile>& files);
 
-/// True for `[skip ci]`/`[ci skip]` in the message or push option `ci.skip` of a push (reference A2).
+/// True for `[skip ci]`/`[ci skip]` in the message or push option `ci.skip` of a push (reference
+/// A2).
 bool is_skipped(const model::Event& event);
 
 json::Value to_json(const Plan& plan);

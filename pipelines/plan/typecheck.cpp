@@ -100,7 +100,10 @@ private:
     void walk_map(const Node& node, unsigned scope) {
         for (const Member& member : node.members) {
             const Key* key = config::find_key(scope, member.name);
-            if (key != nullptr && key->supported) walk(member.value, *key);
+            if (key == nullptr || !key->supported) continue;
+            label_ = scope == config::scope_image ? "image" : "";  // written without its `name`
+            walk(member.value, *key);
+            label_ = {};
         }
     }
 
@@ -175,6 +178,9 @@ private:
     void check_use(const Type& type, const expr::Template::Part& part, const Key& key,
                    std::vector<expr::Problem>& problems) {
         const std::string source = expr::to_source(part.ast);
+        const std::string_view label = !label_.empty()       ? label_
+                                       : key.name == "steps" ? "run"
+                                                             : key.name;
         const auto add = [&](config::Severity severity, std::string id, std::string message,
                              std::string hint) {
             problems.push_back(
@@ -198,15 +204,14 @@ private:
                                              ? "is text that an outsider can choose; it"
                                              : "is a text; it";
             add(config::Severity::error, "interpolation_forbidden",
-                fmt::format("`{}` {} cannot stand in `{}`", type.origin, who,
-                            key.name == "steps" ? "run" : key.name),
+                fmt::format("`{}` {} cannot stand in `{}`", type.origin, who, label),
                 fmt::format("pass it by the environment: `env: {{ {}: \"${{{{ {} }}}}\" }}` and "
                             "use \"${}\"",
                             variable, type.origin, variable));
         } else if (key.strings == config::Strings::no_text && type.taint == Taint::outsider) {
             add(config::Severity::error, "interpolation_forbidden",
                 fmt::format("`{}` is text that an outsider can choose; it is refused in `{}`",
-                            type.origin, key.name),
+                            type.origin, label),
                 fmt::format("make it safe: `${{{{ slug({}) }}}}`", type.origin));
         }
     }
@@ -226,6 +231,7 @@ private:
     Diagnostics& diagnostics_;
     expr::Scope scope_;
     Type env_type_;
+    std::string_view label_;
     expr::Narrowed narrowed_;
 };
 

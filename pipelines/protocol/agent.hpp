@@ -1,19 +1,20 @@
 #pragma once
-/// Agent protocol `/agent/v1` (architecture §6, engine rules 7-13, 21-23): the bodies both ends exchange as JSON.
-/// Durations only, never wall-clock times. Parsers refuse unknown members and values over the stated limits.
-/// Requests carry `Authorization: Agent <token>` (claim) or `Authorization: Lease <token>` (attempts/…).
+/// Agent protocol `/agent/v1` (architecture §6, engine rules 7-13, 21-23): the bodies both ends
+/// exchange as JSON. Durations only, never wall-clock times. Parsers refuse unknown members and
+/// values over the stated limits. Requests carry `Authorization: Agent <token>` (claim) or
+/// `Authorization: Lease <token>` (attempts/…).
 ///
 /// | call | body → reply |
 /// |---|---|
-/// | POST register               | RegisterRequest → RegisterReply; 401 enrolment_used, 426 upgrade_required |
-/// | POST claim                  | ClaimRequest → 200 ClaimReply or 204; 409 session_superseded or seq_too_low |
-/// | POST attempts/{id}/start    | StartRequest → 200 {}; 409 when another instance won, or it was cancelled |
-/// | POST attempts/{id}/renew    | RenewRequest → RenewReply (long poll) |
-/// | PATCH attempts/{id}/log     | raw bytes, header Upload-Offset → 200 LogReply; 409 LogReply with the right offset |
-/// | POST attempts/{id}/progress | ProgressRequest → 204 |
-/// | POST attempts/{id}/finish   | FinishRequest → 200 FinishReply; 409 finish_conflict, log_mismatch (LogReply) |
-/// | POST attempts/{id}/release  | {} → 204 |
-/// | POST attempts/{id}/source   | SourceRequest → 200 pack bytes, header X-Commit; 204 when the agent has it |
+/// | POST register               | RegisterRequest → RegisterReply; 401 enrolment_used, 426
+/// upgrade_required | | POST claim                  | ClaimRequest → 200 ClaimReply or 204; 409
+/// session_superseded or seq_too_low | | POST attempts/{id}/start    | StartRequest → 200 {}; 409
+/// when another instance won, or it was cancelled | | POST attempts/{id}/renew    | RenewRequest →
+/// RenewReply (long poll) | | PATCH attempts/{id}/log     | raw bytes, header Upload-Offset → 200
+/// LogReply; 409 LogReply with the right offset | | POST attempts/{id}/progress | ProgressRequest →
+/// 204 | | POST attempts/{id}/finish   | FinishRequest → 200 FinishReply; 409 finish_conflict,
+/// log_mismatch (LogReply) | | POST attempts/{id}/release  | {} → 204 | | POST attempts/{id}/source
+/// | SourceRequest → 200 pack bytes, header X-Commit; 204 when the agent has it |
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/json.hpp"
@@ -37,9 +38,10 @@ inline constexpr const char* k_commit_header = "X-Commit";
 struct RegisterRequest {
     int protocol = k_version;
     std::string token;       ///< one-use enrolment token
-    std::string install_id;  ///< made once by the agent; the same id registers again idempotently within the token's life
+    std::string install_id;  ///< made once by the agent; the same id registers again idempotently
+                             ///< within the token's life
     std::string name;
-    std::string build;       ///< version text of the agent
+    std::string build;                ///< version text of the agent
     std::vector<std::string> labels;  ///< wanted; the enrolment decides which are granted
     std::string os, arch, host;
     int cpus = 1;
@@ -53,25 +55,25 @@ struct RegisterReply {
 };
 
 struct ClaimRequest {
-    std::string session;  ///< random per daemon start; a new session supersedes the old
-    std::int64_t seq = 0; ///< rises with each answered claim (rule 10)
-    int free = 0;         ///< slots free now
+    std::string session;   ///< random per daemon start; a new session supersedes the old
+    std::int64_t seq = 0;  ///< rises with each answered claim (rule 10)
+    int free = 0;          ///< slots free now
     int capacity = 1;
     std::vector<AttemptId> holding;  ///< every attempt whose folder the agent has
     bool draining = false;
-    Duration wait{0};     ///< long-poll at most this long (server caps at 60 s)
+    Duration wait{0};  ///< long-poll at most this long (server caps at 60 s)
 };
 struct ClaimedJob {
     AttemptId attempt;
     JobId job;
     RunId run;
-    std::int64_t epoch = 0;      ///< number of the attempt of this job, from 1
+    std::int64_t epoch = 0;  ///< number of the attempt of this job, from 1
     std::string lease_token;
-    Duration lease{0};           ///< from receipt
+    Duration lease{0};  ///< from receipt
     model::JobSpec spec;
     std::map<std::string, std::string> env;  ///< CI_* variables the server knows
-    std::string sha;             ///< the commit
-    std::int64_t log_limit = 0;  ///< bytes; then a visible truncated@N
+    std::string sha;                         ///< the commit
+    std::int64_t log_limit = 0;              ///< bytes; then a visible truncated@N
     bool source = true;
 };
 struct ClaimReply {
@@ -101,13 +103,14 @@ struct FinishRequest {
     std::string runner_instance;
     model::Outcome outcome;
     std::int64_t log_size = 0;
-    std::uint32_t log_crc32c = 0;     ///< over the whole log
+    std::uint32_t log_crc32c = 0;                   ///< over the whole log
     std::optional<std::int64_t> inline_log_offset;  ///< with inline_log: its place
-    std::string inline_log;           ///< raw bytes (base64 on the wire): the log's unsent rest, for short jobs
+    std::string
+        inline_log;  ///< raw bytes (base64 on the wire): the log's unsent rest, for short jobs
     std::vector<model::StepStatus> steps;
     model::Reports reports;
     std::map<std::string, std::string> outputs;
-    std::int64_t duration_ms = 0;     ///< first step's start to the end of the last
+    std::int64_t duration_ms = 0;  ///< first step's start to the end of the last
     bool salvaged = false;
 };
 struct FinishReply {
@@ -117,7 +120,7 @@ struct SourceRequest {
     std::vector<std::string> have;  ///< commits whose objects the agent has
 };
 
-#define SLUICE_WIRE(type, from)           \
+#define SLUICE_WIRE(type, from)             \
     json::Value to_json(const type& value); \
     Result<type> from(const json::Value& value)
 

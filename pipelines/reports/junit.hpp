@@ -1,6 +1,7 @@
 #pragma once
-/// JUnit XML (pytest, gtest, ctest, catch2, go, jest flavours) → model::TestReport, streaming through expat.
-/// Foreign bytes: no external entities, no DTD, depth <= 64, at most 200 MiB, 1,000,000 cases. Pure, any thread.
+/// JUnit XML (pytest, gtest, ctest, catch2, go, jest flavours) → model::TestReport, streaming
+/// through expat. Foreign bytes: no external entities, no DTD, depth <= 64, at most 200 MiB,
+/// 1,000,000 cases. Pure, any thread.
 
 #include "pipelines/base/result.hpp"
 #include "pipelines/model/outcome.hpp"
@@ -11,7 +12,8 @@
 
 namespace sluice::reports {
 
-/// Feed the file in pieces of any size, then finish(). Refused with id `bad_junit` and `line:column` in `where`.
+/// Feed the file in pieces of any size, then finish(). Refused with id `bad_junit` and
+/// `line:column` in `where`.
 class JunitParser {
 public:
     JunitParser();

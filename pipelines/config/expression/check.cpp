@@ -65,8 +65,9 @@ public:
             std::string hint;
             if (got.kind == Kind::string && !got.nullable)
                 hint = fmt::format("write `{} != ''`", source);
-            if (got.nullable || got.kind == Kind::object)
-                hint = fmt::format("write `{} != null`", source);
+            if (got.kind == Kind::string && got.nullable)
+                hint = fmt::format("write `({} ?? '') != ''`", source);
+            if (got.kind == Kind::object) hint = fmt::format("write `{} != null`", source);
             if (got.kind == Kind::number) hint = fmt::format("write `{} != 0`", source);
             if (got.kind == Kind::list) hint = fmt::format("write `length({}) > 0`", source);
             if (ast.kind == Ast::Kind::literal && ast.value.kind == Value::Kind::string &&
@@ -164,8 +165,11 @@ private:
             for (const TypeField& field : parent.fields)
                 if (field.type.refusal.empty()) known.push_back(field.name);
             const std::string owner = to_source(ast.children[0]);
-            fail(offset, fmt::format("`{}` has no property `{}`", owner, wanted),
-                 known.empty() ? std::string{} : did_you_mean(wanted, known, "it has"),
+            std::string hint =
+                known.empty() ? std::string{} : did_you_mean(wanted, known, "it has");
+            if (!parent.refusal_hint.empty() && !hint.starts_with("did"))
+                hint = parent.refusal_hint;
+            fail(offset, fmt::format("`{}` has no property `{}`", owner, wanted), hint,
                  "unknown_name");
         }
         Type out = allowed(*found, ast);

@@ -1,5 +1,7 @@
 #include "pipelines/config/expression/syntax.hpp"
 
+#include "pipelines/config/expression/foreign_names.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -137,6 +139,7 @@ private:
             ++at_;
             return;
         }
+        if (c == '$') variable();
         for (const Foreign& foreign : k_foreign)
             if (source_.substr(at_).starts_with(foreign.symbol))
                 fail(at_, fmt::format("`{}` has no meaning in an expression", foreign.symbol),
@@ -146,6 +149,15 @@ private:
                (static_cast<unsigned char>(source_[at_ + length]) & 0xC0) == 0x80)
             ++length;
         fail(at_, fmt::format("`{}` has no meaning in an expression", source_.substr(at_, length)));
+    }
+
+    /// `$CI_COMMIT_BRANCH` as elsewhere.
+    void variable() const {
+        std::size_t end = at_ + 1;
+        while (end < source_.size() && (is_letter(source_[end]) || is_digit(source_[end]))) ++end;
+        const std::string_view name = source_.substr(at_ + 1, end - at_ - 1);
+        if (const std::string hint = hint_for_foreign_context(name); !hint.empty())
+            fail(at_, fmt::format("`${}` is no variable of an expression", name), hint);
     }
 
     std::string_view source_;

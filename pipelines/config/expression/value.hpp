@@ -68,7 +68,8 @@ struct Type {
     std::vector<Type> item;           ///< list: one element, or none for `[]`
     std::vector<TypeField> fields;    ///< object
     std::string refusal;              ///< not empty: may not be read here, and why
-    std::string refusal_hint;
+    std::string
+        refusal_hint;  ///< with `refusal`; of an object: what to do when it lacks a property
 
     static Type boolean();
     static Type number();
