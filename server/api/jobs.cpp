@@ -143,11 +143,13 @@ awaitable<void> tail(Api& api, JobId id, std::int64_t offset, http::StreamWriter
             auto data = log_text({buffer.data(), static_cast<std::size_t>(piece.got)}, last, taken);
             if (taken == 0) break;
             offset += static_cast<std::int64_t>(taken);
-            if (!co_await out.write(http::format_sse({std::to_string(offset), "log", std::move(data)}))) co_return;
+            std::string event = http::format_sse({std::to_string(offset), "log", std::move(data)});
+            if (!co_await out.write(std::move(event))) co_return;
         }
         if (ended) {
             json::Object end{{"state", to_text(job->state)}, {"attempt", job->attempts}};
-            co_await out.write(http::format_sse({std::to_string(offset), "end", json::serialize(end)}));
+            std::string event = http::format_sse({std::to_string(offset), "end", json::serialize(end)});
+            co_await out.write(std::move(event));
             co_return;
         }
         if (live) {

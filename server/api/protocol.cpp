@@ -222,7 +222,8 @@ awaitable<Reply> append_log(Api& api, Request& request, AttemptId id) {
     bool ended = false;
     while (!ended) {
         while (filled < buffer.size()) {
-            auto got = co_await request.body->read_some({buffer.data() + filled, buffer.size() - filled});
+            const std::span<char> room(buffer.data() + filled, buffer.size() - filled);
+            auto got = co_await request.body->read_some(room);
             if (!got) co_return http::error_reply(got.error());
             ended = *got == 0;
             filled += *got;
@@ -319,7 +320,8 @@ awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
     auto project = api.projects.find(run.value().project).value();
     for (const auto& commit : body->have)
         if (commit == run->sha) co_return Reply{204, "", {{protocol::k_commit_header, run->sha}}, std::string{}};
-    auto pack = co_await api.git.pack({project.id, project.url}, run->sha);
+    const git::Repo repo{project.id, project.url};
+    auto pack = co_await api.git.pack(repo, run->sha);
     if (!pack) co_return http::error_reply(pack.error());
     struct Opened {
         std::shared_ptr<files::Fd> fd;

@@ -179,12 +179,14 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
         request.base = event.old_sha;
         if ((event.old_sha.empty() || text::is_zero_id(event.old_sha) || event.forced) && event.branch != project.default_branch) {
             // A new or rewritten branch is compared with where it left the default branch (reference A2).
-            auto base = co_await parts_.git.resolve(repo, "refs/heads/" + project.default_branch);
+            const std::string name = "refs/heads/" + project.default_branch;
+            auto base = co_await parts_.git.resolve(repo, name);
             request.base = base ? *base : "";
             request.use_merge_base = true;
         }
     } else if (event.pull_request) {
-        auto base = co_await parts_.git.resolve(repo, "refs/heads/" + event.pull_request->target_branch);
+        const std::string name = "refs/heads/" + event.pull_request->target_branch;
+        auto base = co_await parts_.git.resolve(repo, name);
         request.base = base ? *base : "";
         request.use_merge_base = true;
     }
@@ -249,11 +251,13 @@ awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::strin
     event.actor = actor;
     if (branch.empty() && sha.empty()) branch = project.default_branch;
     event.branch = branch;
+    const git::Repo repo{project.id, project.url};
+    const std::string ref = branch.empty() ? "" : "refs/heads/" + branch;
     if (sha.empty()) {
-        SLUICE_CO_TRY(sha, co_await parts_.git.resolve({project.id, project.url}, "refs/heads/" + branch));
+        SLUICE_CO_TRY(sha, co_await parts_.git.resolve(repo, ref));
     }
     event.sha = sha;
-    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, branch.empty() ? "" : "refs/heads/" + branch));
+    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref));
     if (!prepared.run)
         co_return error(Code::conflict, "not_triggered", prepared.note + "; add `manual: {}` to `on` in .ci.yml to start runs by hand");
     auto create = [this, run = std::move(*prepared.run)](store::Tx& tx) -> Result<RunId> {

@@ -1,0 +1,296 @@
+#include "server/app.hpp"
+
+#include "platform/crypto.hpp"
+#include "server/api/api.hpp"
+#include "server/core/dispatch.hpp"
+#include "server/core/sweeper.hpp"
+#include "server/embedded_agent.hpp"
+#include "server/http/server.hpp"
+#include "server/http/static_files.hpp"
+#include "server/identity/credentials.hpp"
+#include "server/store/meta.hpp"
+#include "server/store/schema.hpp"
+#include "web/embedded.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <thread>
+
+namespace sluice::server {
+
+namespace {
+
+namespace asio = boost::asio;
+
+/// A broken start that a person can mend; printed without a stack of words.
+struct StartError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+std::uint16_t last_port(const files::Path& data) {
+    auto text = files::read_file(data / "server.json", 1 << 16);
+    if (!text) return 0;
+    auto value = json::parse(*text);
+    if (!value || !value->is_object()) return 0;
+    auto* port = value->as_object().if_contains("port");
+    return port && port->is_int64() && port->as_int64() > 0 && port->as_int64() < 65536 ? static_cast<std::uint16_t>(port->as_int64()) : 0;
+}
+
+std::unique_ptr<http::Server> listen(asio::any_io_executor executor, const Options& options, http::Handler handler, runtime::Pool& disk) {
+    http::ServerOptions http;
+    http.address = options.address;
+    http.port = options.port;
+    http.tls_certificate = options.tls_certificate;
+    http.tls_key = options.tls_key;
+    http.disk = &disk;
+    if (http.port == 0) {
+        // Agents and runners of an earlier start know that port.
+        http.port = last_port(options.data);
+        if (http.port != 0) {
+            try {
+                return std::make_unique<http::Server>(executor, http, handler);
+            } catch (const std::system_error&) {
+                http.port = 0;
+            }
+        }
+    }
+    try {
+        return std::make_unique<http::Server>(executor, http, std::move(handler));
+    } catch (const std::system_error& failed) {
+        throw StartError(fmt::format("{}\nChoose another address with --listen ADDRESS:PORT", failed.what()));
+    }
+}
+
+/// The first start makes an admin token: printed, and kept readable by its owner only.
+void make_first_token(store::Writer& writer, const files::Path& data, const Clock& clock) {
+    const auto token = crypto::random_token();
+    auto insert = [&](store::Tx& tx) -> Result<bool> {
+        if (!store::all_tokens(tx).empty()) return false;
+        store::Token first;
+        first.name = "admin";
+        first.role = "admin";
+        first.created_at = clock.now();
+        store::insert_token(tx, first, identity::token_hash(token));
+        return true;
+    };
+    if (!writer.write_blocking(insert).value()) return;
+    files::write_atomic(data / "admin-token", token + "\n", 0600).value();
+    std::cout << "First start: an admin token was made (also in " << (data / "admin-token").string() << ")\n  " << token << "\n" << std::flush;
+}
+
+struct Loaded {
+    std::string server_id;
+    ServiceTime service;
+    EventId newest;
+    std::vector<store::Project> projects;
+    std::vector<store::Attempt> live;
+};
+
+Loaded load(store::Writer& writer) {
+    Loaded loaded;
+    auto read = [&loaded](store::Tx& tx) -> Result<> {
+        loaded = {};
+        auto id = store::get_meta(tx, "server_id");
+        if (!id) {
+            id = crypto::random_token(9);
+            store::set_meta(tx, "server_id", *id);
+        }
+        loaded.server_id = *id;
+        loaded.service = {std::stoll(store::get_meta(tx, "service_time").value_or("0"))};
+        loaded.newest = store::newest_event(tx);
+        loaded.projects = store::all_projects(tx);
+        loaded.live = store::live_attempts(tx);
+        return {};
+    };
+    writer.write_blocking(read).value();
+    return loaded;
+}
+
+void restore_leases(core::LeaseTable& leases, const std::vector<store::Attempt>& live, const core::LeaseTimes& times, ServiceTime now) {
+    for (const auto& attempt : live) {
+        core::LiveAttempt entry;
+        entry.id = attempt.id;
+        entry.job = attempt.job;
+        entry.run = attempt.run;
+        entry.agent = attempt.agent;
+        entry.token_hash = attempt.token_hash;
+        entry.replayable = attempt.replayable;
+        entry.started = attempt.state != model::AttemptState::leased;
+        entry.cancel = attempt.cancel_requested;
+        // Deadlines are written behind: grant what may have been lost, once. A crash loop can't keep a lease for ever, because
+        // the stored deadline does not move with it.
+        entry.deadline = attempt.deadline + Duration{15'000};
+        entry.extend_until = entry.started ? now + Duration{attempt.timeout_ms} + times.grace + times.after_timeout : entry.deadline;
+        leases.put(std::move(entry));
+    }
+}
+
+std::vector<http::Asset> ui_assets() {
+    std::vector<http::Asset> out;
+    for (const auto& asset : web::assets())
+        out.push_back({asset.path, asset.content_type, {reinterpret_cast<const char*>(asset.bytes.data()), asset.bytes.size()}, asset.gzip, asset.etag});
+    return out;
+}
+
+void set_up_log(const std::string& level) {
+    auto logger = std::make_shared<spdlog::logger>("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+    logger->set_level(spdlog::level::from_str(level));
+    logger->flush_on(spdlog::level::info);
+    spdlog::set_default_logger(std::move(logger));
+}
+
+void serve(const Options& options) {
+    const files::Path data = std::filesystem::absolute(options.data);
+    if (auto made = files::make_dirs(data, 0700); !made) throw StartError("cannot use --data " + data.string() + ": " + made.error().message);
+    auto lock = files::LockFile::try_acquire(data / "lock");
+    if (!lock) throw StartError("cannot lock " + data.string() + ": " + lock.error().message);
+    if (!*lock)
+        throw StartError("another sluice-server uses " + data.string() + " (it holds the lock). Stop it first, or choose another folder with --data");
+
+    SystemClock clock;
+    const auto started = clock.steady();
+    const std::string database = (data / "sluice.db").string();
+    {
+        store::Connection connection({.path = database});
+        store::migrate(connection);
+    }
+    ::chmod(database.c_str(), 0600);
+    // Handlers wait for pools: they are destroyed in the order that lets every coroutine end (runtime/pool.hpp).
+    asio::io_context io(options.io_threads);
+    runtime::Pool db("db", 2);
+    runtime::Pool disk("disk", 2);
+    store::Writer writer({.path = database}, {.on_broken = [](const std::string& why) {
+                                                  // Never go on after a failed fsync: what the page cache says may not be on disk (rule 15).
+                                                  spdlog::critical("database broken, stopping error=\"{}\"", why);
+                                                  std::abort();
+                                              }});
+    store::Readers readers(database, 3);
+    make_first_token(writer, data, clock);
+    const auto loaded = load(writer);
+
+    core::LeaseTimes times;
+    times.lease = std::chrono::seconds(options.lease_seconds);
+    times.unstarted = std::chrono::seconds(options.unstarted_seconds);
+    core::ServiceClock service(clock, loaded.service);
+    core::LeaseTable leases;
+    restore_leases(leases, loaded.live, times, loaded.service);
+    core::EventFeed feed(loaded.newest);
+    core::ProjectDirectory projects(loaded.projects);
+    core::Scheduler scheduler(leases, service, clock, times);
+    core::Lifecycle lifecycle(scheduler, leases, feed, service, clock);
+    git::Options git_options;
+    git_options.data = data;
+    for (const auto& root : options.local_roots) git_options.local_roots.push_back(std::filesystem::absolute(root));
+    git::GitService git(io.get_executor(), git_options);
+    core::Intake intake({io.get_executor(), writer, readers, db, git, lifecycle, projects, clock});
+    core::Gate gate(readers, db, git);
+    core::Sweeper sweeper({writer, lifecycle, leases, service, clock});
+    api::Authenticator auth(readers, db, leases, clock);
+    logs::LogStore logs(data / "logs");
+    api::Api api{writer, readers, db, disk, logs, git, leases, scheduler, lifecycle, feed, intake, gate, projects, service, clock, auth,
+                 loaded.server_id, options.public_url, SLUICE_VERSION, started};
+
+    http::Router router(api::all_routes(api));
+    const auto assets = ui_assets();
+    router.set_fallback(http::static_files(assets));
+    auto server = listen(io.get_executor(), options, [&router](http::Request& request) { return router.handle(request); }, disk);
+    const std::string scheme = options.tls_certificate.empty() ? "http" : "https";
+    const std::string url = fmt::format("{}://{}:{}", scheme, options.address, server->port());
+    if (api.public_url.empty()) api.public_url = url;
+    scheduler.set_dispatch(core::make_dispatch(lifecycle, projects, api.public_url));
+
+    asio::co_spawn(io, sweeper.run(), asio::detached);
+    server->start();
+    intake.recover();
+    files::write_atomic(data / "server.json",
+                        json::serialize(json::Object{{"url", api.public_url}, {"address", fmt::format("{}:{}", options.address, server->port())},
+                                                     {"port", server->port()}, {"pid", static_cast<std::int64_t>(::getpid())}, {"version", SLUICE_VERSION}}) + "\n",
+                        0600)
+        .value();
+    std::cout << "sluice-server " << SLUICE_VERSION << " serves " << url << " from " << data.string() << "\n" << std::flush;
+    spdlog::info("serving url={} live_attempts={} projects={}", url, loaded.live.size(), loaded.projects.size());
+
+    std::unique_ptr<EmbeddedAgent> agent;
+    if (options.embedded_agent) {
+        EmbeddedAgent::Options embedded;
+        embedded.program = options.agent_program.empty() ? std::filesystem::read_symlink("/proc/self/exe").parent_path() / "sluice-agent"
+                                                         : files::Path(options.agent_program);
+        embedded.dir = data / "agent";
+        embedded.url = url;
+        embedded.ca_file = options.tls_certificate;
+        embedded.capacity = options.embedded_capacity;
+        embedded.enrolment = [&writer, &clock] {
+            const auto token = crypto::random_token();
+            auto insert = [&](store::Tx& tx) -> Result<> {
+                store::insert_enrolment(tx, identity::token_hash(token), "[]", {clock.now().ms + 60'000});
+                return {};
+            };
+            writer.write_blocking(insert).value();
+            return token;
+        };
+        agent = std::make_unique<EmbeddedAgent>(std::move(embedded));
+    }
+
+    asio::signal_set signals(io, SIGTERM, SIGINT);
+    signals.async_wait([&](const boost::system::error_code& failed, int number) {
+        if (failed) return;
+        spdlog::info("stopping signal={}", number);
+        api.stopping = true;
+        scheduler.wake_all();
+        feed.signal().notify();
+        server->stop(std::chrono::milliseconds(2000));
+        git.stop();
+        // What still waits (the sweeper, sleeping streams) ends with the context.
+        auto timer = std::make_shared<asio::steady_timer>(io, std::chrono::milliseconds(2500));
+        timer->async_wait([timer, &io](const boost::system::error_code&) { io.stop(); });
+        asio::post(db.executor(), [&agent] { agent.reset(); });
+    });
+
+    std::vector<std::thread> threads;
+    for (int i = 1; i < options.io_threads; ++i)
+        threads.emplace_back([&io, i] {
+            pthread_setname_np(pthread_self(), fmt::format("io-{}", i).c_str());
+            io.run();
+        });
+    io.run();
+    for (auto& thread : threads) thread.join();
+    agent.reset();
+    spdlog::info("stopped");
+}
+
+}  // namespace
+
+int run(const Options& options) {
+    set_up_log(options.log_level);
+    ::umask(0077);
+    rlimit files_limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &files_limit) == 0) {
+        files_limit.rlim_cur = files_limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &files_limit);
+    }
+    try {
+        crypto::init();
+        serve(options);
+        return 0;
+    } catch (const StartError& failed) {
+        std::cerr << "sluice-server: " << failed.what() << "\n";
+        return 2;
+    } catch (const std::exception& failed) {
+        std::cerr << "sluice-server: " << failed.what() << "\n";
+        return 1;
+    }
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,19 @@
+// sluice-server: the CI server; `sluice-server git-worker` is the process that touches repositories.
+
+#include "server/app.hpp"
+#include "server/git/git_service.hpp"
+
+#include <malloc.h>
+
+#include <csignal>
+#include <string_view>
+
+int main(int argc, char** argv) {
+    // Few arenas: threads of the pools would each keep one, and an idle server shall be small.
+    ::mallopt(M_ARENA_MAX, 2);
+    ::signal(SIGPIPE, SIG_IGN);
+    if (argc == 2 && std::string_view(argv[1]) == "git-worker") return sluice::git::worker_main();
+    sluice::server::Options options;
+    if (auto exit_code = sluice::server::parse_options(argc, argv, options)) return *exit_code;
+    return sluice::server::run(options);
+}

@@ -1,0 +1,24 @@
+#pragma once
+/// A folder that vanishes with the test.
+
+#include "platform/files.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+namespace sluice::test {
+
+struct TempFolder {
+    TempFolder() {
+        std::string name = (std::filesystem::temp_directory_path() / "sluice-test-XXXXXX").string();
+        if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
+        path = name;
+    }
+    ~TempFolder() { (void)files::remove_tree(path); }
+    TempFolder(const TempFolder&) = delete;
+    TempFolder& operator=(const TempFolder&) = delete;
+    files::Path path;
+};
+
+}  // namespace sluice::test
