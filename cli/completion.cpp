@@ -31,7 +31,9 @@ public:
         if (word.starts_with(typed_)) found_.words.push_back(word);
     }
     void add_values(const CLI::Option& option, const Names& names) {
-        std::string kind = option.get_type_name();
+        // A positional says by its name what it is, an option by the name of its value.
+        std::string kind =
+            (option.get_positional() ? option.get_single_name() : "") + option.get_type_name();
         if (kind.starts_with("FILE") || kind.starts_with("REPO") || kind.starts_with("DIR"))
             found_.files = true;
         for (const auto& word : closed_list(kind)) add(word);

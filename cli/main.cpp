@@ -2,7 +2,9 @@
 // codes.
 #include "cli/commands/commands.hpp"
 #include "cli/term/text.hpp"
+#include "cli/usage.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -22,17 +24,29 @@ void print_error_json(const cli::Terminal& out, const Error& error) {
 }
 
 int run(int argc, char** argv) {
+    SystemClock clock;
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (!words.empty() && words.front() == "__complete") {
+        // `__complete -- WORD…`: not for the parser, since the words may be half a command.
+        cli::Context context({}, clock);
+        words.erase(words.begin(), words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(words)));
+        cli::answer_completion(context, words);
+        return 0;
+    }
+
     cli::GlobalOptions globals;
     cli::Command chosen;
     CLI::App app;
     cli::add_all_commands(app, globals, chosen);
     try {
         app.parse(argc, argv);
+    } catch (const CLI::Success& help) {
+        return app.exit(help);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : static_cast<int>(cli::Exit::usage);
+        std::fprintf(stderr, "%s\n", cli::explain_usage(app, words, error.what()).c_str());
+        return static_cast<int>(cli::Exit::usage);
     }
 
-    SystemClock clock;
     cli::Context context(globals, clock);
     auto exit = chosen(context);
     context.out.flush();

@@ -83,7 +83,7 @@ void add_agent_commands(CLI::App& app, Command& chosen) {
             drain ? "drain" : "resume",
             drain ? "Give it no new jobs; what runs goes on" : "Give it jobs again");
         auto wanted = std::make_shared<std::string>();
-        sub->add_option("AGENT", *wanted, "Name or id")->required()->type_name("AGENT");
+        sub->add_option("AGENT", *wanted, "Name or id")->required()->type_name("");
         sub->callback([&chosen, wanted, drain] {
             chosen = [wanted, drain](Context& context) {
                 return set_draining(context, *wanted, drain);

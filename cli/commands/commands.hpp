@@ -1,7 +1,8 @@
 #pragma once
 /// One function per command group: it describes the arguments to CLI11 and sets `chosen` to what
-/// the subcommand does. The value names (`PROJECT`, `RUN`, `AGENT`, `FILE`, `REPO`) also tell
-/// completion what to offer.
+/// the subcommand does. Names of positionals and value names of options (`PROJECT`, `RUN`, `AGENT`,
+/// `TOKEN`, `FILE`, `REPO`, `DIR`) also tell completion what to offer; positionals have an empty
+/// type name, else help would show two names.
 
 #include "cli/context.hpp"
 
@@ -21,6 +22,9 @@ void add_agent_commands(CLI::App& app, Command& chosen);
 void add_token_commands(CLI::App& app, Command& chosen);
 void add_validate_command(CLI::App& app, Command& chosen);
 void add_completion_commands(CLI::App& app, Command& chosen);
+
+/// What the scripts of `sluice completion` read: `words` or `files`, then a candidate per line.
+void answer_completion(Context& context, const std::vector<std::string>& words);
 
 /// All of them, on a fresh app.
 void add_all_commands(CLI::App& app, GlobalOptions& globals, Command& chosen);

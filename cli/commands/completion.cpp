@@ -1,4 +1,4 @@
-// completion SHELL, and the hidden __complete that the scripts call.
+// completion SHELL, and the answers to what its scripts ask.
 #include "cli/completion.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
@@ -37,18 +37,6 @@ std::vector<std::string> names_on_server(Context& context, std::string_view kind
     return names;
 }
 
-Result<Exit> answer(Context& context, const std::vector<std::string>& words) {
-    CLI::App app;
-    GlobalOptions unused_globals;
-    Command unused;
-    add_all_commands(app, unused_globals, unused);
-    auto found =
-        complete(app, words, [&](std::string_view kind) { return names_on_server(context, kind); });
-    context.out.line(found.files ? "files" : "words");
-    for (const auto& word : found.words) context.out.line(word);
-    return Exit::ok;
-}
-
 Result<Exit> script(Context& context, const std::string& shell) {
     auto text = completion_script(shell);
     if (!text) return usage_error("no completion for '" + shell + "': bash, zsh or fish");
@@ -58,25 +46,30 @@ Result<Exit> script(Context& context, const std::string& shell) {
 
 }  // namespace
 
+void answer_completion(Context& context, const std::vector<std::string>& words) {
+    CLI::App app;
+    GlobalOptions unused_globals;
+    Command unused;
+    add_all_commands(app, unused_globals, unused);
+    auto names = [&](std::string_view kind) { return names_on_server(context, kind); };
+    auto found = complete(app, words, names);
+    context.out.line(found.files ? "files" : "words");
+    for (const auto& word : found.words) context.out.line(word);
+}
+
 void add_completion_commands(CLI::App& app, Command& chosen) {
     auto* sub = app.add_subcommand("completion", "A script that teaches your shell the commands");
     auto shell = std::make_shared<std::string>();
     sub->add_option("SHELL", *shell, "bash, zsh or fish")
         ->required()
-        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->type_name("");
     sub->footer(
         "bash: source <(sluice completion bash)\n"
         "zsh:  sluice completion zsh > \"${fpath[1]}/_sluice\"\n"
         "fish: sluice completion fish > ~/.config/fish/completions/sluice.fish");
     sub->callback([&chosen, shell] {
         chosen = [shell](Context& context) { return script(context, *shell); };
-    });
-
-    auto* hidden = app.add_subcommand("__complete")->group("")->prefix_command();
-    hidden->callback([&chosen, hidden] {
-        std::vector<std::string> words = hidden->remaining();
-        if (!words.empty() && words.front() == "--") words.erase(words.begin());
-        chosen = [words](Context& context) { return answer(context, words); };
     });
 }
 

@@ -27,12 +27,20 @@ struct GateOptions {
     std::string timeout = "1h";
 };
 
-/// A full id is a commit; else a branch, unless this checkout knows it as a commit only.
+bool looks_like_short_id(const std::string& text) {
+    return text.size() >= 7 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+/// A full id is a commit, so are HEAD and a short id that this checkout knows; anything else is a
+/// branch.
 Query query_for(const std::string& target) {
     if (text::is_commit_id(target)) return {{"sha", target}};
-    if (!target.empty() && target != "HEAD") return {{"branch", target}};
-    auto head = git::commit_of("HEAD");
-    return head ? Query{{"sha", *head}} : Query{};
+    if (target.empty() || target == "HEAD" || looks_like_short_id(target)) {
+        auto commit = git::commit_of(target.empty() ? "HEAD" : target);
+        if (commit) return {{"sha", *commit}};
+        if (!looks_like_short_id(target)) return {};
+    }
+    return {{"branch", target}};
 }
 
 void print_gate(const Terminal& out, const json::Value& gate) {
@@ -92,8 +100,8 @@ void add_gate_command(CLI::App& app, Command& chosen) {
         "gate", "May this commit merge? Exits 0 green, 1 red, 2 pending or unknown");
     auto options = std::make_shared<GateOptions>();
     sub->add_option("COMMIT", options->target,
-                    "Full commit id or branch; default: HEAD of this checkout")
-        ->type_name("BRANCH");
+                    "Commit id or branch; default: HEAD of this checkout")
+        ->type_name("");
     sub->add_option("--project", options->project, "Default: the project of this checkout")
         ->type_name("PROJECT");
     sub->add_flag("--wait", options->wait, "Until the verdict is green or red");

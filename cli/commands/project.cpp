@@ -102,9 +102,9 @@ void add_project_commands(CLI::App& app, Command& chosen) {
     adding->add_option("NAME", options->name, "Letters, digits, `.`, `_`, `-`")
         ->required()
         ->type_name("");
-    adding->add_option("URL", options->url, "Clone URL, or path of a bare repository")
+    adding->add_option("REPO", options->url, "Clone URL, or path of a bare repository")
         ->required()
-        ->type_name("REPO");
+        ->type_name("");
     adding->add_option("--default-branch", options->default_branch, "Default: main")
         ->type_name("BRANCH");
     adding->add_option("--forge", options->forge, "Who sends the webhooks")
@@ -120,8 +120,7 @@ void add_project_commands(CLI::App& app, Command& chosen) {
 
     auto* showing = project->add_subcommand("show", "One project");
     auto name = std::make_shared<std::string>();
-    showing->add_option("PROJECT", *name, "Default: the project of this checkout")
-        ->type_name("PROJECT");
+    showing->add_option("PROJECT", *name, "Default: the project of this checkout")->type_name("");
     showing->callback(
         [&chosen, name] { chosen = [name](Context& context) { return show(context, *name); }; });
 }

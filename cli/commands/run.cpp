@@ -2,6 +2,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
+#include "cli/usage.hpp"
 
 #include <fmt/format.h>
 
@@ -143,7 +144,7 @@ void add_run_commands(CLI::App& app, Command& chosen) {
     auto* starting = run->add_subcommand("start", "Start a manual run");
     auto start_options = std::make_shared<StartOptions>();
     starting->add_option("PROJECT", start_options->project, "Default: the project of this checkout")
-        ->type_name("PROJECT");
+        ->type_name("");
     starting->add_option("--branch", start_options->branch, "Default: the default branch")
         ->type_name("BRANCH");
     starting->add_option("--sha", start_options->sha, "Commit (full id); default: the branch's tip")
@@ -155,8 +156,11 @@ void add_run_commands(CLI::App& app, Command& chosen) {
     auto* cancelling = run->add_subcommand("cancel", "Cancel what has not ended");
     auto cancelled = std::make_shared<std::int64_t>();
     auto cancelled_job = std::make_shared<std::string>();
-    cancelling->add_option("RUN", *cancelled, "Id of the run")->required()->type_name("RUN");
-    cancelling->add_option("JOB", *cancelled_job, "Only this job")->type_name("JOB");
+    cancelling->add_option("RUN", *cancelled, "Id of the run")
+        ->required()
+        ->type_name("")
+        ->check(id_of_run());
+    cancelling->add_option("JOB", *cancelled_job, "Only this job")->type_name("");
     cancelling->callback([&chosen, cancelled, cancelled_job] {
         chosen = [cancelled, cancelled_job](Context& context) {
             return cancel(context, *cancelled, *cancelled_job);
@@ -167,7 +171,10 @@ void add_run_commands(CLI::App& app, Command& chosen) {
         run->add_subcommand("retry", "A new run of the same commit; passed jobs are carried over");
     auto retried = std::make_shared<std::int64_t>();
     auto all = std::make_shared<bool>(false);
-    retrying->add_option("RUN", *retried, "Id of the run")->required()->type_name("RUN");
+    retrying->add_option("RUN", *retried, "Id of the run")
+        ->required()
+        ->type_name("")
+        ->check(id_of_run());
     retrying->add_flag("--all", *all, "Run passed jobs again too");
     retrying->callback([&chosen, retried, all] {
         chosen = [retried, all](Context& context) { return retry(context, *retried, *all); };

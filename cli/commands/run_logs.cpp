@@ -4,6 +4,7 @@
 #include "cli/json_view.hpp"
 #include "cli/term/log_filter.hpp"
 #include "cli/term/text.hpp"
+#include "cli/usage.hpp"
 #include "pipelines/model/job_state.hpp"
 
 #include <fmt/format.h>
@@ -164,8 +165,8 @@ Result<Exit> logs(Context& context, const LogOptions& options) {
 void add_run_logs_command(CLI::App& run, Command& chosen) {
     auto* sub = run.add_subcommand("logs", "What the jobs printed");
     auto options = std::make_shared<LogOptions>();
-    sub->add_option("RUN", options->run, "Id of the run")->type_name("RUN");
-    sub->add_option("JOB", options->job_key, "Only this job, e.g. test")->type_name("JOB");
+    sub->add_option("RUN", options->run, "Id of the run")->type_name("")->check(id_of_run());
+    sub->add_option("JOB", options->job_key, "Only this job, e.g. test")->type_name("");
     sub->add_option("--job", options->job, "A job by its own id, without a run")->type_name("ID");
     sub->add_flag("-f,--follow", options->follow, "Go on until the jobs have ended");
     sub->callback([&chosen, options] {

@@ -2,6 +2,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
+#include "cli/usage.hpp"
 
 #include <fmt/format.h>
 
@@ -132,7 +133,7 @@ void add_run_show_command(CLI::App& run, Command& chosen) {
     auto* showing =
         run.add_subcommand("show", "One run: jobs, failing steps and tests, diagnostics");
     auto id = std::make_shared<std::int64_t>();
-    showing->add_option("RUN", *id, "Id of the run")->required()->type_name("RUN");
+    showing->add_option("RUN", *id, "Id of the run")->required()->type_name("")->check(id_of_run());
     showing->callback(
         [&chosen, id] { chosen = [id](Context& context) { return show(context, *id); }; });
 }

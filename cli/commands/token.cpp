@@ -79,7 +79,7 @@ void add_token_commands(CLI::App& app, Command& chosen) {
 
     auto* revoking = token->add_subcommand("revoke", "End a token at once");
     auto wanted = std::make_shared<std::string>();
-    revoking->add_option("TOKEN", *wanted, "Name or id")->required()->type_name("TOKEN");
+    revoking->add_option("TOKEN", *wanted, "Name or id")->required()->type_name("");
     revoking->callback([&chosen, wanted] {
         chosen = [wanted](Context& context) { return revoke(context, *wanted); };
     });

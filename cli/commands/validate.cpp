@@ -128,7 +128,7 @@ void add_validate_command(CLI::App& app, Command& chosen) {
     auto arguments = std::make_shared<std::vector<std::string>>();
     sub->add_option("FILE", *arguments,
                     "Folders or files; - is standard input; default: this checkout")
-        ->type_name("FILE");
+        ->type_name("");
     sub->callback([&chosen, arguments] {
         chosen = [arguments](Context& context) { return validate(context, *arguments); };
     });

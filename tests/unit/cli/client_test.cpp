@@ -2,6 +2,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/gate.hpp"
 #include "cli/git.hpp"
+#include "cli/hook_server.hpp"
 #include "cli/json_view.hpp"
 
 #include <catch2/catch.hpp>
@@ -51,7 +52,7 @@ TEST_CASE("no answer is told apart from a refusal and says what to start", "[cli
     ApiClient client({"http://127.0.0.1:1", "", "--url"});
     http::init_client();
     auto answer = client.get("/api/v1/status");
-    REQUIRE_FALSE(answer);
+    REQUIRE_FALSE(answer.has_value());
     CHECK(exit_for(answer.error()) == Exit::unreachable);
     CHECK(answer.error().message.find("no answer from http://127.0.0.1:1") == 0);
     CHECK(answer.error().message.find("sluice-server --data DIR") != std::string::npos);
@@ -101,4 +102,14 @@ TEST_CASE("--json is indented and parses back to the same", "[cli]") {
           "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"\\n\"\n    }\n  ],\n  \"c\": {},\n  \"d\": "
           "[]\n}\n");
     CHECK(*json::parse(pretty(value)) == value);
+}
+
+TEST_CASE("the hook gets host and port of a plain HTTP server", "[cli]") {
+    CHECK(*hook_listener("http://127.0.0.1:8080") == "127.0.0.1:8080");
+    CHECK(*hook_listener("http://ci.local") == "ci.local:80");
+    CHECK(*hook_listener("[::1]:8080") == "[::1]:8080");
+    CHECK(hook_listener("https://ci.example.org").error().message.find("--listener") !=
+          std::string::npos);
+    CHECK_FALSE(hook_listener("http://ci/sluice").has_value());
+    CHECK_FALSE(hook_listener("").has_value());
 }

@@ -63,7 +63,8 @@ TEST_CASE("the value of an option is not taken for a command's argument", "[cli]
 }
 
 TEST_CASE("closed lists are offered and files where files are meant", "[cli]") {
-    CHECK(tab({"project", "add", "--forge", "git"}).words == Words{"git", "github", "gitlab"});
+    CHECK(tab({"project", "add", "--forge", "git"}).words ==
+          Words{"git", "gitea", "github", "gitlab"});
     CHECK(tab({"completion", ""}).words == Words{"bash", "fish", "zsh"});
     CHECK(tab({"validate", ""}).files);
     CHECK(tab({"validate", "one.yml", ""}).files);

@@ -28,7 +28,7 @@ TEST_CASE(
     repo.write(".ci/run", "");
     repo.write(".ci/lib/x.yml", "");
     auto sets = find_config({repo.path().string()});
-    REQUIRE(sets);
+    REQUIRE(sets.has_value());
     REQUIRE(sets->size() == 1);
     CHECK(paths(sets->front()) == std::vector<std::string>{".ci.yml", ".ci/a.yml", ".ci/b.yml"});
     CHECK(sets->front().files[0].text == "version: 1\n");
@@ -40,7 +40,7 @@ TEST_CASE("naming one file of a pipeline means the whole pipeline, once", "[cli]
     repo.write(".ci/a.yml", "");
     auto sets = find_config(
         {(repo / ".ci.yml").string(), (repo / ".ci/a.yml").string(), repo.path().string()});
-    REQUIRE(sets);
+    REQUIRE(sets.has_value());
     CHECK(sets->size() == 1);
     CHECK(sets->front().files.size() == 2);
 }
@@ -49,7 +49,7 @@ TEST_CASE("a file elsewhere stands for a .ci.yml and is shown by its own name", 
     TempFolder folder;
     folder.write("draft.yml", "version: 1\n");
     auto sets = find_config({(folder / "draft.yml").string()});
-    REQUIRE(sets);
+    REQUIRE(sets.has_value());
     CHECK(paths(sets->front()) == std::vector<std::string>{".ci.yml"});
     CHECK(sets->front().shown.front() == (folder / "draft.yml").string());
 }
@@ -57,9 +57,9 @@ TEST_CASE("a file elsewhere stands for a .ci.yml and is shown by its own name", 
 TEST_CASE("no pipeline and no file are mistakes of the caller", "[cli]") {
     TempFolder folder;
     auto nothing = find_config({folder.path().string()});
-    REQUIRE_FALSE(nothing);
+    REQUIRE_FALSE(nothing.has_value());
     CHECK(exit_for(nothing.error()) == Exit::usage);
-    CHECK_FALSE(find_config({(folder / "missing.yml").string()}));
+    CHECK_FALSE(find_config({(folder / "missing.yml").string()}).has_value());
 }
 
 TEST_CASE("a diagnostic's line is shown with a caret under its column", "[cli]") {

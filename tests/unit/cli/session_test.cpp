@@ -20,7 +20,7 @@ TEST_CASE("without any hint the default address is used, without a token", "[cli
 TEST_CASE("a login is stored for its owner alone and found again", "[cli]") {
     TempFolder folder;
     auto file = folder / "deep" / "config.json";
-    REQUIRE(save_session(file, {"https://ci.example.org", "secret", ""}));
+    REQUIRE(save_session(file, {"https://ci.example.org", "secret", ""}).has_value());
     struct stat info {};
     REQUIRE(stat(file.c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0600);
@@ -34,7 +34,7 @@ TEST_CASE("a login is stored for its owner alone and found again", "[cli]") {
 TEST_CASE("the environment wins over the login, and --url over the environment", "[cli]") {
     TempFolder folder;
     auto file = folder / "config.json";
-    REQUIRE(save_session(file, {"https://stored", "stored-token", ""}));
+    REQUIRE(save_session(file, {"https://stored", "stored-token", ""}).has_value());
     auto from_env =
         find_session({.env_url = "https://env", .env_token = "env-token", .config_file = file});
     CHECK(from_env->url == "https://env");
@@ -47,7 +47,7 @@ TEST_CASE("the environment wins over the login, and --url over the environment",
 TEST_CASE("a stored token is never sent to another server", "[cli]") {
     TempFolder folder;
     auto file = folder / "config.json";
-    REQUIRE(save_session(file, {"https://stored", "stored-token", ""}));
+    REQUIRE(save_session(file, {"https://stored", "stored-token", ""}).has_value());
     CHECK(find_session({.url = "https://elsewhere", .config_file = file})->token.empty());
     CHECK(find_session({.url = "https://stored", .config_file = file})->token == "stored-token");
 }
@@ -60,7 +60,7 @@ TEST_CASE("--data takes address and token from a server's own folder", "[cli]") 
     CHECK(session->url == "http://127.0.0.1:4711");
     CHECK(session->token == "abc");
     auto missing = find_session({.data_dir = (folder / "nothing").string()});
-    REQUIRE_FALSE(missing);
+    REQUIRE_FALSE(missing.has_value());
     CHECK(exit_for(missing.error()) == Exit::usage);
     CHECK(missing.error().message.find("sluice-server --data") != std::string::npos);
 }
@@ -69,7 +69,7 @@ TEST_CASE("a damaged login says how to mend it", "[cli]") {
     TempFolder folder;
     folder.write("config.json", "{");
     auto session = find_session({.config_file = folder / "config.json"});
-    REQUIRE_FALSE(session);
+    REQUIRE_FALSE(session.has_value());
     CHECK(session.error().message.find("sluice login") != std::string::npos);
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("server URLs are normalised or refused", "[cli]") {
     for (const char* bad :
          {"", "http://", "ftp://x", "http://a b", "http://user@host", "http://:80"}) {
         INFO(bad);
-        CHECK_FALSE(normal_url(bad));
+        CHECK_FALSE(normal_url(bad).has_value());
     }
 }
 
