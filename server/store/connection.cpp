@@ -144,10 +144,14 @@ std::int64_t Connection::run(std::string_view sql, std::span<const Cell> args, s
             prepared = variants.back().get();
         }
         prepared->bind(args);
+        if (columns.empty()) {
+            // With nothing to fetch into, SOCI steps the statement only on an execute with data exchange.
+            prepared->statement.execute(true);
+            return sqlite_api::sqlite3_changes(impl_->raw());
+        }
         prepared->statement.execute(false);
         std::vector<Cell> row(columns.size());
         while (prepared->statement.fetch()) {
-            if (columns.empty()) continue;
             for (std::size_t i = 0; i < columns.size(); ++i) {
                 auto& slot = prepared->results[i];
                 if (slot.indicator == soci::i_null)

@@ -73,6 +73,17 @@ struct Fixture {
     ProjectId project;
     std::int64_t seq = 0;
 
+    template <class F>
+    auto write(F work) {
+        auto result = writer->write_blocking(std::move(work));
+        if (!result) FAIL("refused: " << result.error().id << " " << result.error().message);
+        return *std::move(result);
+    }
+    template <class F>
+    auto attempt_write(F work) {
+        return writer->write_blocking(std::move(work));
+    }
+
     Fixture() {
         crypto::init();
         const std::string path = (folder.path / "ci.db").string();
@@ -95,17 +106,6 @@ struct Fixture {
             return store::insert_project(tx, {{}, "shop", "/srv/shop.git", "main", "git", "secret", clock.now()});
         });
         agent("alpha");
-    }
-
-    template <class F>
-    auto write(F work) {
-        auto result = writer->write_blocking(std::move(work));
-        if (!result) FAIL("refused: " << result.error().id << " " << result.error().message);
-        return *std::move(result);
-    }
-    template <class F>
-    auto attempt_write(F work) {
-        return writer->write_blocking(std::move(work));
     }
 
     AgentId agent(const std::string& name) {

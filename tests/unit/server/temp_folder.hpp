@@ -3,6 +3,8 @@
 
 #include "platform/files.hpp"
 
+#include <catch2/catch.hpp>
+
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -22,3 +24,11 @@ struct TempFolder {
 };
 
 }  // namespace sluice::test
+
+/// CHECK(result) shows the refusal instead of asking for an operator<< of the value.
+template <class T>
+struct Catch::StringMaker<boost::system::result<T, sluice::Error>> {
+    static std::string convert(const boost::system::result<T, sluice::Error>& result) {
+        return result ? "a value" : result.error().id + ": " + result.error().message;
+    }
+};
