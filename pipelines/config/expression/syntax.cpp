@@ -102,6 +102,7 @@ private:
         const std::string_view digits = source_.substr(token.begin, at_ - token.begin);
         if (digits.size() > 18)
             fail(token.begin, "a number has at most 18 digits", "put longer ones in quotes");
+        token.text = digits;
         std::from_chars(digits.data(), digits.data() + digits.size(), token.number);
     }
 
@@ -320,6 +321,7 @@ private:
         out.begin = token_.begin;
         if (token_.kind == TokenKind::number) {
             out.value = Value::of(token_.number);
+            out.name = token_.text;
             advance();
         } else if (token_.kind == TokenKind::string) {
             out.value = Value::of(token_.text);
@@ -412,7 +414,7 @@ bool parse(std::string_view source, Ast& ast, Problem& problem, Limits limits) {
 
 std::string to_source(const Ast& ast) {
     switch (ast.kind) {
-        case Ast::Kind::literal: return to_source(ast.value);
+        case Ast::Kind::literal: return ast.name.empty() ? to_source(ast.value) : ast.name;
         case Ast::Kind::name: return ast.name;
         case Ast::Kind::member: return fmt::format("{}.{}", to_source(ast.children[0]), ast.name);
         case Ast::Kind::index:

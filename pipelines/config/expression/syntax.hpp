@@ -31,7 +31,7 @@ struct Problem {
 
 struct Ast {
     enum class Kind {
-        literal,     ///< value
+        literal,     ///< value; name is a number's source: 3.10 stays `3.10` in messages
         name,        ///< name: a context
         member,      ///< children[0] . name
         index,       ///< children[0] [ children[1] ]
