@@ -14,7 +14,7 @@ port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 server_field() { "$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$up/data/server.json" "$1"; }
 
 start_server() {
-    local port=0 log=build/logs/up-server.log deadline=$((SECONDS + 30))
+    local port=0 log=$up/server.log deadline=$((SECONDS + 30))
     port_is_free 8080 && port=8080
     say "starting sluice-server ${dim}($log)${plain}"
     # Jobs inherit this PATH: Debian's python3 first, since flake8 and pytest come from its packages.
@@ -52,7 +52,7 @@ expect_gate() {
     "$bin/sluice" gate "$sha" --project shortener --wait --timeout 5m || code=$?
     [ $code -eq $expected ] || {
         "$bin/sluice" run list --project shortener || true
-        die "expected a $wanted gate (exit $expected), got exit $code; server log: build/logs/up-server.log"
+        die "expected a $wanted gate (exit $expected), got exit $code; server log: $up/server.log"
     }
 }
 
@@ -67,23 +67,28 @@ show_failure() {
 
 cmd_up() {
     local once=0 preset=release sha=''
+    up=$root/build/up bin=''
     while [ $# -gt 0 ]; do
         case "$1" in
             --once) once=1 ;;
             --preset) preset=${2:?a preset after --preset} && shift ;;
+            # For tests: programs that are built already, and a folder of their own.
+            --bin) bin=$(cd "${2:?a folder after --bin}" && pwd) && shift ;;
+            --dir) up=${2:?a folder after --dir} && shift ;;
             *) die "usage: ./dev up [--once] [--preset NAME]" ;;
         esac
         shift
     done
-    up=$root/build/up
-    bin=$root/build/$preset/bin
     if [ -s "$up/data/server.json" ] && kill -0 "$(server_field pid)" 2>/dev/null; then
         die "already up at $(server_field address); stop it with: kill $(server_field pid)"
     fi
 
-    need up
-    build "$preset"
-    rm -rf "$up" && mkdir -p "$up/work"
+    if [ -z "$bin" ]; then
+        need up
+        build "$preset"
+        bin=$root/build/$preset/bin
+    fi
+    rm -rf "$up" && mkdir -p "$up/work" build/logs
     start_server
 
     say "a project from examples/python-service"
@@ -108,7 +113,7 @@ cmd_up() {
     cat <<TXT
 
     page      $SLUICE_URL/login#token=$SLUICE_TOKEN
-    work tree build/up/work   (commit and: git push origin HEAD:main)
+    work tree $up/work   (commit and: git push origin HEAD:main)
     terminal  export SLUICE_URL=$SLUICE_URL SLUICE_TOKEN=$SLUICE_TOKEN
               $bin/sluice run list
     stop      Ctrl-C
