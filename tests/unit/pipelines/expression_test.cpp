@@ -236,7 +236,8 @@ TEST_CASE("one type on both sides, with the fix", "[expression]") {
     CHECK(type("branch in 'x'") ==
           "error: right of `in` stands a list, `'x'` is a string | for a part of a text write "
           "contains(s, part)");
-    CHECK(type("n in ['a']") == "error: `in` compares a number with a string | compare values of one type");
+    CHECK(type("n in ['a']") ==
+          "error: `in` compares a number with a string | compare values of one type");
     CHECK(type("['a', 1]") == "error: the elements of a list have one type");
     CHECK(type("tag ?? 1") == "error: `??` joins a text? and a number | give both the same type");
 }

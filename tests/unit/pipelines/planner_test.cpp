@@ -1,0 +1,228 @@
+#include "pipelines/plan/condition.hpp"
+#include "pipelines/plan/hash.hpp"
+#include "pipelines/plan/plan.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <map>
+#include <random>
+#include <set>
+
+using namespace sluice;
+using namespace sluice::plan;
+
+namespace {
+
+const std::string k_head = "version: 1\non: { push: {}, pull_request: {}, manual: {} }\n";
+
+Input push(std::string text) {
+    Input input;
+    input.event.kind = model::EventKind::push;
+    input.event.branch = "main";
+    input.event.sha = std::string(40, 'a');
+    input.files = {{".ci.yml", std::move(text)}};
+    return input;
+}
+
+Plan planned(const std::string& text) {
+    const Outcome outcome = make_plan(push(text));
+    for (const auto& d : outcome.diagnostics) UNSCOPED_INFO(config::format(d));
+    REQUIRE(outcome.plan.has_value());
+    return *outcome.plan;
+}
+
+std::set<std::string> faults(const std::string& text) {
+    const Outcome outcome = make_plan(push(text));
+    CHECK_FALSE(outcome.plan.has_value());
+    std::set<std::string> ids;
+    for (const auto& d : outcome.diagnostics) ids.insert(d.id);
+    return ids;
+}
+
+std::string many(int count, const std::string& format) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += fmt::format(fmt::runtime(format), i);
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("equal plans have equal hashes, and the hash does not change between versions",
+          "[plan]") {
+    const std::string text = k_head + "jobs: { a: { run: x }, b: { needs: [a], run: y } }\n";
+    const Plan one = planned(text), two = planned(text);
+    CHECK(one.hash == two.hash);
+    CHECK(one.hash.size() == 32);
+    CHECK(planned(k_head + "jobs: { a: { run: x }, b: { needs: [a], run: z } }\n").hash !=
+          one.hash);
+    // Pinned: an approval is bound to it, so a change of the form must be meant.
+    CHECK(digest128("") == "f52a15e9a9b5e89b292417dcc0d778ab");
+    CHECK(digest128("sluice") != digest128("sluicf"));
+}
+
+TEST_CASE("a planned job goes through JSON unchanged", "[plan]") {
+    const Plan plan = planned(k_head +
+                              "jobs:\n  a: { run: x, matrix: { v: [1, 2] } }\n"
+                              "  b: { needs: [{ job: a, optional: true }], when: always, if: "
+                              "needs.a.result == 'failed', steps: [x, { run: y, if: trusted }] }\n"
+                              "  c: { if: event == 'manual', run: z }\n");
+    for (const PlannedJob& job : plan.jobs)
+        CHECK(planned_job_from_json(json::parse(json::serialize(to_json(job))).value()).value() ==
+              job);
+    PlannedJob odd;
+    odd.spec.id = odd.spec.base = "x";
+    odd.reads = {"a"};
+    CHECK(planned_job_from_json(to_json(odd)).value() == odd);
+    CHECK(planned_job_from_json(json::parse(R"({"spec":{"id":"a","base":"a"},"x":1})").value())
+              .error()
+              .id == "unknown_field");
+    CHECK(planned_job_from_json(json::parse(R"({"needs":[]})").value(), "/jobs/3").error().where ==
+          "/jobs/3/spec");
+}
+
+TEST_CASE("hostile configurations end in a diagnostic, soon", "[plan]") {
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"config_too_large", "#" + std::string(300'000, 'x')},
+        {"too_many_keys", k_head + "jobs: {" + many(20'000, " k{}: 1,") + "}\n"},
+        {"too_many_nodes", k_head + "env: { A: [" + many(11'000, "x,") + "] }\n"},
+        {"too_many_jobs",
+         k_head + "jobs: {" +
+             many(16,
+                  "a{0}: {{ run: x, matrix: {{ a: [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15], b: "
+                  "[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15] }} }},") +
+             "}\n"},
+        {"plan_too_large", k_head + "defaults: { env: {" + many(1'500, " K{}: x,") +
+                               "} }\njobs: {" + many(700, " a{}: {{ run: x }},") + "}\n"},
+        {"plan_too_large", k_head + "env: { BIG: " + std::string(30'000, 'x') + " }\njobs: {" +
+                               many(700, " a{}: {{ run: x }},") + "}\n"},
+    };
+    for (const auto& [id, text] : cases) {
+        const auto begin = std::chrono::steady_clock::now();
+        CAPTURE(id);
+        CHECK(faults(text).contains(id));
+        CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+    }
+}
+
+TEST_CASE("a chain of extends is bounded", "[plan]") {
+    std::string text = k_head + "jobs:\n  a: { extends: .c0 }\n";
+    for (int i = 0; i < 50; ++i) text += fmt::format("  .c{}: {{ extends: .c{} }}\n", i, i + 1);
+    text += "  .c50: { run: x }\n";
+    CHECK(faults(text).contains("too_deep"));
+}
+
+TEST_CASE("the longest chain that a file holds plans in order", "[plan]") {
+    // The longest file that fits: short ids, each needing the one that stands after it.
+    std::string text = k_head + "jobs:\n";
+    for (int i = 0; i < 1'200; ++i)
+        text += fmt::format("  j{}: {{ needs: [j{}], run: x }}\n", i, i + 1);
+    text += "  j1200: { run: x }\n";
+    const Plan plan = planned(text);
+    REQUIRE(plan.jobs.size() == 1'201);
+    CHECK(plan.jobs.front().spec.id == "j1200");
+    CHECK(plan.jobs.back().spec.id == "j0");
+}
+
+TEST_CASE("gates are read alone: a broken job does not open the branch", "[plan]") {
+    const auto gates = read_gates(
+        {{".ci.yml", "gate: { branches: [main], require: [test] }\njobs: { a: { stpes: 1 } }\n"}});
+    REQUIRE(gates.has_value());
+    CHECK(*gates == std::vector<GateSpec>{{{"main"}, {"test"}}});
+    CHECK(read_gates({})->empty());
+    CHECK(read_gates({{".ci.yml", "version: 1\n"}})->empty());
+    CHECK(read_gates({{".ci/x.yml", "gate: { require: [a] }\n"}})->empty());
+    CHECK_FALSE(read_gates({{".ci.yml", "gate: { reqire: [a] }\n"}}));
+    CHECK_FALSE(read_gates({{".ci.yml", "gate: [\n"}}));
+    CHECK_FALSE(read_gates({{".ci.yml", "gate: { branches: [\"${{ branch }}\"] }\n"}}));
+    CHECK(read_gates({{".ci.yml", "gate: [{ branches: [a] }, { require: [b] }]\n"}})->size() == 2);
+}
+
+TEST_CASE("skip ci is for pushes alone", "[plan]") {
+    model::Event event{.kind = model::EventKind::push, .message = "docs [skip ci]"};
+    CHECK(is_skipped(event));
+    event.message = "[ci skip] x";
+    CHECK(is_skipped(event));
+    event.message = "skip ci";
+    CHECK_FALSE(is_skipped(event));
+    event.options = {"ci.skip"};
+    CHECK(is_skipped(event));
+    event.kind = model::EventKind::pull_request;
+    CHECK_FALSE(is_skipped(event));
+}
+
+TEST_CASE("an event that no file wants gives no run, and mistakes are told anyway", "[plan]") {
+    Input input = push("version: 1\non: { tag: [\"v*\"] }\njobs: { a: { run: x } }\n");
+    CHECK_FALSE(make_plan(input).triggered);
+    CHECK(make_plan(input).diagnostics.empty());
+    input.files[0].text = "version: 1\non: { tag: [\"v*\"] }\njobs: { a: { rnu: x } }\n";
+    const Outcome wrong = make_plan(input);
+    CHECK_FALSE(wrong.triggered);
+    CHECK(config::has_errors(wrong.diagnostics));
+    input.files[0].text = "on: [";  // what it wants cannot be known
+    CHECK(make_plan(input).triggered);
+}
+
+TEST_CASE("step conditions are decided by the runner from the steps that ended", "[plan]") {
+    const std::map<std::string, StepFacts> facts{
+        {"one", {model::StepState::failed, model::StepState::warned}}};
+    CHECK(evaluate_step_condition("", {}).value());
+    CHECK_FALSE(evaluate_step_condition("false", {}).value());
+    CHECK(evaluate_step_condition("(steps.one.outcome == 'failed')", facts).value());
+    CHECK(evaluate_step_condition(
+              "steps.one.result == 'warned' && not (steps.one.result == 'failed')", facts)
+              .value());
+    CHECK_FALSE(evaluate_step_condition("steps.gone.result == 'passed'", facts).value());
+    CHECK(evaluate_step_condition("steps.one", facts).error().id == "bad_expression");
+    CHECK(evaluate_step_condition("(", facts).error().id == "bad_expression");
+}
+
+TEST_CASE("a deep condition survives being decided in parts", "[plan]") {
+    std::string inner = "needs.a.result == 'failed'";
+    for (int i = 0; i < 13; ++i) inner = "not (" + inner + " && trusted)";
+    const Plan plan =
+        planned(k_head + "jobs:\n  a: { run: x }\n  b: { needs: [a], when: always, run: y, if: \"" +
+                inner + "\" }\n");
+    const auto value = evaluate_late_if(plan.jobs[1].late_if, {{"a", model::JobState::failed}});
+    REQUIRE(value.has_value());
+    CHECK_FALSE(*value);  // an odd number of negations
+}
+
+TEST_CASE("random graphs plan to unique ids in an order that respects needs, whatever the seed",
+          "[plan][property]") {
+    for (unsigned seed = 0; seed < 60; ++seed) {
+        std::mt19937 random(seed);
+        const auto pick = [&](int below) {
+            return static_cast<int>(random() % static_cast<unsigned>(below));
+        };
+        const int count = 1 + pick(25);
+        std::vector<int> shuffled(static_cast<std::size_t>(count));
+        for (int i = 0; i < count; ++i) shuffled[static_cast<std::size_t>(i)] = i;
+        std::shuffle(shuffled.begin(), shuffled.end(), random);
+        std::string text = k_head + "jobs:\n";
+        for (const int i : shuffled) {
+            text += fmt::format("  j{}: {{ run: x", i);
+            std::string needs;
+            for (int n = 0; n < i; ++n)
+                if (pick(4) == 0) needs += fmt::format("j{}, ", n);
+            if (!needs.empty()) text += ", needs: [" + needs + "]";
+            if (pick(3) == 0) text += ", matrix: { v: [1, 2, 3] }";
+            text += " }\n";
+        }
+        CAPTURE(seed, text);
+        const Plan plan = planned(text);
+        std::set<std::string> ids, done;
+        std::string last_base;
+        for (const PlannedJob& job : plan.jobs) {
+            CHECK(ids.insert(job.spec.id).second);
+            if (job.spec.base != last_base)
+                CHECK(done.insert(job.spec.base).second);  // cells are adjacent
+            last_base = job.spec.base;
+            for (const Need& need : job.needs)
+                CHECK((done.contains(need.job) && need.job != job.spec.base));
+        }
+        CHECK(planned(text).hash == plan.hash);
+    }
+}
