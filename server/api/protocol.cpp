@@ -115,6 +115,12 @@ awaitable<Reply> claim(Api& api, Request& request) {
     };
     auto jobs = co_await api.writer.write(std::move(lease));
     if (!jobs) co_return http::error_reply(jobs.error());
+    // A client that hangs up ends this coroutine at its wait: the claim must not stay behind and swallow a job.
+    struct Unpark {
+        core::Scheduler& scheduler;
+        std::shared_ptr<core::ParkedClaim> claim;
+        ~Unpark() { scheduler.unpark(claim); }
+    } unpark{api.scheduler, parked};
     if (jobs->empty() && body->wait.count() > 0) {
         const auto until = std::chrono::steady_clock::now() + body->wait;
         while (true) {

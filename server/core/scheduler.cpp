@@ -185,7 +185,7 @@ void Scheduler::offer(store::Tx& tx, JobId job_id) {
 
 bool Scheduler::unpark(const std::shared_ptr<ParkedClaim>& claim) {
     std::lock_guard lock(mutex_);
-    if (claim->state == ParkedClaim::State::reserved) return false;
+    if (claim->state == ParkedClaim::State::reserved) return false;  // its leases go back when the agent claims again
     if (claim->state == ParkedClaim::State::parked) claim->state = ParkedClaim::State::gone;
     std::erase(parked_, claim);
     return true;

@@ -1,17 +1,20 @@
 #include "server/git/mirror.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "server/git/consolidate.hpp"
 
 #include <sys/stat.h>
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
 namespace sluice::git {
 namespace {
 
 constexpr std::size_t k_open = 64;
 constexpr std::string_view k_lock_name = "sluice.lock";
+constexpr const char* k_generation_name = "sluice.generation";
 
 /// Holds the mirror alone among processes: the worker of a server that was killed may still be at
 /// its fetch. Waits; the request's deadline ends the wait.
@@ -87,12 +90,22 @@ void remove_leftovers(const files::Path& mirror) {
     }
 }
 
+RepositoryCache::Identity RepositoryCache::identify(const std::string& path) {
+    struct stat status {};
+    Identity identity;
+    if (::stat(path.c_str(), &status) != 0) return identity;
+    identity.device = status.st_dev;
+    identity.inode = status.st_ino;
+    if (::stat((path + "/" + k_generation_name).c_str(), &status) == 0)
+        identity.generation = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+    return identity;
+}
+
 Result<git_repository*> RepositoryCache::open(const wire::Request& request) {
-    struct stat now {};
-    const bool there = ::stat(request.path.c_str(), &now) == 0;
+    const Identity now = identify(request.path);
     for (auto it = open_.begin(); it != open_.end(); ++it) {
         if (it->path != request.path) continue;
-        if (there && it->device == now.st_dev && it->inode == now.st_ino) {
+        if (now.inode != 0 && it->identity == now) {
             open_.splice(open_.begin(), open_, it);
             return open_.front().repository.get();
         }
@@ -100,10 +113,8 @@ Result<git_repository*> RepositoryCache::open(const wire::Request& request) {
         break;
     }
     SLUICE_TRY(Repository repository, open_new(request));
-    if (::stat(request.path.c_str(), &now) != 0)
-        return error(Code::not_found, "repository_missing", "the repository's folder has gone");
     if (open_.size() == k_open) open_.pop_back();
-    open_.push_front({request.path, now.st_dev, now.st_ino, std::move(repository)});
+    open_.push_front({request.path, identify(request.path), std::move(repository)});
     return open_.front().repository.get();
 }
 
@@ -187,7 +198,16 @@ Result<> RepositoryCache::fetch_refspecs(git_repository* repository, const wire:
     if (failed)
         return git_error(Code::unavailable, "fetch_failed", "cannot update the mirror's refs");
     git_remote_disconnect(remote.get());
+    fetched_into_ = request.path;
     return {};
+}
+
+void RepositoryCache::tidy() {
+    if (fetched_into_.empty()) return;
+    const std::string mirror = std::exchange(fetched_into_, {});
+    auto lock = files::LockFile::try_acquire(files::Path(mirror) / k_lock_name);
+    if (!lock || !*lock || !consolidate(mirror)) return;
+    (void)files::write_atomic(files::Path(mirror) / k_generation_name, "", 0600, false);
 }
 
 }  // namespace sluice::git

@@ -27,22 +27,36 @@ public:
     /// Fetches one commit by its id, which a force-push has taken out of reach.
     Result<> fetch_commit(git_repository* repository, const wire::Request& request);
 
+    /// Merges the packs of the mirror that was fetched into last, when there are many. After the
+    /// reply was sent.
+    void tidy();
+
     const wire::Setup& setup() const { return setup_; }
 
 private:
+    /// What makes an open repository stale when it changes: the folder was replaced, or its packs
+    /// were merged by another worker.
+    struct Identity {
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;
+        std::int64_t generation = 0;
+        bool operator==(const Identity&) const = default;
+    };
     struct Entry {
         std::string path;
-        std::uint64_t device = 0;
-        std::uint64_t inode = 0;  ///< a folder that was replaced is another repository
+        Identity identity;
         Repository repository;
     };
+
+    static Identity identify(const std::string& path);
 
     Result<Repository> open_new(const wire::Request& request);
     Result<> fetch_refspecs(git_repository* repository, const wire::Request& request,
                             std::vector<std::string> refspecs);
 
     wire::Setup setup_;
-    std::list<Entry> open_;  ///< most recently used first
+    std::list<Entry> open_;     ///< most recently used first
+    std::string fetched_into_;  ///< mirror that got a pack since the last tidy()
 };
 
 /// Removes the locks and half-written packs that a killed process left in a mirror. The caller

@@ -25,6 +25,7 @@ wire::Reply Worker::handle(const wire::Request& request) {
 }
 
 void Worker::tidy() {
+    repositories_.tidy();
     if (written_pack_.empty()) return;
     trim_packs(written_pack_.parent_path().parent_path(), repositories_.setup().pack_cache_bytes,
                written_pack_);

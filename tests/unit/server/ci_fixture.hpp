@@ -61,7 +61,8 @@ inline model::Outcome cancelled() { return {model::AttemptResult::cancelled, std
 inline model::Outcome errored(model::Cause cause) { return {model::AttemptResult::errored, std::nullopt, std::nullopt, cause, "lost"}; }
 
 struct Fixture {
-    TempFolder folder;
+    /// In memory where the machine allows: these tests are about order, not about the disk.
+    TempFolder folder{std::filesystem::exists("/dev/shm") ? files::Path("/dev/shm") : std::filesystem::temp_directory_path()};
     ManualClock clock;
     std::unique_ptr<store::Writer> writer;
     core::ServiceClock service{clock, {}};

@@ -12,8 +12,9 @@
 namespace sluice::test {
 
 struct TempFolder {
-    TempFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "sluice-test-XXXXXX").string();
+    TempFolder() : TempFolder(std::filesystem::temp_directory_path()) {}
+    explicit TempFolder(const files::Path& below) {
+        std::string name = (below / "sluice-test-XXXXXX").string();
         if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
         path = name;
     }
