@@ -49,7 +49,7 @@ push_commit() {
 expect_gate() {
     local wanted=$1 code=0 expected=0
     [ "$wanted" = red ] && expected=1
-    "$bin/sluice" gate "$sha" --project shortener --wait --timeout 5m || code=$?
+    "$bin/sluice" gate "$sha" --project shortener --wait --timeout "${SLUICE_UP_PATIENCE:-5m}" || code=$?
     [ $code -eq $expected ] || {
         "$bin/sluice" run list --project shortener || true
         die "expected a $wanted gate (exit $expected), got exit $code; server log: $up/server.log"
