@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
 
     try {
         crypto::init();
-        http::init_client();
+        http_client::init_client();
         if (*enrol_app) return enrol_command(enrol);
         if (*run_app) {
             daemon.dir = std::filesystem::absolute(daemon.dir);

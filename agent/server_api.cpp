@@ -29,7 +29,7 @@ Code code_of(int status) {
 
 /// The server's `{error, message}`, or the status alone when something else answered (a proxy's
 /// HTML page).
-Error refusal(const http::Response& response) {
+Error refusal(const http_client::Response& response) {
     Error result{code_of(response.status),
                  "http_" + std::to_string(response.status),
                  "the server answered " + std::to_string(response.status),
@@ -44,14 +44,14 @@ Error refusal(const http::Response& response) {
     return result;
 }
 
-Result<json::Value> body_of(const http::Response& response) {
+Result<json::Value> body_of(const http_client::Response& response) {
     if (!response.ok()) return refusal(response);
     return json::parse(response.body, {.bytes = k_reply_max, .depth = 64});
 }
 
-http::Request make_request(std::string_view method, std::string url, std::string authorization,
+http_client::Request make_request(std::string_view method, std::string url, std::string authorization,
                            Duration timeout) {
-    http::Request request;
+    http_client::Request request;
     request.method = method;
     request.url = std::move(url);
     if (!authorization.empty()) request.headers.push_back("Authorization: " + authorization);
@@ -60,7 +60,7 @@ http::Request make_request(std::string_view method, std::string url, std::string
     return request;
 }
 
-Result<http::Response> send_json(http::Client& client, http::Request request,
+Result<http_client::Response> send_json(http_client::Client& client, http_client::Request request,
                                  const json::Value& body) {
     std::string text = json::serialize(body);
     request.headers.push_back("Content-Type: application/json");
@@ -68,8 +68,8 @@ Result<http::Response> send_json(http::Client& client, http::Request request,
     return client.send(request);
 }
 
-http::ClientOptions client_options(const ServerAddress& server) {
-    http::ClientOptions options;
+http_client::ClientOptions client_options(const ServerAddress& server) {
+    http_client::ClientOptions options;
     options.ca_file = server.ca_file;
     options.user_agent = "sluice-agent";
     return options;
@@ -77,7 +77,7 @@ http::ClientOptions client_options(const ServerAddress& server) {
 
 /// The `offset` of a LogReply that came with 409; nothing when the body is an error of another
 /// kind.
-std::optional<protocol::LogReply> conflict_offset(const http::Response& response) {
+std::optional<protocol::LogReply> conflict_offset(const http_client::Response& response) {
     Result<json::Value> body = json::parse(response.body);
     if (!body || !body->is_object() || !body->as_object().contains("offset")) return std::nullopt;
     json::ObjectReader reader(*body, "");
@@ -99,27 +99,27 @@ AgentApi::AgentApi(ServerAddress server, std::string token)
     : server_(std::move(server)), token_(std::move(token)), client_(client_options(server_)) {}
 
 Result<protocol::RegisterReply> AgentApi::enrol(const protocol::RegisterRequest& body) {
-    http::Request request =
+    http_client::Request request =
         make_request("POST", server_.url + "/agent/v1/register", "", k_call_timeout);
-    SLUICE_TRY(http::Response response, send_json(client_, std::move(request), to_json(body)));
+    SLUICE_TRY(http_client::Response response, send_json(client_, std::move(request), to_json(body)));
     SLUICE_TRY(json::Value value, body_of(response));
     return protocol::parse_register_reply(value);
 }
 
 Result<protocol::ClaimReply> AgentApi::claim(const protocol::ClaimRequest& body) {
-    http::Request request = make_request("POST", server_.url + "/agent/v1/claim", "Agent " + token_,
+    http_client::Request request = make_request("POST", server_.url + "/agent/v1/claim", "Agent " + token_,
                                          body.wait + k_poll_slack);
-    SLUICE_TRY(http::Response response, send_json(client_, std::move(request), to_json(body)));
+    SLUICE_TRY(http_client::Response response, send_json(client_, std::move(request), to_json(body)));
     if (response.status == 204) return protocol::ClaimReply{};
     SLUICE_TRY(json::Value value, body_of(response));
     return protocol::parse_claim_reply(value);
 }
 
 Result<> AgentApi::release(AttemptId attempt, const std::string& lease_token) {
-    http::Request request = make_request(
+    http_client::Request request = make_request(
         "POST", server_.url + "/agent/v1/attempts/" + std::to_string(attempt.value) + "/release",
         "Lease " + lease_token, k_call_timeout);
-    SLUICE_TRY(http::Response response, send_json(client_, std::move(request), json::Object{}));
+    SLUICE_TRY(http_client::Response response, send_json(client_, std::move(request), json::Object{}));
     if (!response.ok()) return refusal(response);
     return {};
 }
@@ -130,7 +130,7 @@ AttemptApi::AttemptApi(ServerAddress server, AttemptId attempt, std::string leas
       lease_token_(std::move(lease_token)),
       client_(client_options(server_)) {}
 
-http::Request AttemptApi::request(std::string_view method, std::string_view call,
+http_client::Request AttemptApi::request(std::string_view method, std::string_view call,
                                   Duration timeout) const {
     return make_request(method,
                         server_.url + "/agent/v1/attempts/" + std::to_string(attempt_.value) + "/" +
@@ -138,31 +138,31 @@ http::Request AttemptApi::request(std::string_view method, std::string_view call
                         "Lease " + lease_token_, timeout);
 }
 
-Result<http::Response> AttemptApi::post(std::string_view call, const json::Value& body,
+Result<http_client::Response> AttemptApi::post(std::string_view call, const json::Value& body,
                                         Duration timeout) {
     return send_json(client_, request("POST", call, timeout), body);
 }
 
 Result<> AttemptApi::start(const protocol::StartRequest& body) {
-    SLUICE_TRY(http::Response response, post("start", to_json(body), k_call_timeout));
+    SLUICE_TRY(http_client::Response response, post("start", to_json(body), k_call_timeout));
     if (!response.ok()) return refusal(response);
     return {};
 }
 
 Result<protocol::RenewReply> AttemptApi::renew(const protocol::RenewRequest& body) {
-    SLUICE_TRY(http::Response response, post("renew", to_json(body), body.wait + k_poll_slack));
+    SLUICE_TRY(http_client::Response response, post("renew", to_json(body), body.wait + k_poll_slack));
     SLUICE_TRY(json::Value value, body_of(response));
     return protocol::parse_renew_reply(value);
 }
 
 Result<LogAnswer> AttemptApi::append_log(std::int64_t offset, std::int64_t size,
-                                         http::BodyReader body) {
-    http::Request patch = request("PATCH", "log", k_log_timeout);
+                                         http_client::BodyReader body) {
+    http_client::Request patch = request("PATCH", "log", k_log_timeout);
     patch.headers.push_back(std::string(protocol::k_upload_offset) + ": " + std::to_string(offset));
     patch.headers.push_back("Content-Type: application/octet-stream");
     patch.body_reader = std::move(body);
     patch.body_size = size;
-    SLUICE_TRY(http::Response response, client_.send(patch));
+    SLUICE_TRY(http_client::Response response, client_.send(patch));
     if (response.status == 409)
         if (auto reply = conflict_offset(response)) return LogAnswer{false, *reply};
     SLUICE_TRY(json::Value value, body_of(response));
@@ -171,13 +171,13 @@ Result<LogAnswer> AttemptApi::append_log(std::int64_t offset, std::int64_t size,
 }
 
 Result<> AttemptApi::progress(const protocol::ProgressRequest& body) {
-    SLUICE_TRY(http::Response response, post("progress", to_json(body), k_call_timeout));
+    SLUICE_TRY(http_client::Response response, post("progress", to_json(body), k_call_timeout));
     if (!response.ok()) return refusal(response);
     return {};
 }
 
 Result<FinishAnswer> AttemptApi::finish(const protocol::FinishRequest& body) {
-    SLUICE_TRY(http::Response response, post("finish", to_json(body), k_log_timeout));
+    SLUICE_TRY(http_client::Response response, post("finish", to_json(body), k_log_timeout));
     if (response.status == 409)
         if (auto reply = conflict_offset(response)) return FinishAnswer{false, reply->offset, {}};
     SLUICE_TRY(json::Value value, body_of(response));
@@ -186,15 +186,15 @@ Result<FinishAnswer> AttemptApi::finish(const protocol::FinishRequest& body) {
 }
 
 Result<> AttemptApi::release() {
-    SLUICE_TRY(http::Response response, post("release", json::Object{}, k_call_timeout));
+    SLUICE_TRY(http_client::Response response, post("release", json::Object{}, k_call_timeout));
     if (!response.ok()) return refusal(response);
     return {};
 }
 
-Result<bool> AttemptApi::source(const protocol::SourceRequest& body, const http::BodySink& sink) {
-    http::Request wanted = request("POST", "source", k_source_timeout);
+Result<bool> AttemptApi::source(const protocol::SourceRequest& body, const http_client::BodySink& sink) {
+    http_client::Request wanted = request("POST", "source", k_source_timeout);
     wanted.sink = sink;
-    SLUICE_TRY(http::Response response, send_json(client_, std::move(wanted), to_json(body)));
+    SLUICE_TRY(http_client::Response response, send_json(client_, std::move(wanted), to_json(body)));
     if (response.status == 204) return false;
     if (!response.ok()) return refusal(response);
     return true;

@@ -34,7 +34,7 @@ public:
 private:
     ServerAddress server_;
     std::string token_;
-    http::Client client_;
+    http_client::Client client_;
 };
 
 /// Answer to a piece of log: `accepted` when it was taken, else `reply.offset` is where to go on.
@@ -59,25 +59,25 @@ public:
     Result<> start(const protocol::StartRequest& request);
     Result<protocol::RenewReply> renew(const protocol::RenewRequest& request);
     /// `size` bytes from `body` at `offset` of the log.
-    Result<LogAnswer> append_log(std::int64_t offset, std::int64_t size, http::BodyReader body);
+    Result<LogAnswer> append_log(std::int64_t offset, std::int64_t size, http_client::BodyReader body);
     Result<> progress(const protocol::ProgressRequest& request);
     Result<FinishAnswer> finish(const protocol::FinishRequest& request);
     Result<> release();
     /// Streams the commit's pack into `sink`; false when the server sent none because the agent has
     /// it.
-    Result<bool> source(const protocol::SourceRequest& request, const http::BodySink& sink);
+    Result<bool> source(const protocol::SourceRequest& request, const http_client::BodySink& sink);
 
     void interrupt() { client_.interrupt(); }
     void resume() { client_.resume(); }
 
 private:
-    http::Request request(std::string_view method, std::string_view call, Duration timeout) const;
-    Result<http::Response> post(std::string_view call, const json::Value& body, Duration timeout);
+    http_client::Request request(std::string_view method, std::string_view call, Duration timeout) const;
+    Result<http_client::Response> post(std::string_view call, const json::Value& body, Duration timeout);
 
     ServerAddress server_;
     AttemptId attempt_;
     std::string lease_token_;
-    http::Client client_;
+    http_client::Client client_;
 };
 
 }  // namespace sluice::agent

@@ -35,7 +35,7 @@ std::string with_advice(std::string message, int status, const Session& session)
 }  // namespace
 
 std::string path_part(std::string_view text) {
-    return http::percent_encode(text);
+    return http_client::percent_encode(text);
 }
 
 Error unreachable(const Session& session, const Error& cause) {
@@ -47,7 +47,7 @@ Error unreachable(const Session& session, const Error& cause) {
                              cause.message, advice));
 }
 
-Error refusal(const http::Response& response, const Session& session) {
+Error refusal(const http_client::Response& response, const Session& session) {
     auto body = json::parse(response.body, k_reply_limits);
     std::string id = body ? text_of(*body, "error") : "";
     std::string message = body ? text_of(*body, "message") : "";
@@ -60,20 +60,20 @@ Error refusal(const http::Response& response, const Session& session) {
 }
 
 ApiClient::ApiClient(Session session)
-    : session_(std::move(session)), client_(http::ClientOptions{.user_agent = "sluice-cli"}) {}
+    : session_(std::move(session)), client_(http_client::ClientOptions{.user_agent = "sluice-cli"}) {}
 
 std::string ApiClient::url_of(const std::string& path, const Query& query) const {
     std::string url = session_.url + path;
     char separator = '?';
     for (const auto& [key, value] : query) {
         if (value.empty()) continue;
-        url += separator + key + '=' + http::percent_encode(value);
+        url += separator + key + '=' + http_client::percent_encode(value);
         separator = '&';
     }
     return url;
 }
 
-Result<http::Response> ApiClient::send(http::Request request) {
+Result<http_client::Response> ApiClient::send(http_client::Request request) {
     if (!session_.token.empty())
         request.headers.push_back("Authorization: Bearer " + session_.token);
     auto reply = client_.send(request);
@@ -87,7 +87,7 @@ Result<http::Response> ApiClient::send(http::Request request) {
 }
 
 Result<json::Value> ApiClient::get(const std::string& path, const Query& query) {
-    http::Request request;
+    http_client::Request request;
     request.url = url_of(path, query);
     request.response_max = k_reply_limits.bytes;
     SLUICE_TRY(auto reply, send(std::move(request)));
@@ -97,7 +97,7 @@ Result<json::Value> ApiClient::get(const std::string& path, const Query& query) 
 Result<json::Value> ApiClient::post(const std::string& path, const json::Value& body,
                                     const Query& query) {
     std::string text = json::serialize(body);
-    http::Request request;
+    http_client::Request request;
     request.method = "POST";
     request.url = url_of(path, query);
     request.headers = {"Content-Type: application/json"};
@@ -108,7 +108,7 @@ Result<json::Value> ApiClient::post(const std::string& path, const json::Value& 
 }
 
 Result<> ApiClient::remove(const std::string& path) {
-    http::Request request;
+    http_client::Request request;
     request.method = "DELETE";
     request.url = url_of(path, {});
     SLUICE_CHECK(send(std::move(request)));
@@ -116,8 +116,8 @@ Result<> ApiClient::remove(const std::string& path) {
 }
 
 Result<> ApiClient::download(const std::string& path, const Query& query,
-                             const http::BodySink& sink) {
-    http::Request request;
+                             const http_client::BodySink& sink) {
+    http_client::Request request;
     request.url = url_of(path, query);
     request.sink = sink;
     request.timeout = Duration{0};
@@ -127,7 +127,7 @@ Result<> ApiClient::download(const std::string& path, const Query& query,
 
 Result<> ApiClient::stream(const std::string& path, const Query& query, SseParser& parser,
                            const std::string& resume_at) {
-    http::Request request;
+    http_client::Request request;
     request.url = url_of(path, query);
     request.headers = {"Accept: text/event-stream"};
     if (!resume_at.empty()) request.headers.push_back("Last-Event-ID: " + resume_at);

@@ -32,7 +32,7 @@ public:
     Result<> remove(const std::string& path);
 
     /// Copies a body that may be large to `sink` as it comes.
-    Result<> download(const std::string& path, const Query& query, const http::BodySink& sink);
+    Result<> download(const std::string& path, const Query& query, const http_client::BodySink& sink);
 
     /// Reads an event stream until `parser` wants no more or the connection ends. `resume_at` is
     /// sent as Last-Event-ID when not empty.
@@ -40,11 +40,11 @@ public:
                     const std::string& resume_at);
 
 private:
-    Result<http::Response> send(http::Request request);
+    Result<http_client::Response> send(http_client::Request request);
     std::string url_of(const std::string& path, const Query& query) const;
 
     Session session_;
-    http::Client client_;
+    http_client::Client client_;
 };
 
 /// One part of a path, percent-encoded.
@@ -53,6 +53,6 @@ std::string path_part(std::string_view text);
 /// How a refused transfer reads for people: what could not be reached, and what to try.
 Error unreachable(const Session& session, const Error& cause);
 /// The server's error object (`{error, message, where}`) or, without one, its status line.
-Error refusal(const http::Response& response, const Session& session);
+Error refusal(const http_client::Response& response, const Session& session);
 
 }  // namespace sluice::cli

@@ -31,7 +31,7 @@ Result<ApiClient*> Context::api() {
         hints.env_token = environment("SLUICE_TOKEN");
         hints.config_file = config_file();
         SLUICE_TRY(auto session, find_session(hints));
-        http::init_client();
+        http_client::init_client();
         api_ = std::make_unique<ApiClient>(std::move(session));
     }
     return api_.get();

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <stdexcept>
 
-namespace sluice::http {
+namespace sluice::http_client {
 
 namespace {
 
@@ -278,4 +278,4 @@ std::string percent_encode(std::string_view text) {
     return result;
 }
 
-}  // namespace sluice::http
+}  // namespace sluice::http_client

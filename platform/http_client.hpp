@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace sluice::http {
+namespace sluice::http_client {
 
 /// Once per process before any thread starts (main, and the zygote before it forks). Throws when
 /// libcurl cannot start.
@@ -82,4 +82,4 @@ private:
 /// Percent-encodes all but unreserved characters, for one part of a path or query.
 std::string percent_encode(std::string_view text);
 
-}  // namespace sluice::http
+}  // namespace sluice::http_client

@@ -120,7 +120,7 @@ int run_zygote() {
         return 64;
     }
     crypto::init();
-    http::init_client();
+    http_client::init_client();
     init_git();
     if (!single_threaded()) {
         std::fprintf(stderr, "sluice-agent: a library started a thread in the zygote\n");

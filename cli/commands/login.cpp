@@ -61,7 +61,7 @@ Result<Exit> login(Context& context, const std::string& url) {
             normal_url(!url.empty() ? url : environment("SLUICE_URL").value_or(k_default_url)));
         SLUICE_TRY(auto token, read_token(context));
         session = {normal, token, "this login"};
-        http::init_client();
+        http_client::init_client();
     }
     ApiClient server(session);
     SLUICE_TRY(auto me, server.get("/api/v1/whoami"));

@@ -12,7 +12,7 @@ using namespace sluice::cli;
 
 namespace {
 
-http::Response reply(int status, std::string body) {
+http_client::Response reply(int status, std::string body) {
     return {status, {}, std::move(body)};
 }
 
@@ -50,7 +50,7 @@ TEST_CASE("a missing token is named with the way to get one", "[cli]") {
 
 TEST_CASE("no answer is told apart from a refusal and says what to start", "[cli]") {
     ApiClient client({"http://127.0.0.1:1", "", "--url"});
-    http::init_client();
+    http_client::init_client();
     auto answer = client.get("/api/v1/status");
     REQUIRE_FALSE(answer.has_value());
     CHECK(exit_for(answer.error()) == Exit::unreachable);
