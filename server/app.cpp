@@ -1,8 +1,10 @@
 #include "server/app.hpp"
 
 #include "platform/crypto.hpp"
+#include "platform/http_client.hpp"
 #include "server/api/api.hpp"
 #include "server/core/dispatch.hpp"
+#include "server/core/outbox.hpp"
 #include "server/core/sweeper.hpp"
 #include "server/embedded_agent.hpp"
 #include "server/http/server.hpp"
@@ -143,6 +145,22 @@ std::vector<http::Asset> ui_assets() {
     return out;
 }
 
+/// One status to a forge. A client per call: statuses are rare, and no idle connection or TLS state is kept for them.
+Result<core::Sent> send_status(const hooks::StatusRequest& status) {
+    http_client::Client client;
+    http_client::Request request;
+    request.method = "POST";
+    request.url = status.url;
+    request.headers = status.headers;
+    request.body = status.body;
+    SLUICE_TRY(auto response, client.send(request));
+    core::Sent sent;
+    sent.status = response.status;
+    auto wait = response.headers.find("retry-after");
+    if (wait != response.headers.end()) sent.retry_after = std::chrono::seconds(std::clamp(std::atoi(wait->second.c_str()), 0, 3600));
+    return sent;
+}
+
 void set_up_log(const std::string& level) {
     auto logger = std::make_shared<spdlog::logger>("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
@@ -171,6 +189,7 @@ void serve(const Options& options) {
     asio::io_context io(options.io_threads);
     runtime::Pool db("db", 2);
     runtime::Pool disk("disk", 2);
+    runtime::Pool net("net", 1);
     store::Writer writer({.path = database}, {.on_broken = [](const std::string& why) {
                                                   // Never go on after a failed fsync: what the page cache says may not be on disk (rule 15).
                                                   spdlog::critical("database broken, stopping error=\"{}\"", why);
@@ -196,6 +215,7 @@ void serve(const Options& options) {
     git::GitService git(io.get_executor(), git_options);
     core::Intake intake({io.get_executor(), writer, readers, db, git, lifecycle, projects, clock});
     core::Gate gate(readers, db, git);
+    core::Outbox outbox({writer, readers, db, net, projects, clock, send_status, ""});
     core::Sweeper sweeper({writer, lifecycle, leases, service, clock});
     api::Authenticator auth(readers, db, leases, clock);
     logs::LogStore logs(data / "logs");
@@ -211,7 +231,10 @@ void serve(const Options& options) {
     if (api.public_url.empty()) api.public_url = url;
     scheduler.set_dispatch(core::make_dispatch(lifecycle, projects, api.public_url));
 
+    outbox.set_public_url(api.public_url);
+    lifecycle.set_reporter([&outbox](store::Tx& tx, const store::Run& run) { outbox.report(tx, run); });
     asio::co_spawn(io, sweeper.run(), asio::detached);
+    asio::co_spawn(io, outbox.run(), asio::detached);
     server->start();
     intake.recover();
     files::write_atomic(data / "server.json",
@@ -282,6 +305,7 @@ int run(const Options& options) {
     }
     try {
         crypto::init();
+        http_client::init_client();
         serve(options);
         return 0;
     } catch (const StartError& failed) {

@@ -54,6 +54,20 @@ awaitable<Reply> create(Api& api, Request& request, const Principal& who) {
     project.url = reader.string("url", 2048);
     project.default_branch = reader.string_or("default_branch", "main", 1024);
     project.forge = reader.string_or("forge", "git", 16);
+    if (const auto* status = reader.find("status")) {
+        json::ObjectReader fields(*status, "/status");
+        project.status_api = fields.string("api", 2048);
+        project.status_repo = fields.string("repo", 512);
+        project.status_token_file = fields.string("token_file", 4096);
+        if (auto checked = fields.finish_strict(); !checked) co_return http::error_reply(checked.error());
+        while (project.status_api.ends_with('/')) project.status_api.pop_back();
+        if (project.forge == "git")
+            co_return http::error_reply(error(Code::invalid, "bad_status", "plain git has no commit statuses; set forge too", "/status"));
+        if (!project.status_api.starts_with("https://") && !project.status_api.starts_with("http://"))
+            co_return http::error_reply(error(Code::invalid, "bad_status", "must be the http(s) base URL of the forge's API", "/status/api"));
+        if (!project.status_token_file.starts_with('/'))
+            co_return http::error_reply(error(Code::invalid, "bad_status", "must be an absolute path on the server", "/status/token_file"));
+    }
     if (auto checked = reader.finish_strict(); !checked) co_return http::error_reply(checked.error());
     if (!good_name(project.name))
         co_return http::error_reply(error(Code::invalid, "bad_name", "a project name is 1 to 100 letters, digits, `.`, `_`, `-` and starts with a letter or digit", "/name"));

@@ -90,6 +90,7 @@ asio::awaitable<bool> Connection::write(Pieces pieces) {
         clear_deadline();
         if (ec) {
             gone_ = true;
+            if (timed_out_) wire_->reset();
             break;
         }
         advance(pieces, size);

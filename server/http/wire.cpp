@@ -107,6 +107,12 @@ void Wire::close() {
     socket().close(ignored);
 }
 
+void Wire::reset() {
+    error_code ignored;
+    socket().set_option(asio::socket_base::linger(true, 0), ignored);
+    close();
+}
+
 bool Wire::peer_gone() {
     if (!socket().is_open()) return true;
     pollfd entry{socket().native_handle(), POLLRDHUP, 0};

@@ -41,6 +41,8 @@ public:
     /// Ends pending calls with operation_aborted.
     void cancel();
     void close();
+    /// Closes and drops what isn't sent: the kernel would keep that for a peer that doesn't read.
+    void reset();
     /// The peer closed or reset its side; doesn't suspend.
     bool peer_gone();
     boost::asio::any_io_executor executor() { return socket().get_executor(); }

@@ -5,22 +5,23 @@ namespace sluice::store {
 namespace {
 
 constexpr std::string_view k_by_id =
-    "SELECT id, name, url, default_branch, forge, hook_secret, created_at FROM projects WHERE id = :a";
+    "SELECT id, name, url, default_branch, forge, hook_secret, created_at, status_api, status_repo, status_token_file FROM projects WHERE id = :a";
 constexpr std::string_view k_by_name =
-    "SELECT id, name, url, default_branch, forge, hook_secret, created_at FROM projects WHERE name = :a";
+    "SELECT id, name, url, default_branch, forge, hook_secret, created_at, status_api, status_repo, status_token_file FROM projects WHERE name = :a";
 constexpr std::string_view k_all =
-    "SELECT id, name, url, default_branch, forge, hook_secret, created_at FROM projects ORDER BY name";
+    "SELECT id, name, url, default_branch, forge, hook_secret, created_at, status_api, status_repo, status_token_file FROM projects ORDER BY name";
 
 template <class Row>
 Project from_row(Row&& row) {
-    auto& [id, name, url, branch, forge, secret, created] = row;
-    return {{id}, std::move(name), std::move(url), std::move(branch), std::move(forge), std::move(secret), {created}};
+    auto& [id, name, url, branch, forge, secret, created, api, repo, token_file] = row;
+    return {{id},         std::move(name), std::move(url),  std::move(branch), std::move(forge), std::move(secret),
+            {created}, std::move(api),  std::move(repo), std::move(token_file)};
 }
 
 template <class Key>
 std::optional<Project> find(Tx& tx, std::string_view sql, const Key& key) {
     using S = std::string;
-    auto row = tx.one<std::int64_t, S, S, S, S, S, std::int64_t>(sql, key);
+    auto row = tx.one<std::int64_t, S, S, S, S, S, std::int64_t, S, S, S>(sql, key);
     if (!row) return std::nullopt;
     return from_row(*row);
 }
@@ -29,9 +30,9 @@ std::optional<Project> find(Tx& tx, std::string_view sql, const Key& key) {
 
 ProjectId insert_project(Tx& tx, const Project& p) {
     auto row = tx.one<std::int64_t>(
-        "INSERT INTO projects(name, url, default_branch, forge, hook_secret, created_at) VALUES (:a, :b, :c, :d, :e, :f) "
-        "RETURNING id",
-        p.name, p.url, p.default_branch, p.forge, p.hook_secret, p.created_at);
+        "INSERT INTO projects(name, url, default_branch, forge, hook_secret, created_at, status_api, status_repo, status_token_file) "
+        "VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i) RETURNING id",
+        p.name, p.url, p.default_branch, p.forge, p.hook_secret, p.created_at, p.status_api, p.status_repo, p.status_token_file);
     return {std::get<0>(*row)};
 }
 
@@ -41,7 +42,7 @@ std::optional<Project> find_project(Tx& tx, std::string_view name) { return find
 std::vector<Project> all_projects(Tx& tx) {
     using S = std::string;
     std::vector<Project> out;
-    for (auto& row : tx.all<std::int64_t, S, S, S, S, S, std::int64_t>(k_all)) out.push_back(from_row(row));
+    for (auto& row : tx.all<std::int64_t, S, S, S, S, S, std::int64_t, S, S, S>(k_all)) out.push_back(from_row(row));
     return out;
 }
 

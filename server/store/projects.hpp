@@ -18,6 +18,8 @@ struct Project {
     ProjectId id;
     std::string name, url, default_branch, forge, hook_secret;
     Timestamp created_at;
+    std::string status_api, status_repo;  ///< commit statuses: base URL of the forge's API, its name of the repository
+    std::string status_token_file;        ///< absolute path on the server; read at each use
 };
 ProjectId insert_project(Tx& tx, const Project& project);
 std::optional<Project> find_project(Tx& tx, ProjectId id);

@@ -11,6 +11,9 @@ CREATE TABLE projects (
     default_branch TEXT NOT NULL,
     forge          TEXT NOT NULL,
     hook_secret    TEXT NOT NULL,           -- needed in clear to verify HMACs; '' disables the hook
+    status_api     TEXT NOT NULL DEFAULT '',  -- base URL of the forge's API; '' = no commit statuses
+    status_repo    TEXT NOT NULL DEFAULT '',
+    status_token_file TEXT NOT NULL DEFAULT '',
     next_number    INTEGER NOT NULL DEFAULT 1,
     created_at     INTEGER NOT NULL
 );

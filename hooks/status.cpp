@@ -1,0 +1,74 @@
+#include "hooks/status.hpp"
+
+#include "pipelines/base/json.hpp"
+#include "pipelines/base/text.hpp"
+#include "platform/http_client.hpp"
+
+namespace sluice::hooks {
+
+namespace {
+
+constexpr std::size_t k_description_max = 140;  // GitHub's limit, the smallest
+
+/// GitHub and Gitea know four states; a warning has a word of its own on Gitea only.
+std::string github_state(StatusState state) {
+    switch (state) {
+        case StatusState::pending: case StatusState::running: return "pending";
+        case StatusState::passed: case StatusState::warned: return "success";
+        case StatusState::failed: return "failure";
+        case StatusState::errored: case StatusState::cancelled: return "error";
+    }
+    return "error";
+}
+
+std::string gitlab_state(StatusState state) {
+    switch (state) {
+        case StatusState::pending: return "pending";
+        case StatusState::running: return "running";
+        case StatusState::passed: case StatusState::warned: return "success";
+        case StatusState::failed: case StatusState::errored: return "failed";
+        case StatusState::cancelled: return "canceled";
+    }
+    return "failed";
+}
+
+std::string gitea_state(StatusState state) {
+    switch (state) {
+        case StatusState::pending: case StatusState::running: return "pending";
+        case StatusState::passed: return "success";
+        case StatusState::warned: return "warning";
+        case StatusState::failed: case StatusState::cancelled: return "failure";
+        case StatusState::errored: return "error";
+    }
+    return "error";
+}
+
+}  // namespace
+
+Result<StatusRequest> status_request(const StatusTarget& target, const Status& status) {
+    const auto description = text::sanitize_utf8(status.description, k_description_max);
+    StatusRequest request;
+    request.headers = {"Content-Type: application/json"};
+    if (target.forge == "gitlab") {
+        request.url = target.api + "/projects/" + http_client::percent_encode(target.repo) + "/statuses/" + status.sha;
+        request.headers.push_back("PRIVATE-TOKEN: " + target.token);
+        request.body = json::serialize(json::Object{{"state", gitlab_state(status.state)},
+                                                    {"name", status.context},
+                                                    {"description", description},
+                                                    {"target_url", status.url}});
+        return request;
+    }
+    const bool gitea = target.forge == "gitea";
+    if (!gitea && target.forge != "github")
+        return error(Code::unsupported, "no_status_api", "plain git has no commit statuses");
+    request.url = target.api + "/repos/" + target.repo + "/statuses/" + status.sha;
+    request.headers.push_back(gitea ? "Authorization: token " + target.token : "Authorization: Bearer " + target.token);
+    if (!gitea) request.headers.emplace_back("Accept: application/vnd.github+json");
+    request.body = json::serialize(json::Object{{"state", gitea ? gitea_state(status.state) : github_state(status.state)},
+                                                {"context", status.context},
+                                                {"description", description},
+                                                {"target_url", status.url}});
+    return request;
+}
+
+}  // namespace sluice::hooks
