@@ -95,6 +95,12 @@ const routes = [
         publish('job.changed', { run_id: found.run_id, job_id: found.id, state: found.state });
         return found;
     }],
+    ['GET', '/api/v1/deliveries', (_, { query }) => ({
+        deliveries: query.get('project') === 'new-project' ? [] : [
+            { id: 2, source: 'github', delivery_id: 'b', project: query.get('project'), kind: 'push', state: 'ignored', outcome: 'no `on` of the configuration matches', run_id: null, received_at: new Date(Date.now() - 4e5).toISOString() },
+            { id: 1, source: 'github', delivery_id: 'a', project: query.get('project'), kind: 'push', state: 'done', outcome: '', run_id: 131, received_at: new Date(Date.now() - 2e6).toISOString() },
+        ],
+    })],
     ['GET', '/api/v1/agents', () => ({ agents })],
     ['POST', '/api/v1/agents/:agent/drain', ({ agent }) => setAgent(agent, 'draining')],
     ['POST', '/api/v1/agents/:agent/resume', ({ agent }) => setAgent(agent, 'online')],

@@ -2,6 +2,8 @@
 import { RefusedError } from '../api/client';
 
 const leastIntervalMs = 300;
+/** Reloading may take this part of the time at most: the answer for a run of a thousand jobs is large. */
+const costFactor = 4;
 
 /** Holds the newest answer of `load`. Reloads never overlap; many requests in a row become one. */
 export class Resource<T> {
@@ -11,6 +13,7 @@ export class Resource<T> {
 
     private again = false;
     private last = 0;
+    private cost = 0;
     private timer: ReturnType<typeof setTimeout> | undefined;
     private generation = 0;
 
@@ -25,7 +28,7 @@ export class Resource<T> {
             return;
         }
         clearTimeout(this.timer);
-        const wait = Math.max(0, this.last + leastIntervalMs - performance.now());
+        const wait = Math.max(0, this.last + Math.max(leastIntervalMs, costFactor * this.cost) - performance.now());
         this.loading = true;
         this.timer = setTimeout(() => void this.run(this.generation), this.last === 0 ? 0 : wait);
     }
@@ -46,6 +49,7 @@ export class Resource<T> {
         this.last = performance.now();
         try {
             const data = await this.load();
+            this.cost = performance.now() - this.last;
             if (generation !== this.generation) return;
             this.set(data);
         } catch (error) {

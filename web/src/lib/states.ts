@@ -1,6 +1,6 @@
 // One table of states: label, tone (a CSS colour token) and shape. Shape and label carry the meaning
 // on their own, colour only repeats it.
-import type { AnyState, JobState, RunState } from '../api/types';
+import type { AnyState, Job, JobState, RunState } from '../api/types';
 
 export type Shape =
     | 'check' | 'cross' | 'triangle' | 'diamond' | 'slash' | 'spinner' | 'dots'
@@ -50,6 +50,13 @@ const terminalJobs = new Set<string>([
 export const isOver = (state: JobState): boolean => terminalJobs.has(state);
 export const isRunOver = (state: RunState): boolean => state !== 'active';
 export const isBad = (state: string): boolean => state === 'failed' || state === 'errored';
+
+/** Jobs that a reader of a run must know of: what went wrong, else what waits for something. */
+export function needingAttention(jobs: readonly Job[]): Job[] {
+    const bad = jobs.filter((job) => isBad(job.state));
+    if (bad.length > 0) return bad;
+    return jobs.filter((job) => !isOver(job.state) && job.state !== 'running' && job.wait_reason !== '');
+}
 
 // What is still going on outranks what has ended; then the worst result wins (language reference A6.11).
 const rank: JobState[] = [
