@@ -96,7 +96,7 @@ TEST_CASE("replies are read leniently, so that old and new servers both do", "[c
     CHECK(member(json::Value(7), "name").is_null());
 }
 
-TEST_CASE("--json is indented and parses back to the same", "[cli]") {
+TEST_CASE("output of --json is indented and parses back to the same", "[cli]") {
     auto value = *json::parse(R"({"a": [1, {"b": "\n"}], "c": {}, "d": []})");
     CHECK(pretty(value) ==
           "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"\\n\"\n    }\n  ],\n  \"c\": {},\n  \"d\": "

@@ -52,7 +52,7 @@ TEST_CASE("a stored token is never sent to another server", "[cli]") {
     CHECK(find_session({.url = "https://stored", .config_file = file})->token == "stored-token");
 }
 
-TEST_CASE("--data takes address and token from a server's own folder", "[cli]") {
+TEST_CASE("the option --data takes address and token from a server's own folder", "[cli]") {
     TempFolder folder;
     folder.write("server.json", R"({"address": "127.0.0.1:4711", "pid": 1})");
     folder.write("admin-token", "abc\n");
