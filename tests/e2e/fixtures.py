@@ -15,7 +15,8 @@ _numbers = itertools.count(1)
 
 def pytest_collection_modifyitems(items):
     if not (BIN / "sluice-server").exists():
-        for item in items:
+        # pytest hands every conftest all items of the session.
+        for item in (item for item in items if {"e2e", "faults"} & set(item.path.parts)):
             item.add_marker(pytest.mark.skip(reason=f"no programs in {BIN}: build first, or set SLUICE_BIN_DIR"))
 
 
@@ -68,9 +69,13 @@ class World:
             shutil.rmtree(self.root, ignore_errors=True)
 
     def stop_all(self):
-        """Agents first, as they are drained by people; every program ends with 0 when asked to."""
+        """Agents as people stop them; servers the hard way, which is quick and must leave nothing behind either."""
         for program in sorted(self.programs, key=lambda program: isinstance(program, Server)):
-            if program.running():
+            if not program.running():
+                continue
+            if isinstance(program, Server):
+                program.kill()
+            else:
                 assert program.stop() == 0, f"{program.log_file.name}:\n{program.log[-3000:]}"
 
 
