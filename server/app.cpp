@@ -14,6 +14,8 @@
 #include "server/store/schema.hpp"
 #include "web/embedded.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -26,7 +28,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <iostream>
+#include <mutex>
 #include <thread>
 
 namespace sluice::server {
@@ -233,8 +237,11 @@ void serve(const Options& options) {
 
     outbox.set_public_url(api.public_url);
     lifecycle.set_reporter([&outbox](store::Tx& tx, const store::Run& run) { outbox.report(tx, run); });
-    asio::co_spawn(io, sweeper.run(), asio::detached);
-    asio::co_spawn(io, outbox.run(), asio::detached);
+    asio::cancellation_signal stop_sweeper, stop_outbox;
+    asio::co_spawn(io, sweeper.run(), asio::bind_cancellation_slot(stop_sweeper.slot(), asio::detached));
+    asio::co_spawn(io, outbox.run(), asio::bind_cancellation_slot(stop_outbox.slot(), asio::detached));
+    // Before anyone can know that we serve: a signal that comes then must find its handler.
+    asio::signal_set signals(io, SIGTERM, SIGINT);
     server->start();
     intake.recover();
     files::write_atomic(data / "server.json",
@@ -266,7 +273,11 @@ void serve(const Options& options) {
         agent = std::make_unique<EmbeddedAgent>(std::move(embedded));
     }
 
-    asio::signal_set signals(io, SIGTERM, SIGINT);
+    // Connections and coroutines end by themselves; who does not within the grace is left behind with the context.
+    std::mutex ended_mutex;
+    std::condition_variable ended_wake;
+    bool ended = false;
+    std::thread patience;
     signals.async_wait([&](const boost::system::error_code& failed, int number) {
         if (failed) return;
         spdlog::info("stopping signal={}", number);
@@ -275,10 +286,13 @@ void serve(const Options& options) {
         feed.signal().notify();
         server->stop(std::chrono::milliseconds(2000));
         git.stop();
-        // What still waits (the sweeper, sleeping streams) ends with the context.
-        auto timer = std::make_shared<asio::steady_timer>(io, std::chrono::milliseconds(2500));
-        timer->async_wait([timer, &io](const boost::system::error_code&) { io.stop(); });
-        asio::post(db.executor(), [&agent] { agent.reset(); });
+        stop_sweeper.emit(asio::cancellation_type::terminal);
+        stop_outbox.emit(asio::cancellation_type::terminal);
+        patience = std::thread([&] {
+            agent.reset();
+            std::unique_lock waiting(ended_mutex);
+            if (!ended_wake.wait_for(waiting, std::chrono::milliseconds(2500), [&] { return ended; })) io.stop();
+        });
     });
 
     std::vector<std::thread> threads;
@@ -289,6 +303,12 @@ void serve(const Options& options) {
         });
     io.run();
     for (auto& thread : threads) thread.join();
+    {
+        std::lock_guard setting(ended_mutex);
+        ended = true;
+    }
+    ended_wake.notify_all();
+    if (patience.joinable()) patience.join();
     agent.reset();
     spdlog::info("stopped");
 }

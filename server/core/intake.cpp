@@ -193,6 +193,8 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     if (text::is_zero_id(request.base)) request.base.clear();
     SLUICE_CO_TRY(git::Snapshot snapshot, co_await parts_.git.snapshot(std::move(request)));
 
+    // What was read: a short or annotated name is the commit from here on.
+    event.sha = snapshot.sha;
     event.message = snapshot.message;
     event.author = snapshot.author;
     if (plan::is_skipped(event)) co_return Prepared{std::nullopt, "skipped by the commit message or a push option"};
