@@ -1,12 +1,15 @@
 /* What the machine itself needs for the steps that Sluice is made of; one number per line, in ns.
  *
- *   bench_floor spawn N WIDTH   posix_spawn of `sh -c true` and its wait, WIDTH at once: N durations; with WIDTH > 1 one
- *                               line, the mean time between two ends
+ *   bench_floor spawn SHELL N WIDTH   posix_spawn of `SHELL -c true` and its wait, WIDTH at once: N durations; with
+ *                               WIDTH > 1 one line, the mean time between two ends
  *   bench_floor commit N FILE   one row of 200 bytes and an index entry, WAL, synchronous=FULL: N durations
  *   bench_floor loopback N      one byte there and back over TCP on 127.0.0.1, between two processes: N durations
+ *   bench_floor create N FOLDER open(O_CREAT) of a new file (each attempt needs some): N durations. Where ext4 has no free
+ *                               inode near the folder it takes ten times as long as elsewhere
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -33,10 +36,10 @@ static void require(int good, const char* what) {
     exit(1);
 }
 
-static void spawn_one(void) {
-    char* arguments[] = {"sh", "-c", "true", NULL};
+static void spawn_one(const char* shell) {
+    char* arguments[] = {(char*)shell, "-c", "true", NULL};
     pid_t pid;
-    require(posix_spawn(&pid, "/bin/sh", NULL, NULL, arguments, environ) == 0, "posix_spawn");
+    require(posix_spawnp(&pid, shell, NULL, NULL, arguments, environ) == 0, "posix_spawn");
 }
 
 static void reap_one(void) {
@@ -44,11 +47,11 @@ static void reap_one(void) {
     require(wait(&status) > 0 && status == 0, "wait");
 }
 
-static void spawns(int count, int width) {
+static void spawns(const char* shell, int count, int width) {
     if (width <= 1) {
         for (int i = 0; i < count; ++i) {
             long long begin = now();
-            spawn_one();
+            spawn_one(shell);
             reap_one();
             printf("%lld\n", now() - begin);
         }
@@ -56,11 +59,27 @@ static void spawns(int count, int width) {
     }
     long long begin = now();
     for (int i = 0; i < count; ++i) {
-        spawn_one();
+        spawn_one(shell);
         if (i + 1 >= width) reap_one();
     }
     for (int i = 1; i < width; ++i) reap_one();
     printf("%lld\n", (now() - begin) / count);
+}
+
+static void creates(int count, const char* folder) {
+    require(chdir(folder) == 0, "chdir");
+    for (int i = 0; i < count; ++i) {
+        char name[32];
+        snprintf(name, sizeof name, "floor%d", i);
+        long long begin = now();
+        int fd = open(name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+        long long end = now();
+        require(fd >= 0, "create");
+        close(fd);
+        unlink(name);
+        printf("%lld\n", end - begin);
+        usleep(1000);
+    }
 }
 
 static void execute(sqlite3* database, const char* text) {
@@ -122,14 +141,16 @@ static void loopback(int count) {
 }
 
 int main(int argc, char** argv) {
-    int count = argc > 2 ? atoi(argv[2]) : 0;
-    if (argc == 4 && strcmp(argv[1], "spawn") == 0)
-        spawns(count, atoi(argv[3]));
-    else if (argc == 4 && strcmp(argv[1], "commit") == 0)
-        commits(count, argv[3]);
-    else if (argc == 3 && strcmp(argv[1], "loopback") == 0)
-        loopback(count);
+    const char* what = argc > 1 ? argv[1] : "";
+    if (argc == 5 && strcmp(what, "spawn") == 0)
+        spawns(argv[2], atoi(argv[3]), atoi(argv[4]));
+    else if (argc == 4 && strcmp(what, "commit") == 0)
+        commits(atoi(argv[2]), argv[3]);
+    else if (argc == 4 && strcmp(what, "create") == 0)
+        creates(atoi(argv[2]), argv[3]);
+    else if (argc == 3 && strcmp(what, "loopback") == 0)
+        loopback(atoi(argv[2]));
     else
-        return fprintf(stderr, "usage: bench_floor spawn N WIDTH | commit N FILE | loopback N\n"), 64;
+        return fprintf(stderr, "usage: bench_floor spawn SHELL N WIDTH | commit N FILE | create N FOLDER | loopback N\n"), 64;
     return 0;
 }

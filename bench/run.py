@@ -9,6 +9,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.join(os.path.dirname(HERE), "build")
+DEV_BIN = os.path.join(BUILD, "dev", "bin")
 sys.path.insert(0, HERE)
 
 from harness import report  # noqa: E402  (the path above makes it importable from anywhere)
@@ -18,15 +20,14 @@ NAMES = ("push_latency", "noop_jobs", "idle", "log", "api")
 
 
 def parse(arguments):
-    build = os.path.join(os.path.dirname(HERE), "build")
     parser = argparse.ArgumentParser(prog="./dev bench", description="Measure Sluice on this machine.")
     parser.add_argument("name", nargs="?", choices=NAMES, metavar="NAME", help="one of " + ", ".join(NAMES) + "; default: all")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of tables")
-    parser.add_argument("--bin", default=os.path.join(build, "release", "bin"), help="folder of the programs to measure")
-    parser.add_argument("--helpers", default=os.path.join(build, "dev", "bin"),
-                        help="folder of bench_stamp, bench_floor and bench_client, when --bin lacks them")
-    parser.add_argument("--work", help="folder for data and repositories, on the disk to be measured; default: a new one "
-                        "below $TMPDIR, removed at the end")
+    parser.add_argument("--bin", default=os.path.join(BUILD, "release", "bin"), help="folder of the programs to measure")
+    parser.add_argument("--helpers", help="folder of bench_stamp, bench_floor and bench_client; default: --bin, else "
+                        "build/dev/bin")
+    parser.add_argument("--work", help="folder for data and repositories, on the disk to be measured; default: a new one in "
+                        "build/, removed at the end")
     parser.add_argument("--count", type=int, help="samples (push_latency), runs (noop_jobs); for quick looks")
     parser.add_argument("--trace", action="store_true", help="push_latency: also print the phases of a run")
     return parser.parse_args(arguments)
@@ -34,8 +35,9 @@ def parse(arguments):
 
 def main(arguments):
     options = parse(arguments)
-    tools = Tools.find([options.bin, options.helpers])
-    base = options.work or tempfile.mkdtemp(prefix="sluice-bench-")
+    tools = Tools.find([options.bin], [options.helpers] if options.helpers else [options.bin, DEV_BIN])
+    os.makedirs(BUILD, exist_ok=True)
+    base = options.work or tempfile.mkdtemp(prefix="bench-", dir=BUILD)
     facts = report.machine(os.path.abspath(options.bin))
     if facts["loaded"]:
         print(f"the machine is busy (load {facts['load_before']}): times below are too long", file=sys.stderr)

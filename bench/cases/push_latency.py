@@ -78,7 +78,9 @@ def ms(rounds, end, begin="begin"):
 def measure(tools, work, options):
     report = Report("push_latency", "trigger to first command and to visible result, one job, one agent apart from the server")
     report.floor("sh -c true", floors.spawn_ms(tools), "ms")
+    report.floor("bash -c true", floors.spawn_ms(tools, "bash"), "ms")
     report.floor("commit", floors.commit_ms(tools, work), "ms")
+    report.floor("new file", floors.create_ms(tools, work), "ms")
     report.floor("round trip", floors.loopback_ms(tools), "ms")
     traces = []
     for tls in (False, True):

@@ -13,14 +13,14 @@ def _numbers(tools, *arguments):
     return [int(line) for line in out.split()]
 
 
-def spawn_ms(tools, count=50):
-    """posix_spawn of `sh -c true` until its end."""
-    return median(_numbers(tools, "spawn", count, 1)) / 1e6
+def spawn_ms(tools, shell="sh", count=50):
+    """posix_spawn of `SHELL -c true` until its end."""
+    return median(_numbers(tools, "spawn", shell, count, 1)) / 1e6
 
 
 def spawn_rate(tools, width, count=400):
     """Per second, `width` at once."""
-    return 1e9 / _numbers(tools, "spawn", count, width)[0]
+    return 1e9 / _numbers(tools, "spawn", "sh", count, width)[0]
 
 
 def commit_ms(tools, work, count=200):
@@ -31,6 +31,11 @@ def commit_ms(tools, work, count=200):
         return median(_numbers(tools, "commit", count, os.path.join(folder, "floor.db"))) / 1e6
     finally:
         shutil.rmtree(folder)
+
+
+def create_ms(tools, work, count=50):
+    """A new file in the folder that agent and server write to."""
+    return median(_numbers(tools, "create", count, work)) / 1e6
 
 
 def loopback_ms(tools, count=2000):

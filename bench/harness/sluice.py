@@ -31,16 +31,17 @@ class Tools:
     client: str
 
     @staticmethod
-    def find(folders):
-        def path(name):
+    def find(programs, helpers):
+        """Both are lists of folders; the first that has the file wins."""
+        def path(name, folders):
             for folder in folders:
                 candidate = os.path.join(folder, name)
                 if os.access(candidate, os.X_OK):
                     return os.path.abspath(candidate)
             raise BenchError(f"no {name} in {' or '.join(folders)}; build it with: ./dev build release && ./dev build dev")
 
-        return Tools(*map(path, ("sluice-server", "sluice-agent", "sluice", "sluice-hook", "bench_stamp", "bench_floor",
-                                 "bench_client")))
+        return Tools(*(path(name, programs) for name in ("sluice-server", "sluice-agent", "sluice", "sluice-hook")),
+                     *(path(name, helpers) for name in ("bench_stamp", "bench_floor", "bench_client")))
 
 
 def free_port():
@@ -219,8 +220,8 @@ class Sluice:
     def api(self):
         return Api(self.port, self.token, self.tls)
 
-    def start_agent(self, name="bench", capacity=2):
-        """Enrols and starts a daemon, and waits until the server has seen its claim."""
+    def start_agent(self, name="bench", capacity=2, wait=True):
+        """Enrols, when it is new, and starts a daemon; waits until the server has seen its claim."""
         folder = os.path.join(self.work, "agent-" + name)
         api = self.api()
         if not os.path.exists(folder):
@@ -233,8 +234,9 @@ class Sluice:
                 raise BenchError(f"sluice-agent enrol: {done.stderr.strip()}")
         agent = self._spawn("agent-" + name, [self.tools.agent, "run", "--dir", folder, "--capacity", str(capacity)])
         self.agents.append(agent)
-        wait_for(lambda: any(a["state"] == "online" and a["name"] == name for a in api.get("/api/v1/agents")["agents"]),
-                 "the agent to come online")
+        if wait:
+            wait_for(lambda: any(a["state"] == "online" and a["name"] == name for a in api.get("/api/v1/agents")["agents"]),
+                     "the agent to come online")
         api.close()
         return agent
 
