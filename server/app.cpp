@@ -132,6 +132,7 @@ void restore_leases(core::LeaseTable& leases, const std::vector<store::Attempt>&
         entry.agent = attempt.agent;
         entry.token_hash = attempt.token_hash;
         entry.replayable = attempt.replayable;
+        entry.restored = true;
         entry.started = attempt.state != model::AttemptState::leased;
         entry.cancel = attempt.cancel_requested;
         // Deadlines are written behind: grant what may have been lost, once. A crash loop can't keep a lease for ever, because
@@ -189,6 +190,7 @@ void serve(const Options& options) {
         store::migrate(connection);
     }
     ::chmod(database.c_str(), 0600);
+    store::preallocate_wal(database);
     // Handlers wait for pools: they are destroyed in the order that lets every coroutine end (runtime/pool.hpp).
     asio::io_context io(options.io_threads);
     runtime::Pool db("db", 2);

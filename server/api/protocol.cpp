@@ -272,7 +272,8 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
     const auto live = co_await live_or_revived(api, id);
     const auto digest = crypto::sha256_hex(text);
     // The log first, then the state (rule 12). An attempt that has ended keeps its log as it is; lifecycle answers for it.
-    if (live) {
+    const bool silent = live && !live->restored && body.log_size == 0 && body.inline_log.empty() && !api.logs.known(id);
+    if (live && !silent) {
         struct Checked {
             bool good = false;
             std::int64_t size = 0;

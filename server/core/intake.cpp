@@ -58,10 +58,11 @@ awaitable<Result<Intake::Receipt>> Intake::receive(store::Project project, const
     auto store_it = [row](store::Tx& tx) -> Result<DeliveryId> {
         return store::insert_delivery(tx, row).value_or(DeliveryId{});
     };
+    auto prefetched = prefetch(project, decoded.events);
     SLUICE_CO_TRY(DeliveryId id, co_await parts_.writer.write(std::move(store_it)));
     if (!id) co_return Receipt{{}, "duplicate", "delivery " + row.delivery_id + " is known already"};
     if (decoded.events.empty()) co_return Receipt{id, "ignored", decoded.ignored};
-    enqueue(project.id, id, std::move(decoded.events));
+    enqueue(project.id, id, std::move(decoded.events), std::move(prefetched));
     co_return Receipt{id, "accepted", ""};
 }
 
@@ -86,14 +87,37 @@ void Intake::recover() {
         return {};
     };
     parts_.writer.write_blocking(mark).value();
-    for (auto& item : open) enqueue(item.project, item.id, std::nullopt);
+    for (auto& item : open) enqueue(item.project, item.id, std::nullopt, nullptr);
 }
 
-void Intake::enqueue(ProjectId project, DeliveryId delivery, std::optional<std::vector<hooks::DecodedEvent>> events) {
+std::shared_ptr<Intake::Prefetch> Intake::prefetch(const store::Project& project, const std::vector<hooks::DecodedEvent>& events) {
+    if (events.size() != 1 || events.front().action == model::PullRequestAction::closed) return nullptr;
+    {
+        // Behind other deliveries it would only take their turn at git.
+        std::lock_guard lock(mutex_);
+        auto queue = queues_.find(project.id);
+        if (queue != queues_.end() && queue->second.busy) return nullptr;
+    }
+    auto state = std::make_shared<Prefetch>();
+    auto work = [](Intake& self, std::shared_ptr<Prefetch> out, store::Project of, hooks::DecodedEvent event) -> awaitable<void> {
+        try {
+            out->prepared = co_await self.prepare(of, event.event, event.ref);
+        } catch (const std::exception& failed) {
+            out->prepared = error(Code::unavailable, "internal", failed.what());
+        }
+        out->done = true;
+        out->ended.notify();
+    };
+    boost::asio::co_spawn(parts_.executor, work(*this, state, project, events.front()), boost::asio::detached);
+    return state;
+}
+
+void Intake::enqueue(ProjectId project, DeliveryId delivery, std::optional<std::vector<hooks::DecodedEvent>> events,
+                     std::shared_ptr<Prefetch> prefetched) {
     {
         std::lock_guard lock(mutex_);
         auto& queue = queues_[project];
-        queue.items.push_back({delivery, std::move(events)});
+        queue.items.push_back({delivery, std::move(events), std::move(prefetched)});
         if (queue.busy) return;
         queue.busy = true;
     }
@@ -126,7 +150,7 @@ awaitable<void> Intake::work(ProjectId project_id) {
             std::string notes;
             for (std::size_t i = 0; i < item.events->size(); ++i) {
                 const bool last = i + 1 == item.events->size();
-                auto handled = co_await handle_event(project, (*item.events)[i], item.delivery, last);
+                auto handled = co_await handle_event(project, (*item.events)[i], item.delivery, last, item.prefetched);
                 if (!handled) {
                     failure = handled.error().id + ": " + handled.error().message;
                     continue;
@@ -148,9 +172,16 @@ awaitable<void> Intake::work(ProjectId project_id) {
 }
 
 awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project, hooks::DecodedEvent decoded, DeliveryId delivery,
-                                                        bool last) {
+                                                        bool last, std::shared_ptr<Prefetch> prefetched) {
     if (decoded.action == model::PullRequestAction::closed) co_return Handled{{}, "pull request closed"};
-    auto prepared = co_await prepare(project, decoded.event, decoded.ref);
+    Result<Prepared> prepared = Prepared{};
+    if (prefetched) {
+        for (auto seen = prefetched->ended.version(); !prefetched->done; seen = prefetched->ended.version())
+            co_await prefetched->ended.wait(seen, std::chrono::minutes(1));
+        prepared = std::move(*prefetched->prepared);
+    } else {
+        prepared = co_await prepare(project, decoded.event, decoded.ref);
+    }
     if (!prepared && prepared.error().code != Code::unavailable) {
         // What went wrong is told where people look: a run that says so, never silence.
         NewRun broken;

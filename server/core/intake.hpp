@@ -7,12 +7,14 @@
 #include "server/core/projects.hpp"
 #include "server/git/git_service.hpp"
 #include "server/runtime/pool.hpp"
+#include "server/runtime/signal.hpp"
 #include "server/store/deliveries.hpp"
 #include "server/store/readers.hpp"
 #include "server/store/writer.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <unordered_map>
@@ -63,16 +65,26 @@ private:
         std::optional<NewRun> run;  ///< absent: nothing was triggered
         std::string note;
     };
+    /// What git and the planner say of a delivery's only event, fetched while the delivery is being made durable.
+    struct Prefetch {
+        std::atomic<bool> done{false};
+        std::optional<Result<Prepared>> prepared;  ///< set before done
+        runtime::Signal ended;
+    };
     awaitable<Result<Prepared>> prepare(store::Project project, model::Event event, std::string ref);
     awaitable<void> work(ProjectId project);
-    awaitable<Result<Handled>> handle_event(store::Project project, hooks::DecodedEvent event, DeliveryId delivery, bool last);
-    void enqueue(ProjectId project, DeliveryId delivery, std::optional<std::vector<hooks::DecodedEvent>> events);
+    awaitable<Result<Handled>> handle_event(store::Project project, hooks::DecodedEvent event, DeliveryId delivery, bool last,
+                                            std::shared_ptr<Prefetch> prefetched);
+    std::shared_ptr<Prefetch> prefetch(const store::Project& project, const std::vector<hooks::DecodedEvent>& events);
+    void enqueue(ProjectId project, DeliveryId delivery, std::optional<std::vector<hooks::DecodedEvent>> events,
+                 std::shared_ptr<Prefetch> prefetched);
 
     Parts parts_;
     std::mutex mutex_;
     struct Item {
         DeliveryId delivery;
         std::optional<std::vector<hooks::DecodedEvent>> events;  ///< known already; else read from the store
+        std::shared_ptr<Prefetch> prefetched;                    ///< may be null
     };
     struct Queue {
         std::deque<Item> items;

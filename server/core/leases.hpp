@@ -26,6 +26,7 @@ struct LiveAttempt {
     AgentId agent;
     std::string token_hash;
     bool replayable = true;
+    bool restored = false;  ///< leased by an earlier process of the server
     // ----
     bool started = false;
     ServiceTime deadline;

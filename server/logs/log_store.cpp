@@ -65,6 +65,11 @@ Result<LogStore::Appended> LogStore::append(AttemptId attempt, std::int64_t offs
     return Appended{entry->size, false};
 }
 
+bool LogStore::known(AttemptId attempt) {
+    std::lock_guard lock(mutex_);
+    return live_.contains(attempt);
+}
+
 std::int64_t LogStore::size(AttemptId attempt) {
     {
         std::lock_guard lock(mutex_);

@@ -25,6 +25,8 @@ public:
     };
     /// Writes what lies beyond the present size. The ack means page cache. Errors: `disk_full`, `io`.
     Result<Appended> append(AttemptId attempt, std::int64_t offset, std::string_view bytes);
+    /// True once this process has touched the attempt's log.
+    bool known(AttemptId attempt);
     /// Bytes held; 0 when there is no log.
     std::int64_t size(AttemptId attempt);
     /// Makes the log durable (fdatasync) and compares. False when size or crc differ.

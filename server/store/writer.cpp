@@ -2,9 +2,28 @@
 
 #include <spdlog/spdlog.h>
 
+#include "platform/files.hpp"
+
+#include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 namespace sluice::store {
+
+void preallocate_wal(const std::string& database) {
+    constexpr std::size_t k_bytes = 8 << 20;
+    const files::Path path = database + "-wal";
+    std::error_code none;
+    if (std::filesystem::exists(path, none) && std::filesystem::file_size(path, none) > 0) return;
+    // A full disk must not keep the server from starting: without the reserve it is only slower.
+    if (files::free_bytes(path.parent_path()) < 8 * k_bytes) return;
+    auto fd = files::open(path, O_WRONLY | O_CREAT, 0600);
+    if (!fd) return;
+    const std::string zeros(1 << 20, '\0');
+    for (std::size_t at = 0; at < k_bytes; at += zeros.size())
+        if (!files::write_at(fd->get(), zeros, static_cast<std::int64_t>(at))) return;
+    ::fsync(fd->get());
+}
 
 Writer::Writer(const Connection::Options& database, Options options)
     : connection_(database), options_(std::move(options)) {
