@@ -253,7 +253,9 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
 }
 
 void Lifecycle::offer_due(store::Tx& tx) {
-    for (auto id : store::due_jobs(tx, service_.now())) scheduler_.offer(tx, id);
+    const auto now = service_.now();
+    for (auto id : store::due_jobs(tx, now)) scheduler_.offer(tx, id);
+    next_due_ = store::next_back_off(tx, now).value_or(INT64_MAX);
 }
 
 Result<> Lifecycle::start(store::Tx& tx, AttemptId id, const std::string& instance) {
@@ -317,6 +319,7 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt, const 
             next.wait_reason = fmt::format("attempt {} ended by {}; retry {} of {} in {}", attempt.epoch, to_text(outcome.cause), used + 1,
                                            retry_budget(spec, retry), format_duration(back_off));
             change(tx, run, next);
+            next_due_ = std::min<std::int64_t>(next_due_, next.not_before);
             return;
         }
     }

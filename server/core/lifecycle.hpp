@@ -72,6 +72,8 @@ public:
     /// Follows the states to a fixed point. Returns the number of transitions; also used by the sweeper, for which any
     /// transition is a bug metric (rule 17).
     std::size_t advance(store::Tx& tx, RunId run);
+    /// True when a back-off may be over: the sweeper then calls offer_due. Any thread.
+    bool back_off_over() const { return service_.now().ms >= next_due_; }
     /// Jobs whose back-off is over meet parked claims.
     void offer_due(store::Tx& tx);
 
@@ -94,6 +96,8 @@ private:
     // Writer thread only.
     std::list<RunId> plan_order_;
     std::unordered_map<RunId, std::shared_ptr<const RunPlan>> plans_;
+    /// The earliest end of a back-off; 0 at start, so that the first sweep looks. Too early is harmless.
+    std::atomic<std::int64_t> next_due_{0};
     std::atomic<std::uint64_t> created_{0}, finished_{0}, lost_{0}, mended_{0};
 };
 

@@ -42,11 +42,11 @@ boost::asio::awaitable<void> Sweeper::sweep(bool full) {
         auto keep = [this, now, dirty = std::move(dirty)](store::Tx& tx) -> Result<> {
             store::set_meta(tx, "service_time", std::to_string(now.ms));
             for (const auto& [id, deadline] : dirty) store::set_deadline(tx, id, deadline);
-            parts_.lifecycle.offer_due(tx);
             return {};
         };
         (void)co_await parts_.writer.write(std::move(keep));
-    } else {
+    }
+    if (parts_.lifecycle.back_off_over()) {
         auto due_jobs = [this](store::Tx& tx) -> Result<> {
             parts_.lifecycle.offer_due(tx);
             return {};
@@ -54,15 +54,19 @@ boost::asio::awaitable<void> Sweeper::sweep(bool full) {
         (void)co_await parts_.writer.write(std::move(due_jobs));
     }
     if (!full) co_return;
-    auto mend = [this](store::Tx& tx) -> Result<> {
-        for (auto run : store::active_runs(tx)) {
-            if (parts_.lifecycle.advance(tx, run) == 0) continue;
+    auto list = [](store::Tx& tx) -> Result<std::vector<RunId>> { return store::active_runs(tx); };
+    const auto active = co_await parts_.writer.write(std::move(list));
+    if (!active) co_return;
+    for (auto run : *active) {
+        // One run a closure: thousands of them must not hold the writer.
+        auto mend = [this, run](store::Tx& tx) -> Result<> {
+            if (parts_.lifecycle.advance(tx, run) == 0) return {};
             parts_.lifecycle.count_mended();
             spdlog::error("run was stuck and has been moved run={}", run.value);
-        }
-        return {};
-    };
-    (void)co_await parts_.writer.write(std::move(mend));
+            return {};
+        };
+        (void)co_await parts_.writer.write(std::move(mend));
+    }
 }
 
 }  // namespace sluice::core

@@ -102,6 +102,11 @@ std::vector<JobId> due_jobs(Tx& tx, ServiceTime now) {
     return out;
 }
 
+std::optional<std::int64_t> next_back_off(Tx& tx, ServiceTime now) {
+    return std::get<0>(
+        *tx.one<OI>("SELECT min(not_before) FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND not_before > :a", now));
+}
+
 void set_wait_reason(Tx& tx, JobId id, std::string_view reason) {
     tx.exec("UPDATE jobs SET wait_reason = :a WHERE id = :b AND finished_at IS NULL", reason, id);
 }
