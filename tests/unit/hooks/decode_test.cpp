@@ -152,51 +152,50 @@ TEST_CASE("pull request actions become opened, updated or closed", "[hooks]") {
     };
     auto lab_metadata = [&] { return lab("update").remove("/object_attributes/oldrev"); };
     using A = PullRequestAction;
-    const std::vector<Case> cases{
-        {"github", hub("opened"), A::opened, ""},
-        {"github", hub("reopened"), A::opened, ""},
-        {"github", hub("synchronize"), A::updated, ""},
-        {"github", hub("ready_for_review"), A::updated, ""},
-        {"github", hub("closed"), A::closed, ""},
-        {"github", hub("edited").set("/changes/base/ref/from", "develop"), A::updated, ""},
-        {"github",
-         hub("edited").set("/changes/title/from", "x"),
-         {},
-         "ignored: pull_request edited"},
-        {"github", hub("labeled"), {}, "ignored: pull_request labeled"},
-        {"github", hub("<script>"), {}, "ignored: pull_request <script>"},
-        {"gitea", tea("opened"), A::opened, ""},
-        {"gitea", tea("reopened"), A::opened, ""},
-        {"gitea", tea("synchronized"), A::updated, ""},
-        {"gitea", tea("closed"), A::closed, ""},
-        {"gitea", tea("edited").set("/changes/ref/from", "develop"), A::updated, ""},
-        {"gitea", tea("edited"), {}, "ignored: pull_request edited"},
-        {"gitea", tea("label_updated"), {}, "ignored: pull_request label_updated"},
-        {"gitlab", lab("open"), A::opened, ""},
-        {"gitlab", lab("reopen"), A::opened, ""},
-        {"gitlab", lab("update"), A::updated, ""},
-        {"gitlab", lab("merge"), A::closed, ""},
-        {"gitlab", lab("close"), A::closed, ""},
-        {"gitlab", lab_metadata(), {}, "ignored: merge_request update without new commits"},
-        {"gitlab", lab_metadata().set("/changes/target_branch/current", "develop"), A::updated, ""},
-        {"gitlab", lab_metadata().set("/changes/draft/current", false), A::updated, ""},
-        {"gitlab",
-         lab_metadata().set("/changes/draft/current", true),
-         {},
-         "ignored: merge_request update without new commits"},
-        {"gitlab", lab("approved"), {}, "ignored: merge_request approved"},
-        {"gitlab",
-         gitlab_merge_request().remove("/object_attributes/action"),
-         {},
-         "ignored: merge_request without an action"},
-    };
-    for (const Case& c : cases) {
+    auto check = [](const Case& c) {
         const Decoded decoded = c.delivery.decoded(c.forge);
         INFO(c.forge << " " << decoded.ignored);
         CHECK(decoded.ignored == c.ignored);
         REQUIRE(decoded.events.size() == (c.action ? 1u : 0u));
         if (c.action) CHECK(decoded.events[0].action == c.action);
-    }
+    };
+    check({"github", hub("opened"), A::opened, ""});
+    check({"github", hub("reopened"), A::opened, ""});
+    check({"github", hub("synchronize"), A::updated, ""});
+    check({"github", hub("ready_for_review"), A::updated, ""});
+    check({"github", hub("closed"), A::closed, ""});
+    check({"github", hub("edited").set("/changes/base/ref/from", "develop"), A::updated, ""});
+    check({"github",
+           hub("edited").set("/changes/title/from", "x"),
+           {},
+           "ignored: pull_request edited"});
+    check({"github", hub("labeled"), {}, "ignored: pull_request labeled"});
+    check({"github", hub("<script>"), {}, "ignored: pull_request <script>"});
+    check({"gitea", tea("opened"), A::opened, ""});
+    check({"gitea", tea("reopened"), A::opened, ""});
+    check({"gitea", tea("synchronized"), A::updated, ""});
+    check({"gitea", tea("closed"), A::closed, ""});
+    check({"gitea", tea("edited").set("/changes/ref/from", "develop"), A::updated, ""});
+    check({"gitea", tea("edited"), {}, "ignored: pull_request edited"});
+    check({"gitea", tea("label_updated"), {}, "ignored: pull_request label_updated"});
+    check({"gitlab", lab("open"), A::opened, ""});
+    check({"gitlab", lab("reopen"), A::opened, ""});
+    check({"gitlab", lab("update"), A::updated, ""});
+    check({"gitlab", lab("merge"), A::closed, ""});
+    check({"gitlab", lab("close"), A::closed, ""});
+    check({"gitlab", lab_metadata(), {}, "ignored: merge_request update without new commits"});
+    check({"gitlab", lab_metadata().set("/changes/target_branch/current", "develop"), A::updated,
+           ""});
+    check({"gitlab", lab_metadata().set("/changes/draft/current", false), A::updated, ""});
+    check({"gitlab",
+           lab_metadata().set("/changes/draft/current", true),
+           {},
+           "ignored: merge_request update without new commits"});
+    check({"gitlab", lab("approved"), {}, "ignored: merge_request approved"});
+    check({"gitlab",
+           gitlab_merge_request().remove("/object_attributes/action"),
+           {},
+           "ignored: merge_request without an action"});
 }
 
 TEST_CASE("a head repository that differs or is gone is a fork", "[hooks]") {
@@ -219,39 +218,37 @@ TEST_CASE("deliveries with nothing to do have a reason", "[hooks]") {
         Delivery delivery;
         std::string ignored;
     };
-    const std::vector<Case> cases{
-        {"github", {"x-github-event", "ping", "github_ping.json"}, "ignored: ping"},
-        {"github", {"x-github-event", "star", "github_ping.json"}, "ignored: star"},
-        {"github", {"x-other", "push", "github_push.json"}, "ignored: no X-GitHub-Event header"},
-        {"github", github_push().set("/after", k_zero).set("/deleted", true), "branch_deleted"},
-        {"github",
-         github_push()
-             .set("/ref", "refs/tags/v1")
-             .set("/after", k_zero)
-             .set("/head_commit", nullptr),
-         "tag_deleted"},
-        {"github", github_push().set("/ref", "refs/heads/gh-readonly-queue/main/pr-1-abc"),
-         "ignored: merge queue branch"},
-        {"github", github_push().set("/ref", "refs/notes/commits"),
-         "ignored: ref refs/notes/commits"},
-        {"gitlab", gitlab_push().set("/after", k_zero).set("/checkout_sha", nullptr),
-         "branch_deleted"},
-        {"gitlab", gitlab_push().set("/object_kind", "note"), "ignored: note"},
-        {"gitlab", gitlab_push().remove("/object_kind"), "ignored: no object_kind"},
-        {"gitea", gitea_push().set("/after", k_zero).set("/head_commit", nullptr),
-         "branch_deleted"},
-        {"gitea",
-         {"x-gitea-event", "create", "gitea_create_tag.json"},
-         "ignored: create (its push tells it)"},
-        {"gitea", {"x-gitea-event", "issues", "gitea_push.json"}, "ignored: issues"},
-        {"gitea", {"x-other", "push", "gitea_push.json"}, "ignored: no X-Gitea-Event header"},
-        {"git", git_push().set("/updates", json::Array()), "ignored: no ref was updated"},
-    };
-    for (const Case& c : cases) {
+    auto check = [](const Case& c) {
         const Decoded decoded = c.delivery.decoded(c.forge);
         CHECK(decoded.ignored == c.ignored);
         CHECK(decoded.events.empty());
-    }
+    };
+    check({"github", {"x-github-event", "ping", "github_ping.json"}, "ignored: ping"});
+    check({"github", {"x-github-event", "star", "github_ping.json"}, "ignored: star"});
+    check({"github", {"x-other", "push", "github_push.json"}, "ignored: no X-GitHub-Event header"});
+    check({"github", github_push().set("/after", k_zero).set("/deleted", true), "branch_deleted"});
+    check({"github",
+           github_push()
+               .set("/ref", "refs/tags/v1")
+               .set("/after", k_zero)
+               .set("/head_commit", nullptr),
+           "tag_deleted"});
+    check({"github", github_push().set("/ref", "refs/heads/gh-readonly-queue/main/pr-1-abc"),
+           "ignored: merge queue branch"});
+    check({"github", github_push().set("/ref", "refs/notes/commits"),
+           "ignored: ref refs/notes/commits"});
+    check({"gitlab", gitlab_push().set("/after", k_zero).set("/checkout_sha", nullptr),
+           "branch_deleted"});
+    check({"gitlab", gitlab_push().set("/object_kind", "note"), "ignored: note"});
+    check({"gitlab", gitlab_push().remove("/object_kind"), "ignored: no object_kind"});
+    check({"gitea", gitea_push().set("/after", k_zero).set("/head_commit", nullptr),
+           "branch_deleted"});
+    check({"gitea",
+           {"x-gitea-event", "create", "gitea_create_tag.json"},
+           "ignored: create (its push tells it)"});
+    check({"gitea", {"x-gitea-event", "issues", "gitea_push.json"}, "ignored: issues"});
+    check({"gitea", {"x-other", "push", "gitea_push.json"}, "ignored: no X-Gitea-Event header"});
+    check({"git", git_push().set("/updates", json::Array()), "ignored: no ref was updated"});
 }
 
 TEST_CASE("members that are missing or mistyped are named by pointer", "[hooks]") {
@@ -260,59 +257,58 @@ TEST_CASE("members that are missing or mistyped are named by pointer", "[hooks]"
         Delivery delivery;
         std::string ignored;
     };
-    const std::vector<Case> cases{
-        {"github", github_push().set("/after", 5),
-         "bad_payload /after expected a string, got a number"},
-        {"github", github_push().remove("/after"),
-         "bad_payload /after expected a string, got nothing"},
-        {"github", github_push().set("/after", "5"), "bad_sha /after is not 40 or 64 hex digits"},
-        {"github", github_push().set("/after", std::string(41, 'a')),
-         "bad_sha /after is not 40 or 64 hex digits"},
-        {"github", github_push().set("/after", std::string(400, 'a')),
-         "bad_sha /after is not 40 or 64 hex digits"},
-        {"github", github_push().set("/ref", nullptr),
-         "bad_payload /ref expected a string, got nothing"},
-        {"github", github_push().set("/ref", "main"),
-         "bad_payload /ref is not a name that git allows"},
-        {"github", github_push().set("/ref", "refs/heads/a\n"),
-         "bad_payload /ref is not a name that git allows"},
-        {"github", github_push().set("/ref", "refs/heads/../../etc"),
-         "bad_payload /ref is not a name that git allows"},
-        {"github", github_push().set("/ref", "refs/heads/" + std::string(2000, 'a')),
-         "bad_payload /ref is not a name that git allows"},
-        {"github", github_push().set("/forced", "yes"),
-         "bad_payload /forced expected true or false, got a string"},
-        {"github", github_push().set("/head_commit", "x"), ""},
-        {"github", github_pull_request().set("/pull_request", nullptr),
-         "bad_payload /pull_request/head/sha expected a string, got nothing"},
-        {"github", github_pull_request().set("/pull_request/number", -1),
-         "bad_payload /pull_request/number expected a number from 1, got a number"},
-        {"github", github_pull_request().set("/pull_request/head/sha", k_zero),
-         "bad_sha /pull_request/head/sha is zero"},
-        {"github", github_pull_request().set("/pull_request/labels", "x"),
-         "bad_payload /pull_request/labels expected an array, got a string"},
-        {"github", github_pull_request().set("/pull_request/base/ref", "a b"),
-         "bad_payload /pull_request/base/ref is not a name that git allows"},
-        {"gitlab", gitlab_push().set("/object_kind", 7),
-         "bad_payload /object_kind expected a string, got a number"},
-        {"gitlab", gitlab_push().set("/before", json::Array()),
-         "bad_payload /before expected a string, got an array"},
-        {"gitlab", gitlab_merge_request().set("/object_attributes/last_commit", nullptr),
-         "bad_payload /object_attributes/last_commit/id expected a string, got nothing"},
-        {"gitea", gitea_pull_request().remove("/action"),
-         "bad_payload /action expected a string, got nothing"},
-        {"git", git_push().set("/updates", 1), "bad_payload /updates expected an array"},
-        {"git", git_push().set("/updates/0/new", "x"),
-         "bad_sha /updates/0/new is not 40 or 64 hex digits"},
-        {"git", git_push().set("/updates/1", nullptr),
-         "bad_payload /updates/1/ref expected a string, got nothing"},
-        {"git", git_push().set("/options", "x"), "bad_payload /options expected an array"},
-    };
-    for (const Case& c : cases) {
+    auto check = [](const Case& c) {
         const Decoded decoded = c.delivery.decoded(c.forge);
         CHECK(decoded.ignored == c.ignored);
         CHECK(decoded.events.empty() == !c.ignored.empty());
-    }
+    };
+    check({"github", github_push().set("/after", 5),
+           "bad_payload /after expected a string, got a number"});
+    check({"github", github_push().remove("/after"),
+           "bad_payload /after expected a string, got nothing"});
+    check(
+        {"github", github_push().set("/after", "5"), "bad_sha /after is not 40 or 64 hex digits"});
+    check({"github", github_push().set("/after", std::string(41, 'a')),
+           "bad_sha /after is not 40 or 64 hex digits"});
+    check({"github", github_push().set("/after", std::string(400, 'a')),
+           "bad_sha /after is not 40 or 64 hex digits"});
+    check({"github", github_push().set("/ref", nullptr),
+           "bad_payload /ref expected a string, got nothing"});
+    check({"github", github_push().set("/ref", "main"),
+           "bad_payload /ref is not a name that git allows"});
+    check({"github", github_push().set("/ref", "refs/heads/a\n"),
+           "bad_payload /ref is not a name that git allows"});
+    check({"github", github_push().set("/ref", "refs/heads/../../etc"),
+           "bad_payload /ref is not a name that git allows"});
+    check({"github", github_push().set("/ref", "refs/heads/" + std::string(2000, 'a')),
+           "bad_payload /ref is not a name that git allows"});
+    check({"github", github_push().set("/forced", "yes"),
+           "bad_payload /forced expected true or false, got a string"});
+    check({"github", github_push().set("/head_commit", "x"), ""});
+    check({"github", github_pull_request().set("/pull_request", nullptr),
+           "bad_payload /pull_request/head/sha expected a string, got nothing"});
+    check({"github", github_pull_request().set("/pull_request/number", -1),
+           "bad_payload /pull_request/number expected a number from 1, got a number"});
+    check({"github", github_pull_request().set("/pull_request/head/sha", k_zero),
+           "bad_sha /pull_request/head/sha is zero"});
+    check({"github", github_pull_request().set("/pull_request/labels", "x"),
+           "bad_payload /pull_request/labels expected an array, got a string"});
+    check({"github", github_pull_request().set("/pull_request/base/ref", "a b"),
+           "bad_payload /pull_request/base/ref is not a name that git allows"});
+    check({"gitlab", gitlab_push().set("/object_kind", 7),
+           "bad_payload /object_kind expected a string, got a number"});
+    check({"gitlab", gitlab_push().set("/before", json::Array()),
+           "bad_payload /before expected a string, got an array"});
+    check({"gitlab", gitlab_merge_request().set("/object_attributes/last_commit", nullptr),
+           "bad_payload /object_attributes/last_commit/id expected a string, got nothing"});
+    check({"gitea", gitea_pull_request().remove("/action"),
+           "bad_payload /action expected a string, got nothing"});
+    check({"git", git_push().set("/updates", 1), "bad_payload /updates expected an array"});
+    check({"git", git_push().set("/updates/0/new", "x"),
+           "bad_sha /updates/0/new is not 40 or 64 hex digits"});
+    check({"git", git_push().set("/updates/1", nullptr),
+           "bad_payload /updates/1/ref expected a string, got nothing"});
+    check({"git", git_push().set("/options", "x"), "bad_payload /options expected an array"});
 }
 
 TEST_CASE("bodies that are not JSON are an outcome of every forge", "[hooks]") {

@@ -159,7 +159,7 @@ private:
 /// Serves the repositories below a folder by `git http-backend`, or misbehaves.
 class HttpGit {
 public:
-    enum class Manner { serve, silent, redirect };
+    enum class Manner { serve, silent, redirect, cut };  ///< cut: packs end in their middle
 
     HttpGit(Path root, Manner manner) : root_(std::move(root)), manner_(manner) {
         listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -258,6 +258,8 @@ private:
         const std::string status =
             reply.starts_with("Status: ") ? reply.substr(8, reply.find("\r\n") - 8) : "200 OK";
         const std::size_t rest = reply.find("\r\n\r\n") + 4;
+        if (manner_ == Manner::cut && method == "POST")
+            reply.resize(rest + (reply.size() - rest) / 2);
         send_all(peer, "HTTP/1.1 " + status + "\r\nConnection: close\r\nContent-Length: " +
                            std::to_string(reply.size() - rest) + "\r\n" + reply.substr(0, rest) +
                            reply.substr(rest));

@@ -1,4 +1,7 @@
+#include "server/git/consolidate.hpp"
 #include "tests/unit/server/git_fixture.hpp"
+
+#include <git2.h>
 
 #include <chrono>
 #include <future>
@@ -170,6 +173,65 @@ TEST_CASE("locks and half packs of a killed worker do not stop the next fetch", 
     repo.set_ref("refs/heads/main", second);
     CHECK(ci.snapshot(ci.http.url("app.git"), second).has_value());
     CHECK_FALSE(std::filesystem::exists(ci.mirror() / "objects/pack/pack_git2_half"));
+}
+
+TEST_CASE("the small packs of many fetches become one, and nothing is lost", "[git]") {
+    TempDir dir;
+    TestRepo repo(dir.path() / "mirror.git");
+    std::vector<std::string> shas;
+    for (int i = 0; i < 6; ++i) {
+        shas.push_back(repo.commit({{"f", std::to_string(i)}}, {}, "commit " + std::to_string(i)));
+        repo.set_ref("refs/heads/b" + std::to_string(i), shas.back());
+        repo.git({"repack", "-dq"});
+    }
+    const std::string unreachable = repo.commit({{"g", "x"}}, {}, "unreachable");
+    auto packs = [&] {
+        std::size_t count = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(repo.path() / "objects/pack"))
+            count += entry.path().extension() == ".idx";
+        return count;
+    };
+    REQUIRE(packs() == 6);
+    git_libgit2_init();
+    CHECK_FALSE(consolidate(repo.path(), {.most_packs = 6}));
+    CHECK_FALSE(consolidate(repo.path(), {.most_packs = 3, .largest_bytes = 10}));
+    CHECK(packs() == 6);
+    CHECK(consolidate(repo.path(), {.most_packs = 5}));
+    CHECK(packs() == 1);
+    CHECK_FALSE(consolidate(repo.path(), {.most_packs = 1}));
+    CHECK(consolidate(repo.path(), {.most_packs = 0}) == true);
+    CHECK(packs() == 1);
+    git_libgit2_shutdown();
+    repo.git({"fsck", "--strict"});
+    for (const std::string& sha : shas) CHECK(repo.git({"cat-file", "-t", sha}) == "commit");
+    CHECK(repo.git({"cat-file", "-t", unreachable}) == "commit");
+}
+
+TEST_CASE("a mirror whose packs were merged is read on, by every worker", "[git]") {
+    MirrorFixture ci;
+    TestRepo repo = ci.repo();
+    const std::string sha = repo.commit({{".ci.yml", "1"}});
+    repo.set_ref("refs/heads/main", sha);
+    REQUIRE(ci.snapshot(ci.http.url("app.git"), sha).has_value());
+    git_libgit2_init();
+    REQUIRE(consolidate(ci.mirror(), {.most_packs = 0}));
+    git_libgit2_shutdown();
+    REQUIRE(files::write_atomic(ci.mirror() / "sluice.generation", "").has_value());
+    CHECK(ci.snapshot(ci.http.url("app.git"), sha).has_value());
+}
+
+TEST_CASE("a pack that is cut off is a failed fetch, and the next one works", "[git]") {
+    MirrorFixture ci(HttpGit::Manner::cut);
+    TestRepo repo = ci.repo();
+    std::string noise;
+    for (int i = 0; i < 20'000; ++i) noise += std::to_string(i * 7919 % 100'003);
+    const std::string sha = repo.commit({{".ci.yml", "1"}, {"noise", noise}});
+    repo.set_ref("refs/heads/main", sha);
+    auto snapshot = ci.snapshot(ci.http.url("app.git"), sha);
+    REQUIRE_FALSE(snapshot.has_value());
+    CHECK(snapshot.error().id == "fetch_failed");
+    ci.http.behave(HttpGit::Manner::serve);
+    CHECK(ci.snapshot(ci.http.url("app.git"), sha).has_value());
 }
 
 TEST_CASE("a worker that dies is replaced", "[git]") {
