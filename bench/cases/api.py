@@ -1,6 +1,7 @@
 """The runs list that every page begins with: requests per second with few and with many runs recorded."""
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -71,11 +72,12 @@ def milliseconds(text):
     return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
-def wrk(sluice, path, seconds):
+def wrk(sluice, path, seconds, script=(), env=None):
     """(requests per second, p50, p99)"""
     url = sluice.url + path
-    done = subprocess.run(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H",
-                           "Authorization: Bearer " + sluice.token, url], capture_output=True, text=True)
+    done = subprocess.run(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *script, "-H",
+                           "Authorization: Bearer " + sluice.token, url], capture_output=True, text=True,
+                          env={**os.environ, **(env or {})})
     out = done.stdout
     if done.returncode != 0 or "Non-2xx" in out or "Socket errors" in out:
         raise BenchError(f"wrk {url}: {out}{done.stderr}")
@@ -127,6 +129,7 @@ def measure(tools, work, options):
             sluice.start_server()
             measure_size(report, sluice, size, seconds)
     report.note("busy: a run is created each 100 ms meanwhile, no agent is there to take it")
+    report.note("the server keeps the text of a list until something in it changes; `pages, each another` is what it takes to make one")
     report.note("wrk, the server and its writer share the cores")
     return report
 
@@ -144,7 +147,6 @@ def measure_size(report, sluice, size, seconds):
     wrk(sluice, "/api/v1/runs?limit=50", 1)
     cases = [("list of 50", "/api/v1/runs?limit=50", False), ("list of 50, busy", "/api/v1/runs?limit=50", True),
              ("project's list of 50", "/api/v1/projects/noop/runs?limit=50", False),
-             ("page from the middle", f"/api/v1/runs?limit=50&before={newest // 2}", False),
              ("one run", f"/api/v1/runs/{newest}", False)]
     for title, path, busy in cases:
         if busy:
@@ -159,6 +161,10 @@ def measure_size(report, sluice, size, seconds):
         report.add(Figure(label, rate, "requests/s", floor="round trip, one connection", goal=goal))
         report.add(Figure(label + ", p50", median, "ms"))
         report.add(Figure(label + ", p99", p99, "ms"))
+    script = ("-s", os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pages.lua"))
+    rate, median, p99 = wrk(sluice, "/", seconds, script, {"PAGES_NEWEST": str(newest)})
+    report.add(Figure(f"{size:,} runs: pages of 50, each another", rate, "requests/s", floor="round trip, one connection"))
+    report.add(Figure(f"{size:,} runs: pages of 50, each another, p99", p99, "ms"))
     if size == SIZES[0]:
         rate, median, p99 = wrk(sluice, "/healthz", seconds)
         report.add(Figure("healthz", rate, "requests/s", floor="round trip, one connection"))
