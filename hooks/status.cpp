@@ -13,10 +13,13 @@ constexpr std::size_t k_description_max = 140;  // GitHub's limit, the smallest
 /// GitHub and Gitea know four states; a warning has a word of its own on Gitea only.
 std::string github_state(StatusState state) {
     switch (state) {
-        case StatusState::pending: case StatusState::running: return "pending";
-        case StatusState::passed: case StatusState::warned: return "success";
+        case StatusState::pending:
+        case StatusState::running: return "pending";
+        case StatusState::passed:
+        case StatusState::warned: return "success";
         case StatusState::failed: return "failure";
-        case StatusState::errored: case StatusState::cancelled: return "error";
+        case StatusState::errored:
+        case StatusState::cancelled: return "error";
     }
     return "error";
 }
@@ -25,8 +28,10 @@ std::string gitlab_state(StatusState state) {
     switch (state) {
         case StatusState::pending: return "pending";
         case StatusState::running: return "running";
-        case StatusState::passed: case StatusState::warned: return "success";
-        case StatusState::failed: case StatusState::errored: return "failed";
+        case StatusState::passed:
+        case StatusState::warned: return "success";
+        case StatusState::failed:
+        case StatusState::errored: return "failed";
         case StatusState::cancelled: return "canceled";
     }
     return "failed";
@@ -34,10 +39,12 @@ std::string gitlab_state(StatusState state) {
 
 std::string gitea_state(StatusState state) {
     switch (state) {
-        case StatusState::pending: case StatusState::running: return "pending";
+        case StatusState::pending:
+        case StatusState::running: return "pending";
         case StatusState::passed: return "success";
         case StatusState::warned: return "warning";
-        case StatusState::failed: case StatusState::cancelled: return "failure";
+        case StatusState::failed:
+        case StatusState::cancelled: return "failure";
         case StatusState::errored: return "error";
     }
     return "error";
@@ -50,7 +57,8 @@ Result<StatusRequest> status_request(const StatusTarget& target, const Status& s
     StatusRequest request;
     request.headers = {"Content-Type: application/json"};
     if (target.forge == "gitlab") {
-        request.url = target.api + "/projects/" + http_client::percent_encode(target.repo) + "/statuses/" + status.sha;
+        request.url = target.api + "/projects/" + http_client::percent_encode(target.repo) +
+                      "/statuses/" + status.sha;
         request.headers.push_back("PRIVATE-TOKEN: " + target.token);
         request.body = json::serialize(json::Object{{"state", gitlab_state(status.state)},
                                                     {"name", status.context},
@@ -62,12 +70,14 @@ Result<StatusRequest> status_request(const StatusTarget& target, const Status& s
     if (!gitea && target.forge != "github")
         return error(Code::unsupported, "no_status_api", "plain git has no commit statuses");
     request.url = target.api + "/repos/" + target.repo + "/statuses/" + status.sha;
-    request.headers.push_back(gitea ? "Authorization: token " + target.token : "Authorization: Bearer " + target.token);
+    request.headers.push_back(gitea ? "Authorization: token " + target.token
+                                    : "Authorization: Bearer " + target.token);
     if (!gitea) request.headers.emplace_back("Accept: application/vnd.github+json");
-    request.body = json::serialize(json::Object{{"state", gitea ? gitea_state(status.state) : github_state(status.state)},
-                                                {"context", status.context},
-                                                {"description", description},
-                                                {"target_url", status.url}});
+    request.body = json::serialize(
+        json::Object{{"state", gitea ? gitea_state(status.state) : github_state(status.state)},
+                     {"context", status.context},
+                     {"description", description},
+                     {"target_url", status.url}});
     return request;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// Commit statuses as each forge wants them (field study §4, row "Status API" and the state table). Pure; any thread.
+/// Commit statuses as each forge wants them (field study §4, row "Status API" and the state table).
+/// Pure; any thread.
 
 #include "pipelines/base/enum_text.hpp"
 #include "pipelines/base/result.hpp"

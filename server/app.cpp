@@ -50,10 +50,13 @@ std::uint16_t last_port(const files::Path& data) {
     auto value = json::parse(*text);
     if (!value || !value->is_object()) return 0;
     auto* port = value->as_object().if_contains("port");
-    return port && port->is_int64() && port->as_int64() > 0 && port->as_int64() < 65536 ? static_cast<std::uint16_t>(port->as_int64()) : 0;
+    return port && port->is_int64() && port->as_int64() > 0 && port->as_int64() < 65536
+               ? static_cast<std::uint16_t>(port->as_int64())
+               : 0;
 }
 
-std::unique_ptr<http::Server> listen(asio::any_io_executor executor, const Options& options, http::Handler handler, runtime::Pool& disk) {
+std::unique_ptr<http::Server> listen(asio::any_io_executor executor, const Options& options,
+                                     http::Handler handler, runtime::Pool& disk) {
     http::ServerOptions http;
     http.address = options.address;
     http.port = options.port;
@@ -74,7 +77,8 @@ std::unique_ptr<http::Server> listen(asio::any_io_executor executor, const Optio
     try {
         return std::make_unique<http::Server>(executor, http, std::move(handler));
     } catch (const std::system_error& failed) {
-        throw StartError(fmt::format("{}\nChoose another address with --listen ADDRESS:PORT", failed.what()));
+        throw StartError(
+            fmt::format("{}\nChoose another address with --listen ADDRESS:PORT", failed.what()));
     }
 }
 
@@ -92,7 +96,9 @@ void make_first_token(store::Writer& writer, const files::Path& data, const Cloc
     };
     if (!writer.write_blocking(insert).value()) return;
     files::write_atomic(data / "admin-token", token + "\n", 0600).value();
-    std::cout << "First start: an admin token was made (also in " << (data / "admin-token").string() << ")\n  " << token << "\n" << std::flush;
+    std::cout << "First start: an admin token was made (also in " << (data / "admin-token").string()
+              << ")\n  " << token << "\n"
+              << std::flush;
 }
 
 struct Loaded {
@@ -123,7 +129,8 @@ Loaded load(store::Writer& writer) {
     return loaded;
 }
 
-void restore_leases(core::LeaseTable& leases, const std::vector<store::Attempt>& live, const core::LeaseTimes& times, ServiceTime now) {
+void restore_leases(core::LeaseTable& leases, const std::vector<store::Attempt>& live,
+                    const core::LeaseTimes& times, ServiceTime now) {
     for (const auto& attempt : live) {
         core::LiveAttempt entry;
         entry.id = attempt.id;
@@ -135,10 +142,12 @@ void restore_leases(core::LeaseTable& leases, const std::vector<store::Attempt>&
         entry.restored = true;
         entry.started = attempt.state != model::AttemptState::leased;
         entry.cancel = attempt.cancel_requested;
-        // Deadlines are written behind: grant what may have been lost, once. A crash loop can't keep a lease for ever, because
-        // the stored deadline does not move with it.
+        // Deadlines are written behind: grant what may have been lost, once. A crash loop can't
+        // keep a lease for ever, because the stored deadline does not move with it.
         entry.deadline = attempt.deadline + Duration{15'000};
-        entry.extend_until = entry.started ? now + Duration{attempt.timeout_ms} + times.grace + times.after_timeout : entry.deadline;
+        entry.extend_until =
+            entry.started ? now + Duration{attempt.timeout_ms} + times.grace + times.after_timeout
+                          : entry.deadline;
         leases.put(std::move(entry));
     }
 }
@@ -146,11 +155,16 @@ void restore_leases(core::LeaseTable& leases, const std::vector<store::Attempt>&
 std::vector<http::Asset> ui_assets() {
     std::vector<http::Asset> out;
     for (const auto& asset : web::assets())
-        out.push_back({asset.path, asset.content_type, {reinterpret_cast<const char*>(asset.bytes.data()), asset.bytes.size()}, asset.gzip, asset.etag});
+        out.push_back({asset.path,
+                       asset.content_type,
+                       {reinterpret_cast<const char*>(asset.bytes.data()), asset.bytes.size()},
+                       asset.gzip,
+                       asset.etag});
     return out;
 }
 
-/// One status to a forge. A client per call: statuses are rare, and no idle connection or TLS state is kept for them.
+/// One status to a forge. A client per call: statuses are rare, and no idle connection or TLS state
+/// is kept for them.
 Result<core::Sent> send_status(const hooks::StatusRequest& status) {
     http_client::Client client;
     http_client::Request request;
@@ -162,12 +176,15 @@ Result<core::Sent> send_status(const hooks::StatusRequest& status) {
     core::Sent sent;
     sent.status = response.status;
     auto wait = response.headers.find("retry-after");
-    if (wait != response.headers.end()) sent.retry_after = std::chrono::seconds(std::clamp(std::atoi(wait->second.c_str()), 0, 3600));
+    if (wait != response.headers.end())
+        sent.retry_after =
+            std::chrono::seconds(std::clamp(std::atoi(wait->second.c_str()), 0, 3600));
     return sent;
 }
 
 void set_up_log(const std::string& level) {
-    auto logger = std::make_shared<spdlog::logger>("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto logger = std::make_shared<spdlog::logger>(
+        "sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
     logger->set_level(spdlog::level::from_str(level));
     logger->flush_on(spdlog::level::info);
@@ -176,11 +193,14 @@ void set_up_log(const std::string& level) {
 
 void serve(const Options& options) {
     const files::Path data = std::filesystem::absolute(options.data);
-    if (auto made = files::make_dirs(data, 0700); !made) throw StartError("cannot use --data " + data.string() + ": " + made.error().message);
+    if (auto made = files::make_dirs(data, 0700); !made)
+        throw StartError("cannot use --data " + data.string() + ": " + made.error().message);
     auto lock = files::LockFile::try_acquire(data / "lock");
     if (!lock) throw StartError("cannot lock " + data.string() + ": " + lock.error().message);
     if (!*lock)
-        throw StartError("another sluice-server uses " + data.string() + " (it holds the lock). Stop it first, or choose another folder with --data");
+        throw StartError(
+            "another sluice-server uses " + data.string() +
+            " (it holds the lock). Stop it first, or choose another folder with --data");
 
     SystemClock clock;
     const auto started = clock.steady();
@@ -191,16 +211,18 @@ void serve(const Options& options) {
     }
     ::chmod(database.c_str(), 0600);
     store::preallocate_wal(database);
-    // Handlers wait for pools: they are destroyed in the order that lets every coroutine end (runtime/pool.hpp).
+    // Handlers wait for pools: they are destroyed in the order that lets every coroutine end
+    // (runtime/pool.hpp).
     asio::io_context io(options.io_threads);
     runtime::Pool db("db", 2);
     runtime::Pool disk("disk", 2);
     runtime::Pool net("net", 1);
     store::Writer writer({.path = database}, {.on_broken = [](const std::string& why) {
-                                                  // Never go on after a failed fsync: what the page cache says may not be on disk (rule 15).
-                                                  spdlog::critical("database broken, stopping error=\"{}\"", why);
-                                                  std::abort();
-                                              }});
+                             // Never go on after a failed fsync: what the page cache says may not
+                             // be on disk (rule 15).
+                             spdlog::critical("database broken, stopping error=\"{}\"", why);
+                             std::abort();
+                         }});
     store::Readers readers(database, 3);
     make_first_token(writer, data, clock);
     const auto loaded = load(writer);
@@ -217,7 +239,8 @@ void serve(const Options& options) {
     core::Lifecycle lifecycle(scheduler, leases, feed, service, clock);
     git::Options git_options;
     git_options.data = data;
-    for (const auto& root : options.local_roots) git_options.local_roots.push_back(std::filesystem::absolute(root));
+    for (const auto& root : options.local_roots)
+        git_options.local_roots.push_back(std::filesystem::absolute(root));
     git::GitService git(io.get_executor(), git_options);
     core::Intake intake({io.get_executor(), writer, readers, db, git, lifecycle, projects, clock});
     core::Gate gate(readers, db, git);
@@ -225,40 +248,73 @@ void serve(const Options& options) {
     core::Sweeper sweeper({writer, lifecycle, leases, service, clock});
     api::Authenticator auth(readers, db, leases, clock);
     logs::LogStore logs(data / "logs");
-    api::Api api{writer, readers, db, disk, logs, git, leases, scheduler, lifecycle, feed, intake, gate, projects, service, clock, auth,
-                 loaded.server_id, options.public_url, SLUICE_VERSION, started};
+    api::Api api{writer,
+                 readers,
+                 db,
+                 disk,
+                 logs,
+                 git,
+                 leases,
+                 scheduler,
+                 lifecycle,
+                 feed,
+                 intake,
+                 gate,
+                 projects,
+                 service,
+                 clock,
+                 auth,
+                 loaded.server_id,
+                 options.public_url,
+                 SLUICE_VERSION,
+                 started};
 
     http::Router router(api::all_routes(api));
     const auto assets = ui_assets();
     router.set_fallback(http::static_files(assets));
-    auto server = listen(io.get_executor(), options, [&router](http::Request& request) { return router.handle(request); }, disk);
+    auto server = listen(
+        io.get_executor(), options,
+        [&router](http::Request& request) { return router.handle(request); }, disk);
     const std::string scheme = options.tls_certificate.empty() ? "http" : "https";
     const std::string url = fmt::format("{}://{}:{}", scheme, options.address, server->port());
     if (api.public_url.empty()) api.public_url = url;
     scheduler.set_dispatch(core::make_dispatch(lifecycle, projects, api.public_url));
 
     outbox.set_public_url(api.public_url);
-    lifecycle.set_reporter([&outbox](store::Tx& tx, const store::Run& run) { outbox.report(tx, run); });
+    lifecycle.set_reporter(
+        [&outbox](store::Tx& tx, const store::Run& run) { outbox.report(tx, run); });
     asio::cancellation_signal stop_sweeper, stop_outbox;
-    asio::co_spawn(io, sweeper.run(), asio::bind_cancellation_slot(stop_sweeper.slot(), asio::detached));
-    asio::co_spawn(io, outbox.run(), asio::bind_cancellation_slot(stop_outbox.slot(), asio::detached));
+    asio::co_spawn(io, sweeper.run(),
+                   asio::bind_cancellation_slot(stop_sweeper.slot(), asio::detached));
+    asio::co_spawn(io, outbox.run(),
+                   asio::bind_cancellation_slot(stop_outbox.slot(), asio::detached));
     // Before anyone can know that we serve: a signal that comes then must find its handler.
     asio::signal_set signals(io, SIGTERM, SIGINT);
     server->start();
     intake.recover();
     files::write_atomic(data / "server.json",
-                        json::serialize(json::Object{{"url", api.public_url}, {"address", fmt::format("{}:{}", options.address, server->port())},
-                                                     {"port", server->port()}, {"pid", static_cast<std::int64_t>(::getpid())}, {"version", SLUICE_VERSION}}) + "\n",
+                        json::serialize(json::Object{
+                            {"url", api.public_url},
+                            {"address", fmt::format("{}:{}", options.address, server->port())},
+                            {"port", server->port()},
+                            {"pid", static_cast<std::int64_t>(::getpid())},
+                            {"version", SLUICE_VERSION}}) +
+                            "\n",
                         0600)
         .value();
-    std::cout << "sluice-server " << SLUICE_VERSION << " serves " << url << " from " << data.string() << "\n" << std::flush;
-    spdlog::info("serving url={} live_attempts={} projects={}", url, loaded.live.size(), loaded.projects.size());
+    std::cout << "sluice-server " << SLUICE_VERSION << " serves " << url << " from "
+              << data.string() << "\n"
+              << std::flush;
+    spdlog::info("serving url={} live_attempts={} projects={}", url, loaded.live.size(),
+                 loaded.projects.size());
 
     std::unique_ptr<EmbeddedAgent> agent;
     if (options.embedded_agent) {
         EmbeddedAgent::Options embedded;
-        embedded.program = options.agent_program.empty() ? std::filesystem::read_symlink("/proc/self/exe").parent_path() / "sluice-agent"
-                                                         : files::Path(options.agent_program);
+        embedded.program =
+            options.agent_program.empty()
+                ? std::filesystem::read_symlink("/proc/self/exe").parent_path() / "sluice-agent"
+                : files::Path(options.agent_program);
         embedded.dir = data / "agent";
         embedded.url = url;
         embedded.ca_file = options.tls_certificate;
@@ -266,7 +322,8 @@ void serve(const Options& options) {
         embedded.enrolment = [&writer, &clock] {
             const auto token = crypto::random_token();
             auto insert = [&](store::Tx& tx) -> Result<> {
-                store::insert_enrolment(tx, identity::token_hash(token), "[]", {clock.now().ms + 60'000});
+                store::insert_enrolment(tx, identity::token_hash(token), "[]",
+                                        {clock.now().ms + 60'000});
                 return {};
             };
             writer.write_blocking(insert).value();
@@ -275,7 +332,8 @@ void serve(const Options& options) {
         agent = std::make_unique<EmbeddedAgent>(std::move(embedded));
     }
 
-    // Connections and coroutines end by themselves; who does not within the grace is left behind with the context.
+    // Connections and coroutines end by themselves; who does not within the grace is left behind
+    // with the context.
     std::mutex ended_mutex;
     std::condition_variable ended_wake;
     bool ended = false;
@@ -293,7 +351,9 @@ void serve(const Options& options) {
         patience = std::thread([&] {
             agent.reset();
             std::unique_lock waiting(ended_mutex);
-            if (!ended_wake.wait_for(waiting, std::chrono::milliseconds(2500), [&] { return ended; })) io.stop();
+            if (!ended_wake.wait_for(waiting, std::chrono::milliseconds(2500),
+                                     [&] { return ended; }))
+                io.stop();
         });
     });
 

@@ -5,10 +5,10 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
+#include <csignal>
 
 namespace sluice::server {
 
@@ -30,7 +30,8 @@ EmbeddedAgent::~EmbeddedAgent() {
 
 bool EmbeddedAgent::pause(int milliseconds) {
     std::unique_lock lock(mutex_);
-    return wake_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return stopping_; });
+    return wake_.wait_for(lock, std::chrono::milliseconds(milliseconds),
+                          [this] { return stopping_; });
 }
 
 bool EmbeddedAgent::enrolled_here() const {
@@ -43,7 +44,9 @@ bool EmbeddedAgent::enrolled_here() const {
 }
 
 bool EmbeddedAgent::enrol() {
-    std::vector<std::string> argv{options_.program.string(), "enrol", "--server", options_.url, "--dir", options_.dir.string(), "--name", "embedded"};
+    std::vector<std::string> argv{
+        options_.program.string(), "enrol",  "--server", options_.url, "--dir",
+        options_.dir.string(),     "--name", "embedded"};
     if (!options_.ca_file.empty()) argv.insert(argv.end(), {"--ca", options_.ca_file});
     spawn::RunOptions run;
     run.env = spawn::current_environment();
@@ -52,7 +55,8 @@ bool EmbeddedAgent::enrol() {
     run.timeout = Duration{30'000};
     auto finished = spawn::run(argv, run);
     if (finished && finished->exit.ok()) return true;
-    spdlog::error("embedded agent not enrolled error=\"{}\"", finished ? finished->output : finished.error().message);
+    spdlog::error("embedded agent not enrolled error=\"{}\"",
+                  finished ? finished->output : finished.error().message);
     return false;
 }
 
@@ -66,8 +70,16 @@ void EmbeddedAgent::loop() {
         }
         spawn::Command command;
         const auto exec = options_.program.parent_path() / "sluice-exec";
-        command.argv = {exec.string(), "--parent", std::to_string(::getpid()), "--", options_.program.string(), "run", "--dir",
-                        options_.dir.string(), "--capacity", std::to_string(options_.capacity)};
+        command.argv = {exec.string(),
+                        "--parent",
+                        std::to_string(::getpid()),
+                        "--",
+                        options_.program.string(),
+                        "run",
+                        "--dir",
+                        options_.dir.string(),
+                        "--capacity",
+                        std::to_string(options_.capacity)};
         command.env = spawn::current_environment();
         command.out = 2;
         command.err = 2;
@@ -95,7 +107,8 @@ void EmbeddedAgent::loop() {
             }
         }
         if (stop) return;
-        spdlog::warn("embedded agent ended, starting another {}", spawn::to_text(spawn::exit_from_status(status)));
+        spdlog::warn("embedded agent ended, starting another {}",
+                     spawn::to_text(spawn::exit_from_status(status)));
         if (std::chrono::steady_clock::now() - started > std::chrono::seconds(10)) wait = 100;
         if (pause(wait)) return;
         wait = std::min(wait * 2, 10'000);

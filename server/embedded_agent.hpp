@@ -1,6 +1,6 @@
 #pragma once
-/// The agent that `--embedded-agent` starts: an ordinary sluice-agent in DATA/agent, enrolled by the server itself, restarted
-/// when it dies. Its runners outlive both.
+/// The agent that `--embedded-agent` starts: an ordinary sluice-agent in DATA/agent, enrolled by
+/// the server itself, restarted when it dies. Its runners outlive both.
 
 #include "platform/files.hpp"
 
@@ -12,8 +12,8 @@
 
 namespace sluice::server {
 
-/// Owns a thread that starts, watches and stops the daemon. The daemon dies with that thread (the kernel's doing), so a
-/// killed server leaves no second daemon behind.
+/// Owns a thread that starts, watches and stops the daemon. The daemon dies with that thread (the
+/// kernel's doing), so a killed server leaves no second daemon behind.
 class EmbeddedAgent {
 public:
     struct Options {

@@ -1,4 +1,5 @@
-// sluice-server: the CI server; `sluice-server git-worker` is the process that touches repositories.
+// sluice-server: the CI server; `sluice-server git-worker` is the process that touches
+// repositories.
 
 #include "server/app.hpp"
 #include "server/git/git_service.hpp"

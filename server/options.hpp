@@ -9,22 +9,23 @@
 namespace sluice::server {
 
 struct Options {
-    std::string data;                    ///< folder of everything the server keeps
+    std::string data;  ///< folder of everything the server keeps
     std::string address = "127.0.0.1";
-    std::uint16_t port = 8080;           ///< 0 = the port of the last start when it is free, else any
+    std::uint16_t port = 8080;  ///< 0 = the port of the last start when it is free, else any
     bool embedded_agent = false;
     int embedded_capacity = 2;
     std::vector<std::string> local_roots;
     std::string tls_certificate, tls_key;
-    std::string public_url;              ///< how people reach the server; default from the address
+    std::string public_url;  ///< how people reach the server; default from the address
     std::string log_level = "info";
     int io_threads = 2;
-    std::string agent_program;           ///< default: sluice-agent beside this program
+    std::string agent_program;  ///< default: sluice-agent beside this program
     int lease_seconds = 60;
     int unstarted_seconds = 30;
 };
 
-/// Parses argv. Returns the exit code instead when the program shall end (help, version, wrong usage).
+/// Parses argv. Returns the exit code instead when the program shall end (help, version, wrong
+/// usage).
 std::optional<int> parse_options(int argc, char** argv, Options& options);
 
 }  // namespace sluice::server

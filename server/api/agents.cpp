@@ -30,10 +30,16 @@ awaitable<Reply> set_draining(Api& api, Request& request, const Principal& who, 
         auto agent = store::find_agent(tx, id);
         if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
         store::set_agent_draining(tx, id, draining);
-        store::insert_audit(tx, api.clock.now(), by, draining ? "agent.drain" : "agent.resume", agent->name, "");
-        api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, draining ? "draining" : "online", api.clock.now()});
+        store::insert_audit(tx, api.clock.now(), by, draining ? "agent.drain" : "agent.resume",
+                            agent->name, "");
+        api.feed.publish(
+            tx,
+            {{}, "agent.changed", {}, {}, {}, draining ? "draining" : "online", api.clock.now()});
         agent->draining = draining;
-        tx.after_commit([&api] { api.auth.forget(); });
+        tx.after_commit([&api, id] {
+            api.auth.forget();
+            api.scheduler.release(id);
+        });
         return *agent;
     };
     auto agent = co_await api.writer.write(std::move(change));
@@ -46,23 +52,30 @@ awaitable<Reply> create_enrolment(Api& api, Request& request, const Principal& w
     if (!body) co_return http::error_reply(body.error());
     json::ObjectReader reader(*body, "");
     auto labels = reader.strings_or_empty("labels", 64);
-    if (auto checked = reader.finish_strict(); !checked) co_return http::error_reply(checked.error());
+    if (auto checked = reader.finish_strict(); !checked)
+        co_return http::error_reply(checked.error());
     json::Array granted;
     for (const auto& label : labels) {
         if (label.empty() || label.size() > 100 || label.find(',') != std::string::npos)
-            co_return http::error_reply(error(Code::invalid, "bad_label", "a label is 1 to 100 characters without a comma", "/labels"));
+            co_return http::error_reply(error(Code::invalid, "bad_label",
+                                              "a label is 1 to 100 characters without a comma",
+                                              "/labels"));
         granted.push_back(boost::json::string(label));
     }
     const auto token = crypto::random_token();
     const Timestamp expires{api.clock.now().ms + k_enrolment_life_ms};
-    auto insert = [&api, hash = identity::token_hash(token), labels = json::serialize(granted), expires, by = who.name](store::Tx& tx) -> Result<> {
+    auto insert = [&api, hash = identity::token_hash(token), labels = json::serialize(granted),
+                   expires, by = who.name](store::Tx& tx) -> Result<> {
         store::insert_enrolment(tx, hash, labels, expires);
         store::insert_audit(tx, api.clock.now(), by, "agent.enrolment_token", "", labels);
         return {};
     };
     auto done = co_await api.writer.write(std::move(insert));
     if (!done) co_return http::error_reply(done.error());
-    co_return json_reply(json::Object{{"token", token}, {"labels", std::move(granted)}, {"expires_at", format_timestamp(expires)}}, 201);
+    co_return json_reply(json::Object{{"token", token},
+                                      {"labels", std::move(granted)},
+                                      {"expires_at", format_timestamp(expires)}},
+                         201);
 }
 
 }  // namespace
@@ -70,13 +83,16 @@ awaitable<Reply> create_enrolment(Api& api, Request& request, const Principal& w
 std::vector<http::Route> agent_routes(Api& api) {
     using http::Method;
     return {
-        person(api, Method::get, "/api/v1/agents", Role::read, [&api](Request&, const Principal&) { return list(api); }),
+        person(api, Method::get, "/api/v1/agents", Role::read,
+               [&api](Request&, const Principal&) { return list(api); }),
         person(api, Method::post, "/api/v1/agents/enrolment-tokens", Role::admin,
                [&api](Request& r, const Principal& who) { return create_enrolment(api, r, who); }),
-        person(api, Method::post, "/api/v1/agents/{agent}/drain", Role::admin,
-               [&api](Request& r, const Principal& who) { return set_draining(api, r, who, true); }),
-        person(api, Method::post, "/api/v1/agents/{agent}/resume", Role::admin,
-               [&api](Request& r, const Principal& who) { return set_draining(api, r, who, false); }),
+        person(
+            api, Method::post, "/api/v1/agents/{agent}/drain", Role::admin,
+            [&api](Request& r, const Principal& who) { return set_draining(api, r, who, true); }),
+        person(
+            api, Method::post, "/api/v1/agents/{agent}/resume", Role::admin,
+            [&api](Request& r, const Principal& who) { return set_draining(api, r, who, false); }),
     };
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-/// The REST API and the agent protocol: one file per resource. It parses, asks core or the store, and serialises; it never
-/// decides (style rule 8). Handlers run as coroutines on io threads; reads go to the db pool, log bytes to the disk pool.
+/// The REST API and the agent protocol: one file per resource. It parses, asks core or the store,
+/// and serialises; it never decides (style rule 8). Handlers run as coroutines on io threads; reads
+/// go to the db pool, log bytes to the disk pool.
 
 #include "server/api/auth.hpp"
 #include "server/api/list_cache.hpp"
@@ -76,31 +77,37 @@ std::vector<http::Route> system_routes(Api& api);
 // ---- helpers of the handlers ----
 
 /// In a handler: the value, or the refusal as reply.
-#define SLUICE_CO_TRY_REPLY(decl, expr) SLUICE_CO_TRY_REPLY_IMPL(decl, expr, SLUICE_CONCAT(try_reply_, __LINE__))
-#define SLUICE_CO_TRY_REPLY_IMPL(decl, expr, tmp)             \
-    auto tmp = (expr);                                        \
-    if (!(tmp)) co_return http::error_reply((tmp).error());   \
+#define SLUICE_CO_TRY_REPLY(decl, expr) \
+    SLUICE_CO_TRY_REPLY_IMPL(decl, expr, SLUICE_CONCAT(try_reply_, __LINE__))
+#define SLUICE_CO_TRY_REPLY_IMPL(decl, expr, tmp)           \
+    auto tmp = (expr);                                      \
+    if (!(tmp)) co_return http::error_reply((tmp).error()); \
     decl = std::move(*(tmp))
 
 /// The person's role, lowest first.
 enum class Role { read, write, admin };
 using PersonHandler = std::function<awaitable<Reply>(Request&, const Principal&)>;
 /// A bearer route: authenticates, checks the role (403 `forbidden`), then calls.
-http::Route person(Api& api, http::Method method, std::string pattern, Role role, PersonHandler handler);
+http::Route person(Api& api, http::Method method, std::string pattern, Role role,
+                   PersonHandler handler);
 
 /// The typed path parameter; refused with 404 when it is no id (same as missing, H11).
 template <class IdType>
 Result<IdType> path_id(const Request& request, std::string_view name) {
     auto id = IdType::parse(request.params.at(std::string(name)));
-    if (!id) return error(Code::not_found, "not_found", "no such " + std::string(name), std::string(name));
+    if (!id)
+        return error(Code::not_found, "not_found", "no such " + std::string(name),
+                     std::string(name));
     return *id;
 }
 /// The project of the path parameter `project`.
 Result<store::Project> path_project(const Api& api, const Request& request);
 /// An integer query parameter within bounds, or the fallback. `bad_query` else.
-Result<std::int64_t> query_integer(const Request& request, std::string_view name, std::int64_t fallback, std::int64_t min, std::int64_t max);
+Result<std::int64_t> query_integer(const Request& request, std::string_view name,
+                                   std::int64_t fallback, std::int64_t min, std::int64_t max);
 std::string query_text(const Request& request, std::string_view name);
-/// The JSON body, at most 1 MiB; 415 on another content type, 400 on bad JSON. An empty body reads as {}.
+/// The JSON body, at most 1 MiB; 415 on another content type, 400 on bad JSON. An empty body reads
+/// as {}.
 awaitable<Result<json::Value>> json_body(Request& request, std::size_t max_bytes = 1 << 20);
 Reply json_reply(const json::Value& value, int status = 200);
 

@@ -1,6 +1,6 @@
 #pragma once
-/// Who sends a request: API tokens, browser sessions, agents and leases against their stored hashes. Results are cached for a
-/// few seconds; revoking clears the cache.
+/// Who sends a request: API tokens, browser sessions, agents and leases against their stored
+/// hashes. Results are cached for a few seconds; revoking clears the cache.
 
 #include "platform/clock.hpp"
 #include "server/core/leases.hpp"
@@ -27,14 +27,16 @@ struct Principal {
 /// Any thread.
 class Authenticator {
 public:
-    Authenticator(store::Readers& readers, runtime::Pool& pool, const core::LeaseTable& leases, const Clock& clock)
+    Authenticator(store::Readers& readers, runtime::Pool& pool, const core::LeaseTable& leases,
+                  const Clock& clock)
         : readers_(readers), pool_(pool), leases_(leases), clock_(clock) {}
 
     /// `Authorization: Bearer`, or the session cookie (then unsafe methods need X-CSRF, H14).
     http::awaitable<Result<Principal>> person(const http::Request& request);
     /// `Authorization: Agent`.
     http::awaitable<Result<store::Agent>> agent(const http::Request& request);
-    /// `Authorization: Lease` for this attempt. Also true for an attempt that has ended: its runner may repeat a finish.
+    /// `Authorization: Lease` for this attempt. Also true for an attempt that has ended: its runner
+    /// may repeat a finish.
     http::awaitable<Result<>> lease(const http::Request& request, AttemptId attempt);
     /// Forgets cached tokens and agents (after revoke, drain, registration).
     void forget();

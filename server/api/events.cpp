@@ -27,13 +27,17 @@ awaitable<void> follow(Api& api, Filter filter, EventId cursor, http::StreamWrit
         const auto seen = api.feed.signal().version();
         auto events = api.feed.after(cursor, k_batch);
         if (!events) {
-            auto read = [cursor](store::Tx& tx) { return store::events_after(tx, cursor, static_cast<std::int64_t>(k_batch)); };
+            auto read = [cursor](store::Tx& tx) {
+                return store::events_after(tx, cursor, static_cast<std::int64_t>(k_batch));
+            };
             events = co_await api.read(std::move(read));
         }
         std::string text;
         for (const auto& event : *events) {
             cursor = event.id;
-            if (wanted(filter, event)) text += http::format_sse({std::to_string(event.id.value), "", json::serialize(view(event))});
+            if (wanted(filter, event))
+                text += http::format_sse(
+                    {std::to_string(event.id.value), "", json::serialize(view(event))});
         }
         if (!text.empty() && !co_await out.write(std::move(text))) co_return;
         if (!events->empty()) continue;
@@ -45,7 +49,9 @@ awaitable<Reply> stream(Api& api, Request& request) {
     Filter filter;
     if (const auto name = query_text(request, "project"); !name.empty()) {
         auto project = api.projects.find(name);
-        if (!project) co_return http::error_reply(error(Code::not_found, "unknown_project", "no project of that name", "project"));
+        if (!project)
+            co_return http::error_reply(
+                error(Code::not_found, "unknown_project", "no project of that name", "project"));
         filter.project = project->id;
     }
     auto run = query_integer(request, "run", 0, 1, INT64_MAX);
@@ -57,15 +63,19 @@ awaitable<Reply> stream(Api& api, Request& request) {
     if (const auto last = request.header("last-event-id"); !last.empty()) {
         std::int64_t value = 0;
         auto [end, failed] = std::from_chars(last.data(), last.data() + last.size(), value);
-        if (failed == std::errc{} && end == last.data() + last.size() && value >= 0) cursor = {value};
+        if (failed == std::errc{} && end == last.data() + last.size() && value >= 0)
+            cursor = {value};
     }
-    co_return http::sse_reply([&api, filter, cursor](http::StreamWriter& out) { return follow(api, filter, cursor, out); });
+    co_return http::sse_reply([&api, filter, cursor](http::StreamWriter& out) {
+        return follow(api, filter, cursor, out);
+    });
 }
 
 }  // namespace
 
 std::vector<http::Route> event_routes(Api& api) {
-    return {person(api, http::Method::get, "/api/v1/events", Role::read, [&api](Request& r, const Principal&) { return stream(api, r); })};
+    return {person(api, http::Method::get, "/api/v1/events", Role::read,
+                   [&api](Request& r, const Principal&) { return stream(api, r); })};
 }
 
 }  // namespace sluice::api

@@ -28,13 +28,17 @@ awaitable<Reply> show(Api& api, Request& request) {
     auto job = co_await find_job(api, *id);
     if (!job) co_return http::error_reply(job.error());
     const auto live = api.leases.find_by_job(*id);
-    co_return json_reply(view(*job, live, live && job->log_attempt == live->id ? api.logs.size(live->id) : job->log_size));
+    co_return json_reply(
+        view(*job, live,
+             live && job->log_attempt == live->id ? api.logs.size(live->id) : job->log_size));
 }
 
 awaitable<Reply> cancel(Api& api, Request& request, const Principal& who) {
     auto id = path_id<JobId>(request, "job");
     if (!id) co_return http::error_reply(id.error());
-    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<> { return api.lifecycle.cancel_job(tx, id, by); };
+    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<> {
+        return api.lifecycle.cancel_job(tx, id, by);
+    };
     auto done = co_await api.writer.write(std::move(change));
     if (!done) co_return http::error_reply(done.error());
     co_return co_await show(api, request);
@@ -44,9 +48,13 @@ awaitable<Reply> cancel(Api& api, Request& request, const Principal& who) {
 awaitable<Result<AttemptId>> log_attempt(Api& api, const store::Job& job, const Request& request) {
     SLUICE_CO_TRY(const auto number, query_integer(request, "attempt", 0, 1, 1'000'000));
     if (number == 0) co_return job.log_attempt;
-    auto read = [id = job.id, number](store::Tx& tx) { return store::find_attempt_by_epoch(tx, id, number); };
+    auto read = [id = job.id, number](store::Tx& tx) {
+        return store::find_attempt_by_epoch(tx, id, number);
+    };
     auto attempt = co_await api.read(std::move(read));
-    if (!attempt) co_return error(Code::not_found, "not_found", "the job has no attempt of that number", "attempt");
+    if (!attempt)
+        co_return error(Code::not_found, "not_found", "the job has no attempt of that number",
+                        "attempt");
     co_return attempt->id;
 }
 
@@ -64,21 +72,25 @@ awaitable<Reply> log(Api& api, Request& request) {
     auto open = [&api, attempt = *attempt]() -> Opened {
         Opened opened;
         if (!attempt) return opened;
-        // The size the store vouches for first, then the file: bytes beyond an acknowledged offset are never shown.
+        // The size the store vouches for first, then the file: bytes beyond an acknowledged offset
+        // are never shown.
         opened.size = api.logs.size(attempt);
-        if (auto fd = api.logs.open(attempt)) opened.fd = std::make_shared<files::Fd>(std::move(*fd));
+        if (auto fd = api.logs.open(attempt))
+            opened.fd = std::make_shared<files::Fd>(std::move(*fd));
         return opened;
     };
     auto opened = co_await runtime::run_on(api.disk, std::move(open));
-    Reply reply = opened.fd ? http::file_reply(opened.fd, opened.size, "text/plain; charset=utf-8", request.header("range"))
+    Reply reply = opened.fd ? http::file_reply(opened.fd, opened.size, "text/plain; charset=utf-8",
+                                               request.header("range"))
                             : Reply{200, "text/plain; charset=utf-8", {}, std::string{}};
     reply.headers.emplace_back("X-Log-Complete", model::is_terminal(job->state) ? "true" : "false");
     reply.headers.emplace_back("Content-Security-Policy", "sandbox");
     co_return reply;
 }
 
-/// Bytes as a JSON string: invalid UTF-8 becomes U+FFFD, everything else is kept (the viewer interprets it). A sequence cut by
-/// the end of the piece is left for the next one, by lowering `taken`.
+/// Bytes as a JSON string: invalid UTF-8 becomes U+FFFD, everything else is kept (the viewer
+/// interprets it). A sequence cut by the end of the piece is left for the next one, by lowering
+/// `taken`.
 std::string log_text(std::string_view bytes, bool last, std::size_t& taken) {
     taken = bytes.size();
     if (!last) {
@@ -116,7 +128,8 @@ awaitable<void> tail(Api& api, JobId id, std::int64_t offset, http::StreamWriter
         if (!job) co_return;
         const bool ended = model::is_terminal(job->state);
         if (job->log_attempt != attempt) {
-            // A retry starts a log of its own; a resumed stream keeps its offset for the first one only.
+            // A retry starts a log of its own; a resumed stream keeps its offset for the first one
+            // only.
             if (attempt) offset = 0;
             attempt = job->log_attempt;
             fd.reset();
@@ -130,10 +143,13 @@ awaitable<void> tail(Api& api, JobId id, std::int64_t offset, http::StreamWriter
                 Piece piece;
                 piece.size = api.logs.size(attempt);
                 if (!fd)
-                    if (auto opened = api.logs.open(attempt)) fd = std::make_shared<files::Fd>(std::move(*opened));
+                    if (auto opened = api.logs.open(attempt))
+                        fd = std::make_shared<files::Fd>(std::move(*opened));
                 if (!fd || offset >= piece.size) return piece;
-                const auto want = std::min<std::int64_t>(piece.size - offset, static_cast<std::int64_t>(buffer.size()));
-                piece.got = std::max<ssize_t>(0, ::pread(fd->get(), buffer.data(), static_cast<std::size_t>(want), offset));
+                const auto want = std::min<std::int64_t>(piece.size - offset,
+                                                         static_cast<std::int64_t>(buffer.size()));
+                piece.got = std::max<ssize_t>(
+                    0, ::pread(fd->get(), buffer.data(), static_cast<std::size_t>(want), offset));
                 return piece;
             };
             const Piece piece = co_await runtime::run_on(api.disk, std::move(load));
@@ -148,7 +164,8 @@ awaitable<void> tail(Api& api, JobId id, std::int64_t offset, http::StreamWriter
         }
         if (ended) {
             json::Object end{{"state", to_text(job->state)}, {"attempt", job->attempts}};
-            std::string event = http::format_sse({std::to_string(offset), "end", json::serialize(end)});
+            std::string event =
+                http::format_sse({std::to_string(offset), "end", json::serialize(end)});
             co_await out.write(std::move(event));
             co_return;
         }
@@ -170,9 +187,12 @@ awaitable<Reply> stream(Api& api, Request& request) {
     if (const auto last = request.header("last-event-id"); !last.empty()) {
         std::int64_t resumed = 0;
         auto [end, failed] = std::from_chars(last.data(), last.data() + last.size(), resumed);
-        if (failed == std::errc{} && end == last.data() + last.size() && resumed >= 0) offset = resumed;
+        if (failed == std::errc{} && end == last.data() + last.size() && resumed >= 0)
+            offset = resumed;
     }
-    co_return http::sse_reply([&api, id = *id, offset = *offset](http::StreamWriter& out) { return tail(api, id, offset, out); });
+    co_return http::sse_reply([&api, id = *id, offset = *offset](http::StreamWriter& out) {
+        return tail(api, id, offset, out);
+    });
 }
 
 }  // namespace
@@ -180,10 +200,12 @@ awaitable<Reply> stream(Api& api, Request& request) {
 std::vector<http::Route> job_routes(Api& api) {
     using http::Method;
     return {
-        person(api, Method::get, "/api/v1/jobs/{job}", Role::read, [&api](Request& r, const Principal&) { return show(api, r); }),
+        person(api, Method::get, "/api/v1/jobs/{job}", Role::read,
+               [&api](Request& r, const Principal&) { return show(api, r); }),
         person(api, Method::post, "/api/v1/jobs/{job}/cancel", Role::write,
                [&api](Request& r, const Principal& who) { return cancel(api, r, who); }),
-        person(api, Method::get, "/api/v1/jobs/{job}/log", Role::read, [&api](Request& r, const Principal&) { return log(api, r); }),
+        person(api, Method::get, "/api/v1/jobs/{job}/log", Role::read,
+               [&api](Request& r, const Principal&) { return log(api, r); }),
         person(api, Method::get, "/api/v1/jobs/{job}/log/stream", Role::read,
                [&api](Request& r, const Principal&) { return stream(api, r); }),
     };

@@ -1,5 +1,6 @@
 #pragma once
-/// Serialised list pages, valid until the next state change: most requests for a list of runs come between two changes.
+/// Serialised list pages, valid until the next state change: most requests for a list of runs come
+/// between two changes.
 
 #include "pipelines/base/ids.hpp"
 

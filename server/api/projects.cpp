@@ -10,8 +10,11 @@ namespace sluice::api {
 namespace {
 
 bool good_name(std::string_view name) {
-    if (name.empty() || name.size() > 100 || !std::isalnum(static_cast<unsigned char>(name[0]))) return false;
-    return std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; });
+    if (name.empty() || name.size() > 100 || !std::isalnum(static_cast<unsigned char>(name[0])))
+        return false;
+    return std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return std::isalnum(c) || c == '.' || c == '_' || c == '-';
+    });
 }
 
 std::string hook_url(const Api& api, const store::Project& project) {
@@ -20,17 +23,20 @@ std::string hook_url(const Api& api, const store::Project& project) {
 
 awaitable<Reply> list(Api& api) {
     const auto newest = api.feed.newest();
-    if (auto page = api.lists.find("projects", newest)) co_return Reply{200, "application/json", {}, page};
+    if (auto page = api.lists.find("projects", newest))
+        co_return Reply{200, "application/json", {}, page};
     auto read = [](store::Tx& tx) {
         json::Array out;
         for (const auto& project : store::all_projects(tx)) {
-            auto runs = store::list_runs(tx, {.project = project.id, .branch = {}, .sha = {}, .before = 0, .limit = 1});
+            auto runs = store::list_runs(
+                tx, {.project = project.id, .branch = {}, .sha = {}, .before = 0, .limit = 1});
             out.push_back(view(project, runs.empty() ? std::nullopt : std::optional(runs.front())));
         }
         return out;
     };
     auto projects = co_await api.read(std::move(read));
-    auto page = std::make_shared<const std::string>(json::serialize(json::Object{{"projects", std::move(projects)}}));
+    auto page = std::make_shared<const std::string>(
+        json::serialize(json::Object{{"projects", std::move(projects)}}));
     api.lists.put("projects", newest, page);
     co_return Reply{200, "application/json", {}, page};
 }
@@ -39,7 +45,8 @@ awaitable<Reply> show(Api& api, Request& request) {
     auto project = path_project(api, request);
     if (!project) co_return http::error_reply(project.error());
     auto read = [id = project->id](store::Tx& tx) {
-        return store::list_runs(tx, {.project = id, .branch = {}, .sha = {}, .before = 0, .limit = 1});
+        return store::list_runs(tx,
+                                {.project = id, .branch = {}, .sha = {}, .before = 0, .limit = 1});
     };
     auto runs = co_await api.read(std::move(read));
     co_return json_reply(view(*project, runs.empty() ? std::nullopt : std::optional(runs.front())));
@@ -59,31 +66,48 @@ awaitable<Reply> create(Api& api, Request& request, const Principal& who) {
         project.status_api = fields.string("api", 2048);
         project.status_repo = fields.string("repo", 512);
         project.status_token_file = fields.string("token_file", 4096);
-        if (auto checked = fields.finish_strict(); !checked) co_return http::error_reply(checked.error());
+        if (auto checked = fields.finish_strict(); !checked)
+            co_return http::error_reply(checked.error());
         while (project.status_api.ends_with('/')) project.status_api.pop_back();
         if (project.forge == "git")
-            co_return http::error_reply(error(Code::invalid, "bad_status", "plain git has no commit statuses; set forge too", "/status"));
-        if (!project.status_api.starts_with("https://") && !project.status_api.starts_with("http://"))
-            co_return http::error_reply(error(Code::invalid, "bad_status", "must be the http(s) base URL of the forge's API", "/status/api"));
+            co_return http::error_reply(error(Code::invalid, "bad_status",
+                                              "plain git has no commit statuses; set forge too",
+                                              "/status"));
+        if (!project.status_api.starts_with("https://") &&
+            !project.status_api.starts_with("http://"))
+            co_return http::error_reply(error(Code::invalid, "bad_status",
+                                              "must be the http(s) base URL of the forge's API",
+                                              "/status/api"));
         if (!project.status_token_file.starts_with('/'))
-            co_return http::error_reply(error(Code::invalid, "bad_status", "must be an absolute path on the server", "/status/token_file"));
+            co_return http::error_reply(error(Code::invalid, "bad_status",
+                                              "must be an absolute path on the server",
+                                              "/status/token_file"));
     }
-    if (auto checked = reader.finish_strict(); !checked) co_return http::error_reply(checked.error());
+    if (auto checked = reader.finish_strict(); !checked)
+        co_return http::error_reply(checked.error());
     if (!good_name(project.name))
-        co_return http::error_reply(error(Code::invalid, "bad_name", "a project name is 1 to 100 letters, digits, `.`, `_`, `-` and starts with a letter or digit", "/name"));
+        co_return http::error_reply(error(Code::invalid, "bad_name",
+                                          "a project name is 1 to 100 letters, digits, `.`, `_`, "
+                                          "`-` and starts with a letter or digit",
+                                          "/name"));
     if (!hooks::forge_by_name(project.forge))
-        co_return http::error_reply(error(Code::invalid, "bad_forge", "forge is git, github, gitlab or gitea", "/forge"));
+        co_return http::error_reply(
+            error(Code::invalid, "bad_forge", "forge is git, github, gitlab or gitea", "/forge"));
     if (project.default_branch.empty())
-        co_return http::error_reply(error(Code::invalid, "bad_branch", "the default branch can't be empty", "/default_branch"));
-    if (auto allowed = api.git.check_url(project.url); !allowed) co_return http::error_reply(allowed.error());
+        co_return http::error_reply(error(Code::invalid, "bad_branch",
+                                          "the default branch can't be empty", "/default_branch"));
+    if (auto allowed = api.git.check_url(project.url); !allowed)
+        co_return http::error_reply(allowed.error());
     project.hook_secret = crypto::random_token();
     project.created_at = api.clock.now();
     auto insert = [&api, project, by = who.name](store::Tx& tx) -> Result<store::Project> {
         if (store::find_project(tx, project.name))
-            return error(Code::conflict, "name_taken", "a project named " + project.name + " exists", "/name");
+            return error(Code::conflict, "name_taken",
+                         "a project named " + project.name + " exists", "/name");
         auto stored = project;
         stored.id = store::insert_project(tx, project);
-        store::insert_audit(tx, project.created_at, by, "project.create", project.name, project.url);
+        store::insert_audit(tx, project.created_at, by, "project.create", project.name,
+                            project.url);
         api.feed.publish(tx, {{}, "project.created", stored.id, {}, {}, "", project.created_at});
         tx.after_commit([&api, stored] { api.projects.put(stored); });
         return stored;
@@ -102,19 +126,22 @@ awaitable<Reply> rotate_secret(Api& api, Request& request, const Principal& who)
     project->hook_secret = crypto::random_token();
     auto change = [&api, project = *project, by = who.name](store::Tx& tx) -> Result<> {
         store::set_hook_secret(tx, project.id, project.hook_secret);
-        store::insert_audit(tx, api.clock.now(), by, "project.rotate_hook_secret", project.name, "");
+        store::insert_audit(tx, api.clock.now(), by, "project.rotate_hook_secret", project.name,
+                            "");
         tx.after_commit([&api, project] { api.projects.put(project); });
         return {};
     };
     auto done = co_await api.writer.write(std::move(change));
     if (!done) co_return http::error_reply(done.error());
-    co_return json_reply(json::Object{{"hook_secret", project->hook_secret}, {"hook_url", hook_url(api, *project)}});
+    co_return json_reply(
+        json::Object{{"hook_secret", project->hook_secret}, {"hook_url", hook_url(api, *project)}});
 }
 
 awaitable<Reply> gate(Api& api, Request& request) {
     auto project = path_project(api, request);
     if (!project) co_return http::error_reply(project.error());
-    auto verdict = co_await api.gate.verdict(*project, query_text(request, "sha"), query_text(request, "branch"));
+    auto verdict = co_await api.gate.verdict(*project, query_text(request, "sha"),
+                                             query_text(request, "branch"));
     if (!verdict) co_return http::error_reply(verdict.error());
     co_return json_reply(view(*verdict, project->name));
 }
@@ -124,11 +151,14 @@ awaitable<Reply> gate(Api& api, Request& request) {
 std::vector<http::Route> project_routes(Api& api) {
     using http::Method;
     return {
-        person(api, Method::get, "/api/v1/projects", Role::read, [&api](Request&, const Principal&) { return list(api); }),
+        person(api, Method::get, "/api/v1/projects", Role::read,
+               [&api](Request&, const Principal&) { return list(api); }),
         person(api, Method::post, "/api/v1/projects", Role::admin,
                [&api](Request& r, const Principal& who) { return create(api, r, who); }),
-        person(api, Method::get, "/api/v1/projects/{project}", Role::read, [&api](Request& r, const Principal&) { return show(api, r); }),
-        person(api, Method::get, "/api/v1/projects/{project}/gate", Role::read, [&api](Request& r, const Principal&) { return gate(api, r); }),
+        person(api, Method::get, "/api/v1/projects/{project}", Role::read,
+               [&api](Request& r, const Principal&) { return show(api, r); }),
+        person(api, Method::get, "/api/v1/projects/{project}/gate", Role::read,
+               [&api](Request& r, const Principal&) { return gate(api, r); }),
         person(api, Method::post, "/api/v1/projects/{project}/hook-secret", Role::admin,
                [&api](Request& r, const Principal& who) { return rotate_secret(api, r, who); }),
     };

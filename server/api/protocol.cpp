@@ -29,30 +29,41 @@ awaitable<Result<T>> parsed_body(Request& request, Parse parse, std::size_t max_
 }
 
 std::set<std::string> effective_labels(const store::Agent& agent) {
-    std::set<std::string> labels{"os=" + agent.os, "arch=" + agent.arch, "host=" + agent.host, "executor=host"};
+    std::set<std::string> labels{"os=" + agent.os, "arch=" + agent.arch, "host=" + agent.host,
+                                 "executor=host"};
     if (auto value = json::parse(agent.labels); value && value->is_array())
         for (const auto& label : value->as_array())
             if (label.is_string()) labels.insert(std::string(label.as_string()));
     return labels;
 }
 
-// ---- register -----------------------------------------------------------------------------------------------------
+// ---- register
+// -----------------------------------------------------------------------------------------------------
 
 awaitable<Reply> register_agent(Api& api, Request& request) {
-    auto wanted = co_await parsed_body<protocol::RegisterRequest>(request, protocol::parse_register);
+    auto wanted =
+        co_await parsed_body<protocol::RegisterRequest>(request, protocol::parse_register);
     if (!wanted) co_return http::error_reply(wanted.error());
     if (wanted->protocol != protocol::k_version)
         co_return http::error_reply(error(Code::upgrade_required, "upgrade_required",
-                                          "this server speaks agent protocol " + std::to_string(protocol::k_version) + ", the agent " +
-                                              std::to_string(wanted->protocol) + ": install the agent of the server's version"));
+                                          "this server speaks agent protocol " +
+                                              std::to_string(protocol::k_version) + ", the agent " +
+                                              std::to_string(wanted->protocol) +
+                                              ": install the agent of the server's version"));
     const auto token = crypto::random_token();
-    auto enrol = [&api, body = *wanted, hash = identity::token_hash(token)](store::Tx& tx) -> Result<store::Agent> {
+    auto enrol = [&api, body = *wanted,
+                  hash = identity::token_hash(token)](store::Tx& tx) -> Result<store::Agent> {
         auto enrolment = store::find_enrolment(tx, identity::token_hash(body.token));
-        if (!enrolment) return error(Code::unauthorized, "enrolment_unknown", "the enrolment token is unknown; make one with `sluice agent enrol-token`", "/token");
+        if (!enrolment)
+            return error(Code::unauthorized, "enrolment_unknown",
+                         "the enrolment token is unknown; make one with `sluice agent enrol-token`",
+                         "/token");
         if (enrolment->expires_at < api.clock.now())
-            return error(Code::unauthorized, "enrolment_expired", "the enrolment token has expired; make a new one", "/token");
+            return error(Code::unauthorized, "enrolment_expired",
+                         "the enrolment token has expired; make a new one", "/token");
         if (!enrolment->install_id.empty() && enrolment->install_id != body.install_id)
-            return error(Code::unauthorized, "enrolment_used", "the enrolment token has been used by another agent", "/token");
+            return error(Code::unauthorized, "enrolment_used",
+                         "the enrolment token has been used by another agent", "/token");
         store::use_enrolment(tx, enrolment->id, body.install_id);
         store::Agent agent;
         if (auto known = store::find_agent_by_install(tx, body.install_id)) agent = *known;
@@ -73,7 +84,8 @@ awaitable<Reply> register_agent(Api& api, Request& request) {
             agent.created_at = api.clock.now();
             agent.id = store::insert_agent(tx, agent);
         }
-        store::insert_audit(tx, api.clock.now(), "enrolment", "agent.register", agent.name, body.install_id);
+        store::insert_audit(tx, api.clock.now(), "enrolment", "agent.register", agent.name,
+                            body.install_id);
         api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, "offline", api.clock.now()});
         tx.after_commit([&api] { api.auth.forget(); });
         return agent;
@@ -85,11 +97,14 @@ awaitable<Reply> register_agent(Api& api, Request& request) {
     reply.token = token;
     reply.name = agent->name;
     reply.server_id = api.server_id;
-    for (const auto& label : json::parse(agent->labels).value().as_array()) reply.labels.emplace_back(label.as_string());
+    const auto labels =
+        json::parse(agent->labels).value();  // named: a range-for keeps no temporary alive
+    for (const auto& label : labels.as_array()) reply.labels.emplace_back(label.as_string());
     co_return json_reply(protocol::to_json(reply));
 }
 
-// ---- claim --------------------------------------------------------------------------------------------------------
+// ---- claim
+// --------------------------------------------------------------------------------------------------------
 
 awaitable<Reply> claim(Api& api, Request& request) {
     auto agent = co_await api.auth.agent(request);
@@ -105,7 +120,8 @@ awaitable<Reply> claim(Api& api, Request& request) {
     parked->free = body->free;
     auto version = parked->changed.version();
     const bool was_online = api.scheduler.online(agent->id, Duration{90'000});
-    auto lease = [&api, body = *body, parked, agent = *agent, was_online](store::Tx& tx) -> Result<std::vector<protocol::ClaimedJob>> {
+    auto lease = [&api, body = *body, parked, agent = *agent,
+                  was_online](store::Tx& tx) -> Result<std::vector<protocol::ClaimedJob>> {
         SLUICE_TRY(auto jobs, api.scheduler.claim(tx, body, parked));
         if (!was_online) {
             store::set_agent_seen(tx, agent.id, api.clock.now());
@@ -115,7 +131,8 @@ awaitable<Reply> claim(Api& api, Request& request) {
     };
     auto jobs = co_await api.writer.write(std::move(lease));
     if (!jobs) co_return http::error_reply(jobs.error());
-    // A client that hangs up ends this coroutine at its wait: the claim must not stay behind and swallow a job.
+    // A client that hangs up ends this coroutine at its wait: the claim must not stay behind and
+    // swallow a job.
     struct Unpark {
         core::Scheduler& scheduler;
         std::shared_ptr<core::ParkedClaim> claim;
@@ -130,12 +147,17 @@ awaitable<Reply> claim(Api& api, Request& request) {
                 break;
             }
             if (state == core::ParkedClaim::State::superseded)
-                co_return http::error_reply(error(Code::conflict, "session_superseded",
-                                                  "another daemon claims with this agent's identity; this one must stop"));
-            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-            if ((left.count() <= 0 || state == core::ParkedClaim::State::gone || api.stopping) && api.scheduler.unpark(parked)) break;
+                co_return http::error_reply(
+                    error(Code::conflict, "session_superseded",
+                          "another daemon claims with this agent's identity; this one must stop"));
+            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                until - std::chrono::steady_clock::now());
+            if ((left.count() <= 0 || state == core::ParkedClaim::State::gone || api.stopping) &&
+                api.scheduler.unpark(parked))
+                break;
             // Reserved: a commit is about to answer; or time is left.
-            co_await parked->changed.wait(version, left.count() > 0 ? left : std::chrono::milliseconds(50));
+            co_await parked->changed.wait(version,
+                                          left.count() > 0 ? left : std::chrono::milliseconds(50));
             version = parked->changed.version();
         }
     }
@@ -144,12 +166,14 @@ awaitable<Reply> claim(Api& api, Request& request) {
     co_return json_reply(protocol::to_json(protocol::ClaimReply{std::move(*jobs)}));
 }
 
-// ---- attempts -----------------------------------------------------------------------------------------------------
+// ---- attempts
+// -----------------------------------------------------------------------------------------------------
 
 using LeaseHandler = std::function<awaitable<Reply>(Request&, AttemptId)>;
 
 http::Route lease_route(Api& api, http::Method method, std::string pattern, LeaseHandler handler) {
-    http::Handler bound = [&api, handler = std::move(handler)](Request& request) -> awaitable<Reply> {
+    http::Handler bound = [&api,
+                           handler = std::move(handler)](Request& request) -> awaitable<Reply> {
         auto id = path_id<AttemptId>(request, "attempt");
         if (!id) co_return http::error_reply(id.error());
         auto allowed = co_await api.auth.lease(request, *id);
@@ -160,13 +184,16 @@ http::Route lease_route(Api& api, http::Method method, std::string pattern, Leas
 }
 
 Reply lease_lost() {
-    return http::error_reply(error(Code::lease_lost, "lease_lost", "the attempt is over; stop the job and clean up"));
+    return http::error_reply(
+        error(Code::lease_lost, "lease_lost", "the attempt is over; stop the job and clean up"));
 }
 
 /// The live attempt. One that was given up may come back while no newer one was leased (rule 8).
 awaitable<std::optional<core::LiveAttempt>> live_or_revived(Api& api, AttemptId id) {
     if (auto live = api.leases.find(id)) co_return live;
-    auto revive = [&api, id](store::Tx& tx) -> Result<bool> { return api.lifecycle.revive(tx, id); };
+    auto revive = [&api, id](store::Tx& tx) -> Result<bool> {
+        return api.lifecycle.revive(tx, id);
+    };
     auto revived = co_await api.writer.write(std::move(revive));
     if (!revived || !*revived) co_return std::nullopt;
     co_return api.leases.find(id);
@@ -175,7 +202,9 @@ awaitable<std::optional<core::LiveAttempt>> live_or_revived(Api& api, AttemptId 
 awaitable<Reply> start(Api& api, Request& request, AttemptId id) {
     auto body = co_await parsed_body<protocol::StartRequest>(request, protocol::parse_start);
     if (!body) co_return http::error_reply(body.error());
-    auto change = [&api, id, instance = body->runner_instance](store::Tx& tx) -> Result<> { return api.lifecycle.start(tx, id, instance); };
+    auto change = [&api, id, instance = body->runner_instance](store::Tx& tx) -> Result<> {
+        return api.lifecycle.start(tx, id, instance);
+    };
     auto done = co_await api.writer.write(std::move(change));
     if (!done) co_return http::error_reply(done.error());
     co_return json_reply(json::Object{});
@@ -186,7 +215,8 @@ awaitable<Reply> renew(Api& api, Request& request, AttemptId id) {
     if (!body) co_return http::error_reply(body.error());
     auto live = co_await live_or_revived(api, id);
     if (!live) co_return lease_lost();
-    // Salvage holds an un-started lease too, so it is extended as well; the cap of rule 11 holds for started ones.
+    // Salvage holds an un-started lease too, so it is extended as well; the cap of rule 11 holds
+    // for started ones.
     const auto lease = api.scheduler.times().lease;
     api.leases.extend(id, api.service.now(), lease);
     const auto until = std::chrono::steady_clock::now() + std::min(body->wait, Duration{lease / 3});
@@ -194,7 +224,8 @@ awaitable<Reply> renew(Api& api, Request& request, AttemptId id) {
         const auto seen = live->cancelled->version();
         auto now = api.leases.find(id);
         if (!now) co_return lease_lost();
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            until - std::chrono::steady_clock::now());
         if (now->cancel || left.count() <= 0 || api.stopping) {
             protocol::RenewReply reply;
             reply.lease = lease;
@@ -217,13 +248,16 @@ awaitable<Reply> append_log(Api& api, Request& request, AttemptId id) {
     const auto header = request.header("upload-offset");
     std::int64_t offset = -1;
     auto [end, failed] = std::from_chars(header.data(), header.data() + header.size(), offset);
-    if (header.empty() || failed != std::errc{} || end != header.data() + header.size() || offset < 0)
-        co_return http::error_reply(error(Code::invalid, "bad_offset", "send Upload-Offset: <bytes>", "upload-offset"));
+    if (header.empty() || failed != std::errc{} || end != header.data() + header.size() ||
+        offset < 0)
+        co_return http::error_reply(
+            error(Code::invalid, "bad_offset", "send Upload-Offset: <bytes>", "upload-offset"));
     auto live = co_await live_or_revived(api, id);
     if (!live) co_return lease_lost();
     std::vector<char> buffer(k_log_piece);
     std::int64_t size = api.logs.size(id);
-    // The first bytes are written at once, later ones by full buffers: a tail sees a line as soon as it is here.
+    // The first bytes are written at once, later ones by full buffers: a tail sees a line as soon
+    // as it is here.
     std::size_t filled = 0;
     bool ended = false;
     while (!ended) {
@@ -236,9 +270,14 @@ awaitable<Reply> append_log(Api& api, Request& request, AttemptId id) {
             if (ended || filled >= 16 * 1024) break;
         }
         if (filled == 0) break;
-        auto write = [&api, id, offset, bytes = std::string_view(buffer.data(), filled)] { return api.logs.append(id, offset, bytes); };
+        auto write = [&api, id, offset, bytes = std::string_view(buffer.data(), filled)] {
+            return api.logs.append(id, offset, bytes);
+        };
         auto appended = co_await runtime::run_on(api.disk, std::move(write));
-        if (!appended) co_return http::error_reply(error(Code::unavailable, appended.error().id, "the log could not be written: " + appended.error().message));
+        if (!appended)
+            co_return http::error_reply(
+                error(Code::unavailable, appended.error().id,
+                      "the log could not be written: " + appended.error().message));
         size = appended->size;
         if (appended->gap) co_return log_reply(&*live, size, 409);
         offset += static_cast<std::int64_t>(filled);
@@ -256,10 +295,14 @@ awaitable<Reply> progress(Api& api, Request& request, AttemptId id) {
     auto live = co_await live_or_revived(api, id);
     if (!live) co_return lease_lost();
     api.leases.set_steps(id, std::move(body->steps));
-    // Watchers learn of it behind the reply: nothing of progress is worth a wait for the writer (rule 26).
+    // Watchers learn of it behind the reply: nothing of progress is worth a wait for the writer
+    // (rule 26).
     api.writer.write_behind([&api, live = *live](store::Tx& tx) -> Result<> {
         auto run = store::find_run(tx, live.run);
-        if (run) api.feed.publish(tx, {{}, "job.changed", run->project, live.run, live.job, "running", api.clock.now()});
+        if (run)
+            api.feed.publish(
+                tx,
+                {{}, "job.changed", run->project, live.run, live.job, "running", api.clock.now()});
         return {};
     });
     co_return Reply{204, "", {}, std::string{}};
@@ -271,8 +314,10 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
     SLUICE_CO_TRY_REPLY(auto body, protocol::parse_finish(value));
     const auto live = co_await live_or_revived(api, id);
     const auto digest = crypto::sha256_hex(text);
-    // The log first, then the state (rule 12). An attempt that has ended keeps its log as it is; lifecycle answers for it.
-    const bool silent = live && !live->restored && body.log_size == 0 && body.inline_log.empty() && !api.logs.known(id);
+    // The log first, then the state (rule 12). An attempt that has ended keeps its log as it is;
+    // lifecycle answers for it.
+    const bool silent = live && !live->restored && body.log_size == 0 && body.inline_log.empty() &&
+                        !api.logs.known(id);
     if (live && !silent) {
         struct Checked {
             bool good = false;
@@ -280,15 +325,20 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
         };
         auto check = [&api, id, &body]() -> Result<Checked> {
             if (!body.inline_log.empty() || body.inline_log_offset) {
-                SLUICE_TRY(auto appended, api.logs.append(id, body.inline_log_offset.value_or(0), body.inline_log));
+                SLUICE_TRY(auto appended, api.logs.append(id, body.inline_log_offset.value_or(0),
+                                                          body.inline_log));
                 if (appended.gap) return Checked{false, appended.size};
             }
             SLUICE_TRY(const bool good, api.logs.verify(id, body.log_size, body.log_crc32c));
             return Checked{good, api.logs.size(id)};
         };
         auto checked = co_await runtime::run_on(api.disk, std::move(check));
-        if (!checked) co_return http::error_reply(error(Code::unavailable, checked.error().id, "the log could not be written: " + checked.error().message));
-        if (!checked->good && checked->size < body.log_size) co_return log_reply(&*live, checked->size, 409);
+        if (!checked)
+            co_return http::error_reply(
+                error(Code::unavailable, checked.error().id,
+                      "the log could not be written: " + checked.error().message));
+        if (!checked->good && checked->size < body.log_size)
+            co_return log_reply(&*live, checked->size, 409);
         if (!checked->good) {
             if (api.leases.count_rewind(id) < k_log_rewinds_max) {
                 auto rewind = [&api, id] { return api.logs.rewind(id); };
@@ -296,12 +346,16 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
                 spdlog::warn("log mismatch, asked for it again attempt={}", id.value);
                 co_return log_reply(&*live, 0, 409);
             }
-            spdlog::error("log damaged attempt={} size={} told={}", id.value, checked->size, body.log_size);
-            body.reports.problems.push_back("log_damaged: the log differs from what the runner sent");
+            spdlog::error("log damaged attempt={} size={} told={}", id.value, checked->size,
+                          body.log_size);
+            body.reports.problems.push_back(
+                "log_damaged: the log differs from what the runner sent");
         }
         if (body.log_size > 0) live->log_grew->notify();
     }
-    auto change = [&api, id, &body, &digest](store::Tx& tx) -> Result<model::JobState> { return api.lifecycle.finish(tx, id, body, digest); };
+    auto change = [&api, id, &body, &digest](store::Tx& tx) -> Result<model::JobState> {
+        return api.lifecycle.finish(tx, id, body, digest);
+    };
     auto state = co_await api.writer.write(std::move(change));
     if (!state) co_return http::error_reply(state.error());
     api.logs.close(id);
@@ -309,7 +363,9 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
 }
 
 awaitable<Reply> release(Api& api, Request&, AttemptId id) {
-    auto change = [&api, id](store::Tx& tx) -> Result<bool> { return api.scheduler.give_back(tx, id); };
+    auto change = [&api, id](store::Tx& tx) -> Result<bool> {
+        return api.scheduler.give_back(tx, id);
+    };
     auto done = co_await api.writer.write(std::move(change));
     if (!done) co_return http::error_reply(done.error());
     if (!*done) co_return lease_lost();
@@ -326,7 +382,8 @@ awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
     auto run = co_await api.read(std::move(read));
     auto project = api.projects.find(run.value().project).value();
     for (const auto& commit : body->have)
-        if (commit == run->sha) co_return Reply{204, "", {{protocol::k_commit_header, run->sha}}, std::string{}};
+        if (commit == run->sha)
+            co_return Reply{204, "", {{protocol::k_commit_header, run->sha}}, std::string{}};
     const git::Repo repo{project.id, project.url};
     auto pack = co_await api.git.pack(repo, run->sha);
     if (!pack) co_return http::error_reply(pack.error());
@@ -343,7 +400,10 @@ awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
     };
     auto opened = co_await runtime::run_on(api.disk, std::move(open));
     if (!opened) co_return http::error_reply(opened.error());
-    co_return Reply{200, "application/x-git-packed-objects", {{protocol::k_commit_header, run->sha}}, http::FileBody{opened->fd, 0, opened->size}};
+    co_return Reply{200,
+                    "application/x-git-packed-objects",
+                    {{protocol::k_commit_header, run->sha}},
+                    http::FileBody{opened->fd, 0, opened->size}};
 }
 
 }  // namespace
@@ -352,15 +412,24 @@ std::vector<http::Route> protocol_routes(Api& api) {
     using http::Method;
     const std::string base = "/agent/v1/attempts/{attempt}/";
     return {
-        {Method::post, "/agent/v1/register", http::Auth::none, [&api](Request& r) { return register_agent(api, r); }},
-        {Method::post, "/agent/v1/claim", http::Auth::agent, [&api](Request& r) { return claim(api, r); }},
-        lease_route(api, Method::post, base + "start", [&api](Request& r, AttemptId id) { return start(api, r, id); }),
-        lease_route(api, Method::post, base + "renew", [&api](Request& r, AttemptId id) { return renew(api, r, id); }),
-        lease_route(api, Method::patch, base + "log", [&api](Request& r, AttemptId id) { return append_log(api, r, id); }),
-        lease_route(api, Method::post, base + "progress", [&api](Request& r, AttemptId id) { return progress(api, r, id); }),
-        lease_route(api, Method::post, base + "finish", [&api](Request& r, AttemptId id) { return finish(api, r, id); }),
-        lease_route(api, Method::post, base + "release", [&api](Request& r, AttemptId id) { return release(api, r, id); }),
-        lease_route(api, Method::post, base + "source", [&api](Request& r, AttemptId id) { return source(api, r, id); }),
+        {Method::post, "/agent/v1/register", http::Auth::none,
+         [&api](Request& r) { return register_agent(api, r); }},
+        {Method::post, "/agent/v1/claim", http::Auth::agent,
+         [&api](Request& r) { return claim(api, r); }},
+        lease_route(api, Method::post, base + "start",
+                    [&api](Request& r, AttemptId id) { return start(api, r, id); }),
+        lease_route(api, Method::post, base + "renew",
+                    [&api](Request& r, AttemptId id) { return renew(api, r, id); }),
+        lease_route(api, Method::patch, base + "log",
+                    [&api](Request& r, AttemptId id) { return append_log(api, r, id); }),
+        lease_route(api, Method::post, base + "progress",
+                    [&api](Request& r, AttemptId id) { return progress(api, r, id); }),
+        lease_route(api, Method::post, base + "finish",
+                    [&api](Request& r, AttemptId id) { return finish(api, r, id); }),
+        lease_route(api, Method::post, base + "release",
+                    [&api](Request& r, AttemptId id) { return release(api, r, id); }),
+        lease_route(api, Method::post, base + "source",
+                    [&api](Request& r, AttemptId id) { return source(api, r, id); }),
     };
 }
 

@@ -6,7 +6,8 @@ namespace sluice::api {
 namespace {
 
 /// One page of runs as JSON text; served from memory while nothing has changed.
-awaitable<Result<std::shared_ptr<const std::string>>> run_page(Api& api, store::RunFilter filter, std::string key) {
+awaitable<Result<std::shared_ptr<const std::string>>> run_page(Api& api, store::RunFilter filter,
+                                                               std::string key) {
     const auto newest = api.feed.newest();
     if (auto page = api.lists.find(key, newest)) co_return page;
     auto read = [filter](store::Tx& tx) mutable {
@@ -21,7 +22,8 @@ awaitable<Result<std::shared_ptr<const std::string>>> run_page(Api& api, store::
     }
     json::Array list;
     for (const auto& run : runs) list.push_back(view(run));
-    auto page = std::make_shared<const std::string>(json::serialize(json::Object{{"runs", std::move(list)}, {"next", std::move(next)}}));
+    auto page = std::make_shared<const std::string>(
+        json::serialize(json::Object{{"runs", std::move(list)}, {"next", std::move(next)}}));
     api.lists.put(key, newest, page);
     co_return page;
 }
@@ -56,23 +58,28 @@ awaitable<Reply> show(Api& api, RunId id, int status) {
         return found;
     };
     auto found = co_await api.read(std::move(read));
-    if (!found.run) co_return http::error_reply(error(Code::not_found, "not_found", "no such run", "run"));
+    if (!found.run)
+        co_return http::error_reply(error(Code::not_found, "not_found", "no such run", "run"));
     json::Array jobs;
     for (const auto& job : found.jobs) {
         const auto live = api.leases.find_by_job(job.id);
-        jobs.push_back(view(job, live, live && job.log_attempt == live->id ? api.logs.size(live->id) : job.log_size));
+        jobs.push_back(
+            view(job, live,
+                 live && job.log_attempt == live->id ? api.logs.size(live->id) : job.log_size));
     }
     auto diagnostics = json::parse(found.run->diagnostics, {.bytes = 16 << 20, .depth = 8});
-    co_return json_reply(json::Object{{"run", view(*found.run)},
-                                      {"jobs", std::move(jobs)},
-                                      {"diagnostics", diagnostics ? *diagnostics : json::Value(json::Array{})}},
-                         status);
+    co_return json_reply(
+        json::Object{{"run", view(*found.run)},
+                     {"jobs", std::move(jobs)},
+                     {"diagnostics", diagnostics ? *diagnostics : json::Value(json::Array{})}},
+        status);
 }
 
 awaitable<Reply> show_run_only(Api& api, RunId id, int status) {
     auto read = [id](store::Tx& tx) { return store::find_run(tx, id); };
     auto run = co_await api.read(std::move(read));
-    if (!run) co_return http::error_reply(error(Code::not_found, "not_found", "no such run", "run"));
+    if (!run)
+        co_return http::error_reply(error(Code::not_found, "not_found", "no such run", "run"));
     co_return json_reply(view(*run), status);
 }
 
@@ -84,7 +91,8 @@ awaitable<Reply> create(Api& api, Request& request, const Principal& who) {
     json::ObjectReader reader(*body, "");
     auto branch = reader.string_or("branch", "", 1024);
     auto sha = reader.string_or("sha", "", 64);
-    if (auto checked = reader.finish_strict(); !checked) co_return http::error_reply(checked.error());
+    if (auto checked = reader.finish_strict(); !checked)
+        co_return http::error_reply(checked.error());
     auto id = co_await api.intake.start_manual(*project, branch, sha, who.name);
     if (!id) co_return http::error_reply(id.error());
     co_return co_await show_run_only(api, *id, 201);
@@ -93,7 +101,9 @@ awaitable<Reply> create(Api& api, Request& request, const Principal& who) {
 awaitable<Reply> cancel(Api& api, Request& request, const Principal& who) {
     auto id = path_id<RunId>(request, "run");
     if (!id) co_return http::error_reply(id.error());
-    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<> { return api.lifecycle.cancel_run(tx, id, by); };
+    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<> {
+        return api.lifecycle.cancel_run(tx, id, by);
+    };
     auto done = co_await api.writer.write(std::move(change));
     if (!done) co_return http::error_reply(done.error());
     co_return co_await show_run_only(api, *id, 200);
@@ -114,7 +124,9 @@ std::vector<http::Route> run_routes(Api& api) {
     using http::Method;
     return {
         person(api, Method::get, "/api/v1/runs", Role::read,
-               [&api](Request& r, const Principal&) -> awaitable<Reply> { return list(api, r, std::nullopt); }),
+               [&api](Request& r, const Principal&) -> awaitable<Reply> {
+                   return list(api, r, std::nullopt);
+               }),
         person(api, Method::get, "/api/v1/projects/{project}/runs", Role::read,
                [&api](Request& r, const Principal&) -> awaitable<Reply> {
                    auto project = path_project(api, r);

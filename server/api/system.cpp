@@ -24,7 +24,8 @@ awaitable<Counts> counts(Api& api) {
         Counts out;
         out.ready = store::count_ready(tx);
         out.outbox = store::count_outbox(tx, "pending");
-        for (const auto& agent : store::all_agents(tx)) out.agents += api.scheduler.online(agent.id, k_seen_within);
+        for (const auto& agent : store::all_agents(tx))
+            out.agents += api.scheduler.online(agent.id, k_seen_within);
         return out;
     };
     co_return co_await api.read(std::move(read));
@@ -44,7 +45,10 @@ awaitable<Reply> status(Api& api) {
 
 awaitable<Reply> healthz(Api& api) {
     const bool full = api.writer.stats().read_only;
-    co_return Reply{full ? 503 : 200, "text/plain; charset=utf-8", {}, std::string(full ? "read-only: the database volume is full\n" : "ok\n")};
+    co_return Reply{full ? 503 : 200,
+                    "text/plain; charset=utf-8",
+                    {},
+                    std::string(full ? "read-only: the database volume is full\n" : "ok\n")};
 }
 
 awaitable<Reply> metrics(Api& api) {
@@ -52,8 +56,10 @@ awaitable<Reply> metrics(Api& api) {
     const auto writer = api.writer.stats();
     const auto life = api.lifecycle.stats();
     std::string text;
-    auto add = [&text](std::string_view name, std::string_view type, std::string_view help, auto value) {
-        text += fmt::format("# HELP sluice_{0} {1}\n# TYPE sluice_{0} {2}\nsluice_{0} {3}\n", name, help, type, value);
+    auto add = [&text](std::string_view name, std::string_view type, std::string_view help,
+                       auto value) {
+        text += fmt::format("# HELP sluice_{0} {1}\n# TYPE sluice_{0} {2}\nsluice_{0} {3}\n", name,
+                            help, type, value);
     };
     add("jobs_ready", "gauge", "Jobs that wait for an agent.", now.ready);
     add("attempts_live", "gauge", "Attempts that are leased or running.", api.leases.size());
@@ -62,11 +68,13 @@ awaitable<Reply> metrics(Api& api) {
     add("runs_created_total", "counter", "Runs created since start.", life.runs_created);
     add("runs_finished_total", "counter", "Runs finished since start.", life.runs_finished);
     add("attempts_lost_total", "counter", "Attempts whose agent was lost.", life.attempts_lost);
-    add("stuck_runs_mended_total", "counter", "Runs the sweeper had to move: a bug when not zero.", life.stuck_runs_mended);
+    add("stuck_runs_mended_total", "counter", "Runs the sweeper had to move: a bug when not zero.",
+        life.stuck_runs_mended);
     add("store_commits_total", "counter", "Committed write transactions.", writer.commits);
     add("store_closures_total", "counter", "Changes in them.", writer.closures);
     add("store_failures_total", "counter", "Write transactions that were lost.", writer.failures);
-    add("store_read_only", "gauge", "1 while the database volume is full.", writer.read_only ? 1 : 0);
+    add("store_read_only", "gauge", "1 while the database volume is full.",
+        writer.read_only ? 1 : 0);
     add("outbox_pending", "gauge", "Notifications that wait to be sent.", now.outbox);
     co_return Reply{200, "text/plain; version=0.0.4; charset=utf-8", {}, std::move(text)};
 }
@@ -79,18 +87,23 @@ awaitable<Reply> validate(Api& api, Request& request) {
         for (std::size_t i = 0; i < files->size(); ++i) {
             json::ObjectReader file((*files)[i], reader.pointer("files", i));
             input.files.push_back({file.string("path", 4096), file.string("text", 1 << 20)});
-            if (auto checked = file.finish_strict(); !checked) co_return http::error_reply(checked.error());
+            if (auto checked = file.finish_strict(); !checked)
+                co_return http::error_reply(checked.error());
         }
     auto kind = parse_enum<model::EventKind>(reader.string_or("event", "push"));
     input.event.branch = reader.string_or("branch", "main");
-    if (auto checked = reader.finish_strict(); !checked) co_return http::error_reply(checked.error());
-    if (!kind) co_return http::error_reply(error(Code::invalid, "bad_event", "event is push, tag, pull_request or manual", "/event"));
+    if (auto checked = reader.finish_strict(); !checked)
+        co_return http::error_reply(checked.error());
+    if (!kind)
+        co_return http::error_reply(error(Code::invalid, "bad_event",
+                                          "event is push, tag, pull_request or manual", "/event"));
     input.event.kind = *kind;
     input.event.sha = std::string(40, '0');
     auto work = [input = std::move(input)] { return plan::make_plan(input); };
     auto outcome = co_await runtime::run_on(api.db, std::move(work));
     json::Array diagnostics;
-    for (const auto& diagnostic : outcome.diagnostics) diagnostics.push_back(config::to_json(diagnostic));
+    for (const auto& diagnostic : outcome.diagnostics)
+        diagnostics.push_back(config::to_json(diagnostic));
     json::Object body{{"diagnostics", std::move(diagnostics)}};
     if (outcome.plan) body["plan"] = plan::to_json(*outcome.plan);
     co_return json_reply(std::move(body));
@@ -106,8 +119,10 @@ awaitable<Reply> openapi() {
 std::vector<http::Route> system_routes(Api& api) {
     using http::Method;
     return {
-        person(api, Method::get, "/api/v1/status", Role::read, [&api](Request&, const Principal&) { return status(api); }),
-        person(api, Method::post, "/api/v1/validate", Role::read, [&api](Request& r, const Principal&) { return validate(api, r); }),
+        person(api, Method::get, "/api/v1/status", Role::read,
+               [&api](Request&, const Principal&) { return status(api); }),
+        person(api, Method::post, "/api/v1/validate", Role::read,
+               [&api](Request& r, const Principal&) { return validate(api, r); }),
         {Method::get, "/api/openapi.json", http::Auth::none, [](Request&) { return openapi(); }},
         {Method::get, "/healthz", http::Auth::none, [&api](Request&) { return healthz(api); }},
         {Method::get, "/metrics", http::Auth::none, [&api](Request&) { return metrics(api); }},

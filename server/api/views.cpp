@@ -10,7 +10,9 @@ json::Value parsed(const std::string& text, json::Value fallback) {
     return failed ? fallback : value;
 }
 
-json::Value number_or_null(std::int64_t value) { return value ? json::Value(value) : json::Value(nullptr); }
+json::Value number_or_null(std::int64_t value) {
+    return value ? json::Value(value) : json::Value(nullptr);
+}
 
 }  // namespace
 
@@ -38,13 +40,15 @@ json::Value view(const store::Run& run) {
         {"retry_of", number_or_null(run.retry_of)},
         {"created_at", format_timestamp(run.created_at)},
         {"finished_at", time_or_null(run.finished_at)},
-        {"duration_ms", run.finished_at ? json::Value(*run.finished_at - run.created_at.ms) : json::Value(nullptr)},
+        {"duration_ms", run.finished_at ? json::Value(*run.finished_at - run.created_at.ms)
+                                        : json::Value(nullptr)},
         {"jobs_total", run.jobs_total},
         {"jobs_done", run.jobs_done},
     };
 }
 
-json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& live, std::int64_t log_size) {
+json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& live,
+                 std::int64_t log_size) {
     json::Array needs;
     json::Object matrix;
     bool allow_failure = false;
@@ -52,11 +56,16 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
     if (auto* object = planned.if_object()) {
         if (auto* list = object->if_contains("needs"); list && list->is_array())
             for (const auto& need : list->as_array())
-                if (auto* name = need.if_object() ? need.as_object().if_contains("job") : nullptr) needs.push_back(*name);
+                if (auto* name = need.if_object() ? need.as_object().if_contains("job") : nullptr)
+                    needs.push_back(*name);
         if (auto* spec = object->if_contains("spec"); spec && spec->is_object()) {
-            if (auto* cells = spec->as_object().if_contains("matrix"); cells && cells->is_object()) matrix = cells->as_object();
+            if (auto* cells = spec->as_object().if_contains("matrix"); cells && cells->is_object())
+                matrix = cells->as_object();
             if (auto* allow = spec->as_object().if_contains("allow_failure"))
-                allow_failure = allow->is_bool() ? allow->as_bool() : !allow->is_null() && json::serialize(*allow) != R"({"any":false,"exit_codes":[]})";
+                allow_failure = allow->is_bool()
+                                    ? allow->as_bool()
+                                    : !allow->is_null() && json::serialize(*allow) !=
+                                                               R"({"any":false,"exit_codes":[]})";
         }
     }
     json::Value steps = parsed(job.steps, json::Array{});
@@ -85,7 +94,9 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
         {"created_at", format_timestamp(job.created_at)},
         {"started_at", time_or_null(job.started_at)},
         {"finished_at", time_or_null(job.finished_at)},
-        {"duration_ms", job.started_at && job.finished_at ? json::Value(*job.finished_at - *job.started_at) : json::Value(nullptr)},
+        {"duration_ms", job.started_at && job.finished_at
+                            ? json::Value(*job.finished_at - *job.started_at)
+                            : json::Value(nullptr)},
         {"log_size", log_size},
         {"steps", std::move(steps)},
         {"reports", parsed(job.reports, json::Object{})},
@@ -110,7 +121,9 @@ json::Value view(const store::Agent& agent, bool online, const std::vector<JobId
     return json::Object{
         {"id", agent.id.value},
         {"name", agent.name},
-        {"state", agent.draining ? "draining" : online ? "online" : "offline"},
+        {"state", agent.draining ? "draining"
+                  : online       ? "online"
+                                 : "offline"},
         {"labels", parsed(agent.labels, json::Array{})},
         {"capacity", agent.capacity},
         {"running", std::move(jobs)},

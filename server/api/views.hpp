@@ -19,7 +19,8 @@ namespace sluice::api {
 json::Value time_or_null(const std::optional<std::int64_t>& ms);
 json::Value view(const store::Run& run);
 /// `live` is the running attempt's progress; `log_size` the bytes held now.
-json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& live, std::int64_t log_size);
+json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& live,
+                 std::int64_t log_size);
 json::Value view(const store::Project& project, const std::optional<store::Run>& last);
 json::Value view(const store::Agent& agent, bool online, const std::vector<JobId>& running);
 json::Value view(const store::Token& token);

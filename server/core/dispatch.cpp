@@ -6,8 +6,10 @@
 
 namespace sluice::core {
 
-Dispatch make_dispatch(Lifecycle& lifecycle, const ProjectDirectory& projects, std::string public_url) {
-    return [&lifecycle, &projects, public_url](store::Tx& tx, const store::Job& job, AttemptId attempt, const std::string& agent) {
+Dispatch make_dispatch(Lifecycle& lifecycle, const ProjectDirectory& projects,
+                       std::string public_url) {
+    return [&lifecycle, &projects, public_url](store::Tx& tx, const store::Job& job,
+                                               AttemptId attempt, const std::string& agent) {
         const auto run = store::find_run(tx, job.run).value();
         const auto planned = lifecycle.plan_of(tx, job.run);
         const auto index = static_cast<std::size_t>(

@@ -1,5 +1,6 @@
 #pragma once
-/// What travels to the runner besides the plan: the CI_* variables that the server knows (pipeline-language.md).
+/// What travels to the runner besides the plan: the CI_* variables that the server knows
+/// (pipeline-language.md).
 
 #include "server/core/lifecycle.hpp"
 #include "server/core/projects.hpp"
@@ -8,7 +9,9 @@
 
 namespace sluice::core {
 
-/// Builds the ClaimedJob of a job that is being leased. `public_url` is how people reach the server.
-Dispatch make_dispatch(Lifecycle& lifecycle, const ProjectDirectory& projects, std::string public_url);
+/// Builds the ClaimedJob of a job that is being leased. `public_url` is how people reach the
+/// server.
+Dispatch make_dispatch(Lifecycle& lifecycle, const ProjectDirectory& projects,
+                       std::string public_url);
 
 }  // namespace sluice::core

@@ -25,11 +25,13 @@ EventId EventFeed::newest() const {
     return newest_;
 }
 
-std::optional<std::vector<store::EventRow>> EventFeed::after(EventId cursor, std::size_t limit) const {
+std::optional<std::vector<store::EventRow>> EventFeed::after(EventId cursor,
+                                                             std::size_t limit) const {
     std::lock_guard lock(mutex_);
     if (cursor < oldest_kept_) return std::nullopt;
-    auto from = std::upper_bound(recent_.begin(), recent_.end(), cursor,
-                                 [](EventId id, const store::EventRow& row) { return id < row.id; });
+    auto from =
+        std::upper_bound(recent_.begin(), recent_.end(), cursor,
+                         [](EventId id, const store::EventRow& row) { return id < row.id; });
     auto count = std::min<std::size_t>(limit, static_cast<std::size_t>(recent_.end() - from));
     return std::vector<store::EventRow>(from, from + static_cast<std::ptrdiff_t>(count));
 }

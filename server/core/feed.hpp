@@ -1,5 +1,6 @@
 #pragma once
-/// The stream of state changes: rows of the store, with the newest kept in memory for those who watch live.
+/// The stream of state changes: rows of the store, with the newest kept in memory for those who
+/// watch live.
 
 #include "server/runtime/signal.hpp"
 #include "server/store/events.hpp"
@@ -15,11 +16,13 @@ class EventFeed {
 public:
     explicit EventFeed(EventId newest) : newest_(newest), oldest_kept_(newest) {}
 
-    /// Appends the event in the transaction of the change it tells of; watchers wake after the commit.
+    /// Appends the event in the transaction of the change it tells of; watchers wake after the
+    /// commit.
     void publish(store::Tx& tx, store::EventRow event);
 
     EventId newest() const;
-    /// Events after the cursor, from memory; nothing when the cursor is older than what is kept (read the store then).
+    /// Events after the cursor, from memory; nothing when the cursor is older than what is kept
+    /// (read the store then).
     std::optional<std::vector<store::EventRow>> after(EventId cursor, std::size_t limit) const;
     runtime::Signal& signal() { return signal_; }
 

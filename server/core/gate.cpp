@@ -13,7 +13,8 @@ namespace {
 
 using model::JobState;
 
-/// Worst first, as a matrix job counts (reference A6 step 11); live states rank between bad and good.
+/// Worst first, as a matrix job counts (reference A6 step 11); live states rank between bad and
+/// good.
 int badness(JobState state) {
     switch (state) {
         case JobState::errored: return 10;
@@ -33,23 +34,34 @@ int badness(JobState state) {
 
 Color color_of(JobState state) {
     switch (state) {
-        case JobState::passed: case JobState::warned: case JobState::not_selected: return Color::green;
-        case JobState::waiting: case JobState::held: case JobState::ready: case JobState::running: return Color::pending;
-        case JobState::failed: case JobState::errored: case JobState::cancelled: case JobState::blocked: return Color::red;
+        case JobState::passed:
+        case JobState::warned:
+        case JobState::not_selected: return Color::green;
+        case JobState::waiting:
+        case JobState::held:
+        case JobState::ready:
+        case JobState::running: return Color::pending;
+        case JobState::failed:
+        case JobState::errored:
+        case JobState::cancelled:
+        case JobState::blocked: return Color::red;
     }
     return Color::red;
 }
 
 GateCheck check_of(const GateJob& job) {
-    GateCheck check{job.base, color_of(job.state), std::string(to_text(job.state)), job.message, job.id};
+    GateCheck check{job.base, color_of(job.state), std::string(to_text(job.state)), job.message,
+                    job.id};
     if (job.state == JobState::not_selected && check.note.empty()) check.note = "not needed";
-    if (job.cell != job.base && check.color == Color::red) check.note = job.cell + (check.note.empty() ? "" : ": " + check.note);
+    if (job.cell != job.base && check.color == Color::red)
+        check.note = job.cell + (check.note.empty() ? "" : ": " + check.note);
     return check;
 }
 
 }  // namespace
 
-Verdict judge(const std::vector<std::string>& require, const std::vector<GateJob>& jobs, bool has_run, const std::string& config_error) {
+Verdict judge(const std::vector<std::string>& require, const std::vector<GateJob>& jobs,
+              bool has_run, const std::string& config_error) {
     Verdict verdict;
     if (!has_run) {
         verdict.color = Color::red;
@@ -83,9 +95,12 @@ Verdict judge(const std::vector<std::string>& require, const std::vector<GateJob
             any = true;
             take(base);
         }
-        if (!any) verdict.checks.push_back({wanted, Color::red, "missing", "required, but no job of the run matches", {}});
+        if (!any)
+            verdict.checks.push_back(
+                {wanted, Color::red, "missing", "required, but no job of the run matches", {}});
     }
-    if (verdict.checks.empty()) verdict.checks.push_back({"jobs", Color::red, "missing", "the run has no jobs", {}});
+    if (verdict.checks.empty())
+        verdict.checks.push_back({"jobs", Color::red, "missing", "the run has no jobs", {}});
     std::vector<std::string> red, pending;
     for (const auto& check : verdict.checks) {
         if (check.color == Color::red) red.push_back(check.name + " " + check.state);
@@ -97,13 +112,19 @@ Verdict judge(const std::vector<std::string>& require, const std::vector<GateJob
         return out;
     };
     verdict.color = !red.empty() ? Color::red : !pending.empty() ? Color::pending : Color::green;
-    verdict.summary = !red.empty() ? join(red) : !pending.empty() ? join(pending) : fmt::format("{} of {} checks green", verdict.checks.size(), verdict.checks.size());
+    verdict.summary =
+        !red.empty() ? join(red)
+        : !pending.empty()
+            ? join(pending)
+            : fmt::format("{} of {} checks green", verdict.checks.size(), verdict.checks.size());
     return verdict;
 }
 
-boost::asio::awaitable<Result<Verdict>> Gate::verdict(store::Project project, std::string sha, std::string branch) {
+boost::asio::awaitable<Result<Verdict>> Gate::verdict(store::Project project, std::string sha,
+                                                      std::string branch) {
     const git::Repo repo{project.id, project.url};
-    if (!sha.empty() && !text::is_commit_id(sha)) co_return error(Code::invalid, "bad_sha", "a commit is 40 or 64 hex digits", "sha");
+    if (!sha.empty() && !text::is_commit_id(sha))
+        co_return error(Code::invalid, "bad_sha", "a commit is 40 or 64 hex digits", "sha");
     std::string tip;
     std::optional<git::Snapshot> rules;
     if (sha.empty()) {
@@ -119,14 +140,17 @@ boost::asio::awaitable<Result<Verdict>> Gate::verdict(store::Project project, st
     auto read = [this, id = project.id, sha] {
         return readers_.read([&](store::Tx& tx) {
             Facts facts;
-            facts.runs = store::list_runs(tx, {.project = id, .branch = {}, .sha = sha, .before = 0, .limit = 20});
+            facts.runs = store::list_runs(
+                tx, {.project = id, .branch = {}, .sha = sha, .before = 0, .limit = 20});
             std::set<std::string> seen;
             for (const auto& run : facts.runs) {
-                // The newest run decides each job it has; older ones only add jobs it doesn't know (tag and push runs of a commit).
+                // The newest run decides each job it has; older ones only add jobs it doesn't know
+                // (tag and push runs of a commit).
                 std::set<std::string> here;
                 for (const auto& job : store::jobs_of(tx, run.id)) {
                     here.insert(job.base);
-                    if (!seen.contains(job.base)) facts.jobs.push_back({job.base, job.state, job.id, job.message, job.key});
+                    if (!seen.contains(job.base))
+                        facts.jobs.push_back({job.base, job.state, job.id, job.message, job.key});
                 }
                 seen.insert(here.begin(), here.end());
             }
@@ -138,7 +162,9 @@ boost::asio::awaitable<Result<Verdict>> Gate::verdict(store::Project project, st
         branch = project.default_branch;
         if (!facts.runs.empty()) {
             const auto& run = facts.runs.front();
-            branch = !run.target_branch.empty() ? run.target_branch : !run.branch.empty() ? run.branch : branch;
+            branch = !run.target_branch.empty() ? run.target_branch
+                     : !run.branch.empty()      ? run.branch
+                                                : branch;
         }
     }
     if (!rules) {
@@ -146,19 +172,23 @@ boost::asio::awaitable<Result<Verdict>> Gate::verdict(store::Project project, st
         if (snapshot) rules = std::move(*snapshot);
     }
     std::vector<std::string> require;
+    bool guarded = false;
     if (rules) {
-        if (auto gates = plan::read_gates(rules->files))
-            for (const auto& gate : *gates)
-                if (gate.branches.empty() || text::globs_match(gate.branches, branch)) {
-                    require = gate.require;
-                    break;
-                }
+        const auto gates = plan::read_gates(rules->files).value_or(std::vector<plan::GateSpec>{});
+        for (const auto& gate : gates) {
+            if (!gate.branches.empty() && !text::globs_match(gate.branches, branch)) continue;
+            require = gate.require;
+            guarded = true;
+            break;
+        }
     }
-    const std::string config_error =
-        !facts.runs.empty() && facts.runs.front().state == model::RunState::errored && facts.runs.front().jobs_total == 0
-            ? facts.runs.front().reason
-            : "";
+    const std::string config_error = !facts.runs.empty() &&
+                                             facts.runs.front().state == model::RunState::errored &&
+                                             facts.runs.front().jobs_total == 0
+                                         ? facts.runs.front().reason
+                                         : "";
     auto verdict = judge(require, facts.jobs, !facts.runs.empty(), config_error);
+    verdict.guarded = guarded;
     verdict.sha = sha;
     verdict.branch = branch;
     verdict.config_sha = rules ? tip : "";

@@ -1,6 +1,6 @@
 #pragma once
-/// May this commit be merged? The verdict follows reference A6 step 12: required job ids against the newest run of that exact
-/// commit; what is missing is red, never green.
+/// May this commit be merged? The verdict follows reference A6 step 12: required job ids against
+/// the newest run of that exact commit; what is missing is red, never green.
 
 #include "server/core/projects.hpp"
 #include "server/git/git_service.hpp"
@@ -31,6 +31,7 @@ struct Verdict {
     std::string sha, branch;
     RunId run;
     std::string config_sha;
+    bool guarded = false;  ///< a `gate` of the target branch's tip names this branch
 };
 
 /// A job as the gate sees it.
@@ -42,17 +43,21 @@ struct GateJob {
     std::string cell;  ///< the key, for notes
 };
 
-/// Pure. `require` empty = every job. `config_error` is set when the newest run of the commit could not be planned.
-Verdict judge(const std::vector<std::string>& require, const std::vector<GateJob>& jobs, bool has_run, const std::string& config_error);
+/// Pure. `require` empty = every job. `config_error` is set when the newest run of the commit could
+/// not be planned.
+Verdict judge(const std::vector<std::string>& require, const std::vector<GateJob>& jobs,
+              bool has_run, const std::string& config_error);
 
 /// Coroutine; reads on the db pool and asks git for the branch's gate rules.
 class Gate {
 public:
-    Gate(store::Readers& readers, runtime::Pool& pool, git::GitService& git) : readers_(readers), pool_(pool), git_(git) {}
+    Gate(store::Readers& readers, runtime::Pool& pool, git::GitService& git)
+        : readers_(readers), pool_(pool), git_(git) {}
 
-    /// Either may be empty: without sha the branch's tip, without branch the branch of the commit's newest run (or its
-    /// target, or the default branch). Errors: `ref_not_found`, `bad_sha`.
-    boost::asio::awaitable<Result<Verdict>> verdict(store::Project project, std::string sha, std::string branch);
+    /// Either may be empty: without sha the branch's tip, without branch the branch of the commit's
+    /// newest run (or its target, or the default branch). Errors: `ref_not_found`, `bad_sha`.
+    boost::asio::awaitable<Result<Verdict>> verdict(store::Project project, std::string sha,
+                                                    std::string branch);
 
 private:
     store::Readers& readers_;

@@ -28,7 +28,9 @@ json::Value events_to_json(const std::vector<hooks::DecodedEvent>& events) {
 
 std::vector<hooks::DecodedEvent> events_from_json(const std::string& text) {
     std::vector<hooks::DecodedEvent> out;
-    for (const auto& value : json::parse(text, {.bytes = 64 << 20, .depth = 64}).value().as_array()) {
+    const auto all = json::parse(text, {.bytes = 64 << 20, .depth = 64})
+                         .value();  // named: a range-for keeps no temporary alive
+    for (const auto& value : all.as_array()) {
         json::ObjectReader reader(value, "");
         hooks::DecodedEvent event;
         event.event = model::event_from_json(*reader.find("event"), "/event").value();
@@ -41,7 +43,9 @@ std::vector<hooks::DecodedEvent> events_from_json(const std::string& text) {
 
 }  // namespace
 
-awaitable<Result<Intake::Receipt>> Intake::receive(store::Project project, const std::string& source, const hooks::Forge& forge,
+awaitable<Result<Intake::Receipt>> Intake::receive(store::Project project,
+                                                   const std::string& source,
+                                                   const hooks::Forge& forge,
                                                    hooks::RawDelivery raw) {
     auto decoded = forge.decode(raw);
     store::Delivery row;
@@ -60,7 +64,8 @@ awaitable<Result<Intake::Receipt>> Intake::receive(store::Project project, const
     };
     auto prefetched = prefetch(project, decoded.events);
     SLUICE_CO_TRY(DeliveryId id, co_await parts_.writer.write(std::move(store_it)));
-    if (!id) co_return Receipt{{}, "duplicate", "delivery " + row.delivery_id + " is known already"};
+    if (!id)
+        co_return Receipt{{}, "duplicate", "delivery " + row.delivery_id + " is known already"};
     if (decoded.events.empty()) co_return Receipt{id, "ignored", decoded.ignored};
     enqueue(project.id, id, std::move(decoded.events), std::move(prefetched));
     co_return Receipt{id, "accepted", ""};
@@ -78,7 +83,8 @@ void Intake::recover() {
             auto row = store::find_delivery(tx, id).value();
             if (row.attempts >= k_attempts_before_quarantine) {
                 spdlog::error("delivery quarantined id={} attempts={}", id.value, row.attempts);
-                store::settle_delivery(tx, id, "quarantined", "the server stopped three times while handling it", 0);
+                store::settle_delivery(tx, id, "quarantined",
+                                       "the server stopped three times while handling it", 0);
                 continue;
             }
             store::count_delivery_attempt(tx, id);
@@ -90,8 +96,10 @@ void Intake::recover() {
     for (auto& item : open) enqueue(item.project, item.id, std::nullopt, nullptr);
 }
 
-std::shared_ptr<Intake::Prefetch> Intake::prefetch(const store::Project& project, const std::vector<hooks::DecodedEvent>& events) {
-    if (events.size() != 1 || events.front().action == model::PullRequestAction::closed) return nullptr;
+std::shared_ptr<Intake::Prefetch> Intake::prefetch(const store::Project& project,
+                                                   const std::vector<hooks::DecodedEvent>& events) {
+    if (events.size() != 1 || events.front().action == model::PullRequestAction::closed)
+        return nullptr;
     {
         // Behind other deliveries it would only take their turn at git.
         std::lock_guard lock(mutex_);
@@ -99,7 +107,8 @@ std::shared_ptr<Intake::Prefetch> Intake::prefetch(const store::Project& project
         if (queue != queues_.end() && queue->second.busy) return nullptr;
     }
     auto state = std::make_shared<Prefetch>();
-    auto work = [](Intake& self, std::shared_ptr<Prefetch> out, store::Project of, hooks::DecodedEvent event) -> awaitable<void> {
+    auto work = [](Intake& self, std::shared_ptr<Prefetch> out, store::Project of,
+                   hooks::DecodedEvent event) -> awaitable<void> {
         try {
             out->prepared = co_await self.prepare(of, event.event, event.ref);
         } catch (const std::exception& failed) {
@@ -108,11 +117,13 @@ std::shared_ptr<Intake::Prefetch> Intake::prefetch(const store::Project& project
         out->done = true;
         out->ended.notify();
     };
-    boost::asio::co_spawn(parts_.executor, work(*this, state, project, events.front()), boost::asio::detached);
+    boost::asio::co_spawn(parts_.executor, work(*this, state, project, events.front()),
+                          boost::asio::detached);
     return state;
 }
 
-void Intake::enqueue(ProjectId project, DeliveryId delivery, std::optional<std::vector<hooks::DecodedEvent>> events,
+void Intake::enqueue(ProjectId project, DeliveryId delivery,
+                     std::optional<std::vector<hooks::DecodedEvent>> events,
                      std::shared_ptr<Prefetch> prefetched) {
     {
         std::lock_guard lock(mutex_);
@@ -141,7 +152,8 @@ awaitable<void> Intake::work(ProjectId project_id) {
         try {
             if (!item.events) {
                 auto read = [this, id = item.delivery] {
-                    return parts_.readers.read([id](store::Tx& tx) { return store::find_delivery(tx, id); });
+                    return parts_.readers.read(
+                        [id](store::Tx& tx) { return store::find_delivery(tx, id); });
                 };
                 auto row = co_await runtime::run_on(parts_.pool, std::move(read));
                 item.events = events_from_json(row.value().events);
@@ -150,7 +162,8 @@ awaitable<void> Intake::work(ProjectId project_id) {
             std::string notes;
             for (std::size_t i = 0; i < item.events->size(); ++i) {
                 const bool last = i + 1 == item.events->size();
-                auto handled = co_await handle_event(project, (*item.events)[i], item.delivery, last, item.prefetched);
+                auto handled = co_await handle_event(project, (*item.events)[i], item.delivery,
+                                                     last, item.prefetched);
                 if (!handled) {
                     failure = handled.error().id + ": " + handled.error().message;
                     continue;
@@ -159,24 +172,31 @@ awaitable<void> Intake::work(ProjectId project_id) {
             }
             if (failure.empty() && notes.empty()) continue;
             auto settle = [id = item.delivery, failure, notes](store::Tx& tx) -> Result<> {
-                store::settle_delivery(tx, id, failure.empty() ? "done" : "failed", failure.empty() ? notes : failure, 0);
+                store::settle_delivery(tx, id, failure.empty() ? "done" : "failed",
+                                       failure.empty() ? notes : failure, 0);
                 return {};
             };
             (void)co_await parts_.writer.write(std::move(settle));
-            if (!failure.empty()) spdlog::warn("delivery failed id={} error=\"{}\"", item.delivery.value, failure);
+            if (!failure.empty())
+                spdlog::warn("delivery failed id={} error=\"{}\"", item.delivery.value, failure);
         } catch (const std::exception& error) {
-            // The delivery stays `received` with its attempt counted: the next start tries again, at most three times.
+            // The delivery stays `received` with its attempt counted: the next start tries again,
+            // at most three times.
             spdlog::error("delivery broke id={} error=\"{}\"", item.delivery.value, error.what());
         }
     }
 }
 
-awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project, hooks::DecodedEvent decoded, DeliveryId delivery,
-                                                        bool last, std::shared_ptr<Prefetch> prefetched) {
-    if (decoded.action == model::PullRequestAction::closed) co_return Handled{{}, "pull request closed"};
+awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project,
+                                                        hooks::DecodedEvent decoded,
+                                                        DeliveryId delivery, bool last,
+                                                        std::shared_ptr<Prefetch> prefetched) {
+    if (decoded.action == model::PullRequestAction::closed)
+        co_return Handled{{}, "pull request closed"};
     Result<Prepared> prepared = Prepared{};
     if (prefetched) {
-        for (auto seen = prefetched->ended.version(); !prefetched->done; seen = prefetched->ended.version())
+        for (auto seen = prefetched->ended.version(); !prefetched->done;
+             seen = prefetched->ended.version())
             co_await prefetched->ended.wait(seen, std::chrono::minutes(1));
         prepared = std::move(*prefetched->prepared);
     } else {
@@ -194,7 +214,8 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project, 
     }
     if (!prepared) co_return prepared.error();
     if (!prepared->run) co_return Handled{{}, prepared->note};
-    auto create = [this, run = std::move(*prepared->run), delivery, last](store::Tx& tx) -> Result<RunId> {
+    auto create = [this, run = std::move(*prepared->run), delivery,
+                   last](store::Tx& tx) -> Result<RunId> {
         const RunId id = parts_.lifecycle.create_run(tx, run);
         if (last) store::settle_delivery(tx, delivery, "done", "run created", id.value);
         return id;
@@ -203,13 +224,16 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project, 
     co_return Handled{id, ""};
 }
 
-awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, model::Event event, std::string ref) {
+awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, model::Event event,
+                                                    std::string ref) {
     const git::Repo repo{project.id, project.url};
     git::SnapshotRequest request{repo, event.sha, "", false, ref};
     if (event.kind == model::EventKind::push) {
         request.base = event.old_sha;
-        if ((event.old_sha.empty() || text::is_zero_id(event.old_sha) || event.forced) && event.branch != project.default_branch) {
-            // A new or rewritten branch is compared with where it left the default branch (reference A2).
+        if ((event.old_sha.empty() || text::is_zero_id(event.old_sha) || event.forced) &&
+            event.branch != project.default_branch) {
+            // A new or rewritten branch is compared with where it left the default branch
+            // (reference A2).
             const std::string name = "refs/heads/" + project.default_branch;
             auto base = co_await parts_.git.resolve(repo, name);
             request.base = base ? *base : "";
@@ -228,11 +252,13 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     event.sha = snapshot.sha;
     event.message = snapshot.message;
     event.author = snapshot.author;
-    if (plan::is_skipped(event)) co_return Prepared{std::nullopt, "skipped by the commit message or a push option"};
+    if (plan::is_skipped(event))
+        co_return Prepared{std::nullopt, "skipped by the commit message or a push option"};
 
     if (!parts_.projects.numbered(project.name)) {
         auto read = [this, id = project.id] {
-            return parts_.readers.read([id](store::Tx& tx) { return store::next_run_number(tx, id); });
+            return parts_.readers.read(
+                [id](store::Tx& tx) { return store::next_run_number(tx, id); });
         };
         const auto next = co_await runtime::run_on(parts_.pool, std::move(read));
         parts_.projects.draw_number(project.name, next - 1);
@@ -247,7 +273,8 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     input.trusted = !(event.pull_request && event.pull_request->fork);
     std::size_t bytes = 0;
     for (const auto& file : input.files) bytes += file.text.size();
-    // The number is drawn before the plan is known to need one: gaps are harmless, two runs of one number are not.
+    // The number is drawn before the plan is known to need one: gaps are harmless, two runs of one
+    // number are not.
     input.run_number = parts_.projects.draw_number(project.name, 0);
 
     plan::Outcome outcome;
@@ -266,19 +293,22 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     run.message = snapshot.message;
     run.author = snapshot.author;
     json::Array diagnostics;
-    for (const auto& diagnostic : outcome.diagnostics) diagnostics.push_back(config::to_json(diagnostic));
+    for (const auto& diagnostic : outcome.diagnostics)
+        diagnostics.push_back(config::to_json(diagnostic));
     run.diagnostics = json::serialize(diagnostics);
     run.plan = std::move(outcome.plan);
     if (!run.plan) {
-        const auto errors = std::count_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),
-                                          [](const auto& d) { return d.severity == config::Severity::error; });
+        const auto errors =
+            std::count_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),
+                          [](const auto& d) { return d.severity == config::Severity::error; });
         run.reason = errors == 1 ? "config: " + config::format(outcome.diagnostics.front())
                                  : fmt::format("config: {} errors in the configuration", errors);
     }
     co_return Prepared{std::move(run), ""};
 }
 
-awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::string branch, std::string sha, std::string actor) {
+awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::string branch,
+                                              std::string sha, std::string actor) {
     model::Event event;
     event.kind = model::EventKind::manual;
     event.actor = actor;
@@ -292,7 +322,9 @@ awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::strin
     event.sha = sha;
     SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref));
     if (!prepared.run)
-        co_return error(Code::conflict, "not_triggered", prepared.note + "; add `manual: {}` to `on` in .ci.yml to start runs by hand");
+        co_return error(
+            Code::conflict, "not_triggered",
+            prepared.note + "; add `manual: {}` to `on` in .ci.yml to start runs by hand");
     auto create = [this, run = std::move(*prepared.run)](store::Tx& tx) -> Result<RunId> {
         return parts_.lifecycle.create_run(tx, run);
     };
@@ -300,10 +332,13 @@ awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::strin
 }
 
 awaitable<Result<RunId>> Intake::retry(RunId id, bool everything, std::string actor) {
-    auto read = [this, id] { return parts_.readers.read([id](store::Tx& tx) { return store::find_run(tx, id); }); };
+    auto read = [this, id] {
+        return parts_.readers.read([id](store::Tx& tx) { return store::find_run(tx, id); });
+    };
     auto run = co_await runtime::run_on(parts_.pool, std::move(read));
     if (!run) co_return error(Code::not_found, "not_found", "no such run");
-    if (!model::is_terminal(run->state)) co_return error(Code::conflict, "run_active", "the run has not ended; cancel it first");
+    if (!model::is_terminal(run->state))
+        co_return error(Code::conflict, "run_active", "the run has not ended; cancel it first");
     auto project = parts_.projects.find(run->project).value();
     SLUICE_CO_TRY(auto value, json::parse(run->event, {.bytes = 4 << 20, .depth = 64}));
     SLUICE_CO_TRY(auto event, model::event_from_json(value, ""));

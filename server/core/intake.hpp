@@ -1,6 +1,7 @@
 #pragma once
-/// From a delivery to a run. A delivery is durable before it is answered and handled once: deduplicated, one at a time per
-/// project in order, its attempt counted before the work, so that a poisonous payload can't crash-loop the server (rule 20).
+/// From a delivery to a run. A delivery is durable before it is answered and handled once:
+/// deduplicated, one at a time per project in order, its attempt counted before the work, so that a
+/// poisonous payload can't crash-loop the server (rule 20).
 
 #include "hooks/event.hpp"
 #include "server/core/lifecycle.hpp"
@@ -45,13 +46,15 @@ public:
         std::string reason;   ///< for ignored
     };
     /// Records a verified delivery; returns once it is on disk. Its runs are made afterwards.
-    awaitable<Result<Receipt>> receive(store::Project project, const std::string& source, const hooks::Forge& forge,
-                                       hooks::RawDelivery raw);
+    awaitable<Result<Receipt>> receive(store::Project project, const std::string& source,
+                                       const hooks::Forge& forge, hooks::RawDelivery raw);
     /// Goes on with deliveries that an earlier process left (called once at start).
     void recover();
 
-    /// A person's run of a branch tip or of a commit. Errors: `ref_not_found`, `commit_gone`, `not_triggered` …
-    awaitable<Result<RunId>> start_manual(store::Project project, std::string branch, std::string sha, std::string actor);
+    /// A person's run of a branch tip or of a commit. Errors: `ref_not_found`, `commit_gone`,
+    /// `not_triggered` …
+    awaitable<Result<RunId>> start_manual(store::Project project, std::string branch,
+                                          std::string sha, std::string actor);
     /// A new run of the same event and commit.
     awaitable<Result<RunId>> retry(RunId run, bool everything, std::string actor);
 
@@ -65,26 +68,32 @@ private:
         std::optional<NewRun> run;  ///< absent: nothing was triggered
         std::string note;
     };
-    /// What git and the planner say of a delivery's only event, fetched while the delivery is being made durable.
+    /// What git and the planner say of a delivery's only event, fetched while the delivery is being
+    /// made durable.
     struct Prefetch {
         std::atomic<bool> done{false};
         std::optional<Result<Prepared>> prepared;  ///< set before done
         runtime::Signal ended;
     };
-    awaitable<Result<Prepared>> prepare(store::Project project, model::Event event, std::string ref);
+    awaitable<Result<Prepared>> prepare(store::Project project, model::Event event,
+                                        std::string ref);
     awaitable<void> work(ProjectId project);
-    awaitable<Result<Handled>> handle_event(store::Project project, hooks::DecodedEvent event, DeliveryId delivery, bool last,
+    awaitable<Result<Handled>> handle_event(store::Project project, hooks::DecodedEvent event,
+                                            DeliveryId delivery, bool last,
                                             std::shared_ptr<Prefetch> prefetched);
-    std::shared_ptr<Prefetch> prefetch(const store::Project& project, const std::vector<hooks::DecodedEvent>& events);
-    void enqueue(ProjectId project, DeliveryId delivery, std::optional<std::vector<hooks::DecodedEvent>> events,
+    std::shared_ptr<Prefetch> prefetch(const store::Project& project,
+                                       const std::vector<hooks::DecodedEvent>& events);
+    void enqueue(ProjectId project, DeliveryId delivery,
+                 std::optional<std::vector<hooks::DecodedEvent>> events,
                  std::shared_ptr<Prefetch> prefetched);
 
     Parts parts_;
     std::mutex mutex_;
     struct Item {
         DeliveryId delivery;
-        std::optional<std::vector<hooks::DecodedEvent>> events;  ///< known already; else read from the store
-        std::shared_ptr<Prefetch> prefetched;                    ///< may be null
+        std::optional<std::vector<hooks::DecodedEvent>>
+            events;                            ///< known already; else read from the store
+        std::shared_ptr<Prefetch> prefetched;  ///< may be null
     };
     struct Queue {
         std::deque<Item> items;

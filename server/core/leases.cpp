@@ -55,7 +55,8 @@ bool LeaseTable::extend(AttemptId id, ServiceTime now, Duration lease) {
     std::lock_guard lock(mutex_);
     auto at = live_.find(id);
     if (at == live_.end()) return false;
-    at->second.deadline = std::max(at->second.deadline, std::min(now + lease, at->second.extend_until));
+    at->second.deadline =
+        std::max(at->second.deadline, std::min(now + lease, at->second.extend_until));
     at->second.deadline_dirty = true;
     return true;
 }

@@ -1,6 +1,7 @@
 #pragma once
-/// Live attempts in memory: what renew, log and progress need without touching the database (rules 9, 21, 23, 26).
-/// The store stays the truth; this table is loaded from it at start and follows commits.
+/// Live attempts in memory: what renew, log and progress need without touching the database (rules
+/// 9, 21, 23, 26). The store stays the truth; this table is loaded from it at start and follows
+/// commits.
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
@@ -17,7 +18,8 @@
 
 namespace sluice::core {
 
-/// One live attempt. Fields above the line are fixed; below it they are guarded by the table's lock.
+/// One live attempt. Fields above the line are fixed; below it they are guarded by the table's
+/// lock.
 struct LiveAttempt {
     AttemptId id;
     JobId job;
@@ -50,7 +52,8 @@ public:
     std::optional<LiveAttempt> find_by_job(JobId job) const;
     /// Sets started and the time up to which the lease may be extended.
     void mark_started(AttemptId id, ServiceTime deadline, ServiceTime extend_until);
-    /// Moves the deadline to now + lease, at most to extend_until. False when the attempt is not live.
+    /// Moves the deadline to now + lease, at most to extend_until. False when the attempt is not
+    /// live.
     bool extend(AttemptId id, ServiceTime now, Duration lease);
     void request_cancel(AttemptId id, std::string reason);
     void set_steps(AttemptId id, std::vector<model::StepStatus> steps);

@@ -21,12 +21,19 @@ constexpr std::size_t k_plans_kept = 256;
 /// Which retry budget a cause draws on (reference A3 `retry`).
 const char* retry_class(Cause cause) {
     switch (cause) {
-        case Cause::agent_lost: case Cause::runner_lost: case Cause::setup: case Cause::image: return "infra";
+        case Cause::agent_lost:
+        case Cause::runner_lost:
+        case Cause::setup:
+        case Cause::image: return "infra";
         case Cause::preempted: return "preempted";
         case Cause::timeout: return "timeout";
         case Cause::oom: return "oom";
         case Cause::script: return "script";
-        case Cause::none: case Cause::cancelled: case Cause::superseded: case Cause::config: case Cause::policy: return "";
+        case Cause::none:
+        case Cause::cancelled:
+        case Cause::superseded:
+        case Cause::config:
+        case Cause::policy: return "";
     }
     return "";
 }
@@ -41,14 +48,17 @@ int retry_budget(const model::JobSpec& spec, const std::string& retry) {
 bool allowed_to_fail(const model::AllowFailure& allow, const model::Outcome& outcome) {
     if (allow.any) return true;
     if (!outcome.exit_code || outcome.cause != Cause::script) return false;
-    return std::find(allow.exit_codes.begin(), allow.exit_codes.end(), *outcome.exit_code) != allow.exit_codes.end();
+    return std::find(allow.exit_codes.begin(), allow.exit_codes.end(), *outcome.exit_code) !=
+           allow.exit_codes.end();
 }
 
 JobEvent end_event(const model::JobSpec& spec, const model::Outcome& outcome) {
     switch (outcome.result) {
         case model::AttemptResult::passed: return JobEvent::pass;
-        case model::AttemptResult::failed: return allowed_to_fail(spec.allow_failure, outcome) ? JobEvent::warn : JobEvent::fail;
-        case model::AttemptResult::errored: return allowed_to_fail(spec.allow_failure, outcome) ? JobEvent::warn : JobEvent::error;
+        case model::AttemptResult::failed:
+            return allowed_to_fail(spec.allow_failure, outcome) ? JobEvent::warn : JobEvent::fail;
+        case model::AttemptResult::errored:
+            return allowed_to_fail(spec.allow_failure, outcome) ? JobEvent::warn : JobEvent::error;
         case model::AttemptResult::cancelled: return JobEvent::cancel;
     }
     return JobEvent::error;
@@ -67,20 +77,37 @@ std::string wait_for_agent(const plan::PlannedJob& job) {
 
 }  // namespace
 
-Lifecycle::Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed, const ServiceClock& service, const Clock& clock)
+Lifecycle::Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed,
+                     const ServiceClock& service, const Clock& clock)
     : scheduler_(scheduler), leases_(leases), feed_(feed), service_(service), clock_(clock) {}
 
-LifecycleStats Lifecycle::stats() const { return {created_, finished_, lost_, mended_}; }
+LifecycleStats Lifecycle::stats() const {
+    return {created_, finished_, lost_, mended_};
+}
 
-void Lifecycle::publish_run(store::Tx& tx, const store::Run& run, std::string_view type, model::RunState state) {
-    feed_.publish(tx, {{}, std::string(type), run.project, run.id, {}, std::string(to_text(state)), clock_.now()});
+void Lifecycle::publish_run(store::Tx& tx, const store::Run& run, std::string_view type,
+                            model::RunState state) {
+    feed_.publish(tx, {{},
+                       std::string(type),
+                       run.project,
+                       run.id,
+                       {},
+                       std::string(to_text(state)),
+                       clock_.now()});
 }
 
 void Lifecycle::change(store::Tx& tx, const store::Run& run, store::JobChange change) {
     change.now = clock_.now();
     if (!store::change_job(tx, change))
-        throw std::logic_error(fmt::format("job {} left state {} unexpectedly", change.id.value, to_text(change.from)));
-    feed_.publish(tx, {{}, "job.changed", run.project, run.id, change.id, std::string(to_text(change.to)), change.now});
+        throw std::logic_error(fmt::format("job {} left state {} unexpectedly", change.id.value,
+                                           to_text(change.from)));
+    feed_.publish(tx, {{},
+                       "job.changed",
+                       run.project,
+                       run.id,
+                       change.id,
+                       std::string(to_text(change.to)),
+                       change.now});
 }
 
 RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
@@ -142,7 +169,8 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         job.queue_key = queue_key(planned.spec.runs_on);
         job.created_at = now;
         auto before = earlier.find(job.key);
-        // A definition that changed since (it can't for the same commit, but the planner may be newer) is run again.
+        // A definition that changed since (it can't for the same commit, but the planner may be
+        // newer) is run again.
         if (before != earlier.end() && before->second.planned == job.planned) {
             const auto& old = before->second;
             job.state = old.state;
@@ -162,7 +190,8 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.state = *model::next_state(JobState::waiting, JobEvent::deselect);
             job.message = planned.reason;
             job.finished_at = now.ms;
-        } else if (planned.needs.empty() && planned.late_if.empty() && planned.when == model::When::success) {
+        } else if (planned.needs.empty() && planned.late_if.empty() &&
+                   planned.when == model::When::success) {
             job.state = *model::next_state(JobState::waiting, JobEvent::needs_met);
             job.wait_reason = wait_for_agent(planned);
         } else {
@@ -194,9 +223,13 @@ std::shared_ptr<const RunPlan> Lifecycle::plan_of(store::Tx& tx, RunId run_id) {
     if (at != plans_.end()) return at->second;
     auto kept = std::make_shared<RunPlan>();
     auto run = store::find_run(tx, run_id).value();
-    kept->event = model::event_from_json(json::parse(run.event, {.bytes = 4 << 20, .depth = 64}).value(), "").value();
+    kept->event =
+        model::event_from_json(json::parse(run.event, {.bytes = 4 << 20, .depth = 64}).value(), "")
+            .value();
     for (auto& job : store::jobs_of(tx, run_id)) {
-        kept->jobs.push_back(plan::planned_job_from_json(json::parse(job.planned, {.bytes = 16 << 20, .depth = 64}).value()).value());
+        kept->jobs.push_back(plan::planned_job_from_json(
+                                 json::parse(job.planned, {.bytes = 16 << 20, .depth = 64}).value())
+                                 .value());
         kept->ids.push_back(job.id);
     }
     plans_[run_id] = kept;
@@ -221,7 +254,9 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
     for (const auto& transition : transitions) {
         auto& job = now[transition.job];
         const auto to = model::next_state(job.state, transition.event);
-        if (!to) throw std::logic_error(fmt::format("no transition {} from {}", to_text(transition.event), to_text(job.state)));
+        if (!to)
+            throw std::logic_error(fmt::format("no transition {} from {}",
+                                               to_text(transition.event), to_text(job.state)));
         store::JobChange next;
         next.id = briefs[transition.job].id;
         next.from = job.state;
@@ -245,7 +280,8 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
             reporter_(tx, ended);
         }
     } else {
-        const auto done = std::count_if(now.begin(), now.end(), [](const auto& job) { return model::is_terminal(job.state); });
+        const auto done = std::count_if(
+            now.begin(), now.end(), [](const auto& job) { return model::is_terminal(job.state); });
         if (done != run->jobs_done) store::set_run_progress(tx, run_id, done);
     }
     for (auto id : ready) scheduler_.offer(tx, id);
@@ -263,11 +299,14 @@ Result<> Lifecycle::start(store::Tx& tx, AttemptId id, const std::string& instan
     if (!attempt) return error(Code::not_found, "not_found", "no such attempt");
     if (attempt->state == AttemptState::running && attempt->runner_instance == instance) return {};
     if (attempt->state != AttemptState::leased || attempt->cancel_requested)
-        return error(Code::lease_lost, "lease_lost", "the lease is over: another runner started it, it was cancelled or it expired");
+        return error(
+            Code::lease_lost, "lease_lost",
+            "the lease is over: another runner started it, it was cancelled or it expired");
     const auto job = store::find_job(tx, attempt->job).value();
     const auto run = store::find_run(tx, attempt->run).value();
     const auto now = clock_.now();
-    if (!store::start_attempt(tx, id, instance, now)) return error(Code::lease_lost, "lease_lost", "the lease is over");
+    if (!store::start_attempt(tx, id, instance, now))
+        return error(Code::lease_lost, "lease_lost", "the lease is over");
     const auto agent = store::find_agent(tx, attempt->agent);
     store::JobChange next;
     next.id = job.id;
@@ -279,13 +318,16 @@ Result<> Lifecycle::start(store::Tx& tx, AttemptId id, const std::string& instan
     const auto& times = scheduler_.times();
     tx.after_commit([this, id, times, timeout = attempt->timeout_ms] {
         const auto at = service_.now();
-        leases_.mark_started(id, at + times.lease, at + Duration{timeout} + times.grace + times.after_timeout);
+        leases_.mark_started(id, at + times.lease,
+                             at + Duration{timeout} + times.grace + times.after_timeout);
     });
     return {};
 }
 
-/// Applies the outcome of an attempt that has just ended to its job: retry, or a terminal state, then what follows.
-void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome) {
+/// Applies the outcome of an attempt that has just ended to its job: retry, or a terminal state,
+/// then what follows.
+void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
+                            const model::Outcome& outcome) {
     const auto run = store::find_run(tx, attempt.run).value();
     const auto job = store::find_job(tx, attempt.job).value();
     const auto planned = plan_of(tx, attempt.run);
@@ -301,8 +343,10 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt, const 
     if (outcome.exit_code) next.exit_code = *outcome.exit_code;
 
     const std::string retry = retry_class(outcome.cause);
-    const bool wants_retry = outcome.result == model::AttemptResult::failed || outcome.result == model::AttemptResult::errored;
-    if (wants_retry && !retry.empty() && !run.cancel_requested && !attempt.cancel_requested && job.state == JobState::running) {
+    const bool wants_retry = outcome.result == model::AttemptResult::failed ||
+                             outcome.result == model::AttemptResult::errored;
+    if (wants_retry && !retry.empty() && !run.cancel_requested && !attempt.cancel_requested &&
+        job.state == JobState::running) {
         int used = 0;
         for (std::int64_t epoch = 1; epoch < attempt.epoch; ++epoch) {
             auto before = store::find_attempt_by_epoch(tx, job.id, epoch);
@@ -316,7 +360,8 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt, const 
             const Duration back_off{std::min<std::int64_t>(30'000, 1000LL << std::min(used, 5))};
             next.to = model::next_state(job.state, JobEvent::requeue).value();
             next.not_before = (service_.now() + back_off).ms;
-            next.wait_reason = fmt::format("attempt {} ended by {}; retry {} of {} in {}", attempt.epoch, to_text(outcome.cause), used + 1,
+            next.wait_reason = fmt::format("attempt {} ended by {}; retry {} of {} in {}",
+                                           attempt.epoch, to_text(outcome.cause), used + 1,
                                            retry_budget(spec, retry), format_duration(back_off));
             change(tx, run, next);
             next_due_ = std::min<std::int64_t>(next_due_, next.not_before);
@@ -337,22 +382,29 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt, const 
     advance(tx, attempt.run);
 }
 
-Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id, const protocol::FinishRequest& request,
+Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
+                                          const protocol::FinishRequest& request,
                                           const std::string& digest) {
     auto attempt = store::find_attempt(tx, id);
     if (!attempt) return error(Code::not_found, "not_found", "no such attempt");
     if (attempt->state == AttemptState::finished) {
-        if (attempt->finish_digest == digest) return store::find_job(tx, attempt->job).value().state;
-        return error(Code::conflict, "finish_conflict", "this attempt has finished with another result: " + attempt->outcome);
+        if (attempt->finish_digest == digest)
+            return store::find_job(tx, attempt->job).value().state;
+        return error(Code::conflict, "finish_conflict",
+                     "this attempt has finished with another result: " + attempt->outcome);
     }
     if (attempt->state == AttemptState::lost || attempt->state == AttemptState::unreachable) {
-        if (!revive(tx, id)) return error(Code::lease_lost, "lease_lost", "the attempt was given up and another one has been leased");
+        if (!revive(tx, id))
+            return error(Code::lease_lost, "lease_lost",
+                         "the attempt was given up and another one has been leased");
         attempt = store::find_attempt(tx, id);
     }
     const auto job = store::find_job(tx, attempt->job).value();
-    if (job.attempt != id) return error(Code::lease_lost, "lease_lost", "the attempt is not the job's live one");
+    if (job.attempt != id)
+        return error(Code::lease_lost, "lease_lost", "the attempt is not the job's live one");
     if (attempt->state == AttemptState::leased) {
-        // start and finish may travel together for short jobs; the start's facts are recorded here then.
+        // start and finish may travel together for short jobs; the start's facts are recorded here
+        // then.
         const auto agent = store::find_agent(tx, attempt->agent);
         store::start_attempt(tx, id, request.runner_instance, clock_.now());
         store::set_job_started(tx, job.id, id, agent ? agent->name : "", clock_.now());
@@ -363,9 +415,11 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id, const pro
     for (const auto& step : request.steps) steps.push_back(model::to_json(step));
     json::Object outputs;
     for (const auto& [name, value] : request.outputs) outputs[name] = value;
-    store::finish_attempt(tx, id, json::serialize(model::to_json(request.outcome)), digest, request.log_size, request.log_crc32c, clock_.now());
-    store::set_job_result(tx, job.id, json::serialize(steps), json::serialize(model::to_json(request.reports)), json::serialize(outputs),
-                          request.log_size);
+    store::finish_attempt(tx, id, json::serialize(model::to_json(request.outcome)), digest,
+                          request.log_size, request.log_crc32c, clock_.now());
+    store::set_job_result(tx, job.id, json::serialize(steps),
+                          json::serialize(model::to_json(request.reports)),
+                          json::serialize(outputs), request.log_size);
     end_attempt(tx, *attempt, request.outcome);
     tx.after_commit([this, id] { leases_.erase(id); });
     return store::find_job(tx, attempt->job).value().state;
@@ -373,7 +427,8 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id, const pro
 
 void Lifecycle::expire(store::Tx& tx, AttemptId id) {
     auto attempt = store::find_attempt(tx, id);
-    if (!attempt || attempt->state == AttemptState::finished || attempt->state == AttemptState::lost) {
+    if (!attempt || attempt->state == AttemptState::finished ||
+        attempt->state == AttemptState::lost) {
         tx.after_commit([this, id] { leases_.erase(id); });
         return;
     }
@@ -387,16 +442,21 @@ void Lifecycle::expire(store::Tx& tx, AttemptId id) {
     if (!attempt->replayable) {
         // Rule 8: it may still be deploying. It keeps its place until proof of its end.
         if (attempt->state == AttemptState::running &&
-            store::change_attempt(tx, id, AttemptState::running, AttemptState::unreachable, clock_.now()))
-            store::set_wait_reason(tx, attempt->job, "its agent is out of contact; the job may still be running");
+            store::change_attempt(tx, id, AttemptState::running, AttemptState::unreachable,
+                                  clock_.now()))
+            store::set_wait_reason(tx, attempt->job,
+                                   "its agent is out of contact; the job may still be running");
         return;
     }
-    if (!store::change_attempt(tx, id, AttemptState::running, AttemptState::lost, clock_.now())) return;
+    if (!store::change_attempt(tx, id, AttemptState::running, AttemptState::lost, clock_.now()))
+        return;
     model::Outcome outcome;
     outcome.result = model::AttemptResult::errored;
     outcome.cause = Cause::agent_lost;
-    outcome.message = "the agent has not been heard of for " + format_duration(scheduler_.times().lease);
-    tx.exec("UPDATE attempts SET outcome = :a WHERE id = :b", json::serialize(model::to_json(outcome)), id);
+    outcome.message =
+        "the agent has not been heard of for " + format_duration(scheduler_.times().lease);
+    tx.exec("UPDATE attempts SET outcome = :a WHERE id = :b",
+            json::serialize(model::to_json(outcome)), id);
     tx.after_commit([this, id] {
         ++lost_;
         leases_.erase(id);
@@ -408,7 +468,8 @@ bool Lifecycle::revive(store::Tx& tx, AttemptId id) {
     auto attempt = store::find_attempt(tx, id);
     if (!attempt) return false;
     if (attempt->state == AttemptState::unreachable)
-        return store::change_attempt(tx, id, AttemptState::unreachable, AttemptState::running, clock_.now());
+        return store::change_attempt(tx, id, AttemptState::unreachable, AttemptState::running,
+                                     clock_.now());
     if (attempt->state != AttemptState::lost || attempt->runner_instance.empty()) return false;
     const auto job = store::find_job(tx, attempt->job).value();
     if (job.attempt || job.state != JobState::ready || job.attempts != attempt->epoch) return false;
@@ -431,23 +492,27 @@ bool Lifecycle::revive(store::Tx& tx, AttemptId id) {
     live.replayable = attempt->replayable;
     live.started = true;
     live.deadline = service_.now() + scheduler_.times().lease;
-    live.extend_until = service_.now() + Duration{attempt->timeout_ms} + scheduler_.times().grace + scheduler_.times().after_timeout;
+    live.extend_until = service_.now() + Duration{attempt->timeout_ms} + scheduler_.times().grace +
+                        scheduler_.times().after_timeout;
     tx.after_commit([this, live] { leases_.put(live); });
     return true;
 }
 
-void Lifecycle::cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job, const std::string& by) {
+void Lifecycle::cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
+                            const std::string& by) {
     if (model::is_terminal(job.state)) return;
     const std::string why = "cancelled by " + by;
     if (job.attempt && job.state == JobState::running) {
         store::request_attempt_cancel(tx, job.attempt);
         store::set_wait_reason(tx, job.id, "stopping: " + why);
-        tx.after_commit([this, attempt = job.attempt, why] { leases_.request_cancel(attempt, why); });
+        tx.after_commit(
+            [this, attempt = job.attempt, why] { leases_.request_cancel(attempt, why); });
         return;
     }
     if (job.attempt) {
         // Leased but not started: its start will get 409 (rule 11).
-        store::change_attempt(tx, job.attempt, AttemptState::leased, AttemptState::lost, clock_.now());
+        store::change_attempt(tx, job.attempt, AttemptState::leased, AttemptState::lost,
+                              clock_.now());
         tx.after_commit([this, attempt = job.attempt] { leases_.erase(attempt); });
     }
     store::JobChange next;
@@ -462,7 +527,9 @@ void Lifecycle::cancel_live(store::Tx& tx, const store::Run& run, const store::J
 Result<> Lifecycle::cancel_run(store::Tx& tx, RunId id, const std::string& by) {
     auto run = store::find_run(tx, id);
     if (!run) return error(Code::not_found, "not_found", "no such run");
-    if (model::is_terminal(run->state)) return error(Code::conflict, "run_ended", fmt::format("the run has ended: {}", to_text(run->state)));
+    if (model::is_terminal(run->state))
+        return error(Code::conflict, "run_ended",
+                     fmt::format("the run has ended: {}", to_text(run->state)));
     store::request_run_cancel(tx, id);
     store::insert_audit(tx, clock_.now(), by, "run.cancel", fmt::format("run {}", id.value), "");
     for (const auto& job : store::jobs_of(tx, id)) cancel_live(tx, *run, job, by);
@@ -473,7 +540,9 @@ Result<> Lifecycle::cancel_run(store::Tx& tx, RunId id, const std::string& by) {
 Result<> Lifecycle::cancel_job(store::Tx& tx, JobId id, const std::string& by) {
     auto job = store::find_job(tx, id);
     if (!job) return error(Code::not_found, "not_found", "no such job");
-    if (model::is_terminal(job->state)) return error(Code::conflict, "job_ended", fmt::format("the job has ended: {}", to_text(job->state)));
+    if (model::is_terminal(job->state))
+        return error(Code::conflict, "job_ended",
+                     fmt::format("the job has ended: {}", to_text(job->state)));
     auto run = store::find_run(tx, job->run).value();
     store::insert_audit(tx, clock_.now(), by, "job.cancel", fmt::format("job {}", id.value), "");
     cancel_live(tx, run, *job, by);

@@ -1,6 +1,7 @@
 #pragma once
-/// The only writer of run, job and attempt states (architecture §4): every change asks model::next_state and appends its
-/// events in the same transaction. All functions run inside writer closures.
+/// The only writer of run, job and attempt states (architecture §4): every change asks
+/// model::next_state and appends its events in the same transaction. All functions run inside
+/// writer closures.
 
 #include "pipelines/plan/advance.hpp"
 #include "pipelines/protocol/agent.hpp"
@@ -19,17 +20,20 @@ namespace sluice::core {
 /// A run to be created.
 struct NewRun {
     ProjectId project;
-    std::int64_t number = 0;          ///< drawn before planning, because expressions may read it; 0 = draw now
+    std::int64_t number =
+        0;  ///< drawn before planning, because expressions may read it; 0 = draw now
     model::Event event;
-    std::string message, author;      ///< of the commit
-    std::optional<plan::Plan> plan;   ///< absent: the run ends at once as errored(config)
-    std::string diagnostics = "[]";   ///< JSON array
-    std::string reason;               ///< for a run without plan
+    std::string message, author;     ///< of the commit
+    std::optional<plan::Plan> plan;  ///< absent: the run ends at once as errored(config)
+    std::string diagnostics = "[]";  ///< JSON array
+    std::string reason;              ///< for a run without plan
     RunId retry_of;
-    bool carry_passed = false;        ///< with retry_of: take passed, warned and not_selected jobs over by reference
+    bool carry_passed =
+        false;  ///< with retry_of: take passed, warned and not_selected jobs over by reference
 };
 
-/// What the plan said, kept in memory: a finish in a run of 4,000 jobs must not parse them all again.
+/// What the plan said, kept in memory: a finish in a run of 4,000 jobs must not parse them all
+/// again.
 struct RunPlan {
     model::Event event;
     std::vector<plan::PlannedJob> jobs;  ///< in the order of job ids
@@ -45,32 +49,38 @@ public:
     /// Called after the commit of each change that others follow (forge statuses): the run's id.
     using Reporter = std::function<void(store::Tx&, const store::Run&)>;
 
-    Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed, const ServiceClock& service, const Clock& clock);
+    Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed,
+              const ServiceClock& service, const Clock& clock);
     void set_reporter(Reporter reporter) { reporter_ = std::move(reporter); }
 
     /// Run and jobs in one transaction; ready jobs are leased to parked claims at once.
     RunId create_run(store::Tx& tx, const NewRun& run);
 
-    /// The start fence (rule 7): first instance wins; the same instance again gets the same answer. Errors: `lease_lost`.
+    /// The start fence (rule 7): first instance wins; the same instance again gets the same answer.
+    /// Errors: `lease_lost`.
     Result<> start(store::Tx& tx, AttemptId attempt, const std::string& instance);
 
-    /// The outcome of an attempt (rule 12): first committed wins, an equal digest gets the recorded state again, another one
-    /// `finish_conflict`. Accepts an un-started attempt (a runner that could not set up, a start that was overtaken).
-    Result<model::JobState> finish(store::Tx& tx, AttemptId attempt, const protocol::FinishRequest& request,
+    /// The outcome of an attempt (rule 12): first committed wins, an equal digest gets the recorded
+    /// state again, another one `finish_conflict`. Accepts an un-started attempt (a runner that
+    /// could not set up, a start that was overtaken).
+    Result<model::JobState> finish(store::Tx& tx, AttemptId attempt,
+                                   const protocol::FinishRequest& request,
                                    const std::string& digest);
 
-    /// The lease ran out: un-started goes back to the queue; replayable is retried or errored; the rest stays unreachable.
+    /// The lease ran out: un-started goes back to the queue; replayable is retried or errored; the
+    /// rest stays unreachable.
     void expire(store::Tx& tx, AttemptId attempt);
 
-    /// Contact with an unreachable or lost newest attempt: it lives again (rule 8). False when a newer one was leased.
+    /// Contact with an unreachable or lost newest attempt: it lives again (rule 8). False when a
+    /// newer one was leased.
     bool revive(store::Tx& tx, AttemptId attempt);
 
     /// Cancels what has not ended. Running jobs are asked to stop and end by their runner's word.
     Result<> cancel_run(store::Tx& tx, RunId run, const std::string& by);
     Result<> cancel_job(store::Tx& tx, JobId job, const std::string& by);
 
-    /// Follows the states to a fixed point. Returns the number of transitions; also used by the sweeper, for which any
-    /// transition is a bug metric (rule 17).
+    /// Follows the states to a fixed point. Returns the number of transitions; also used by the
+    /// sweeper, for which any transition is a bug metric (rule 17).
     std::size_t advance(store::Tx& tx, RunId run);
     /// True when a back-off may be over: the sweeper then calls offer_due. Any thread.
     bool back_off_over() const { return service_.now().ms >= next_due_; }
@@ -84,8 +94,10 @@ public:
 private:
     void change(store::Tx& tx, const store::Run& run, store::JobChange change);
     void end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome);
-    void cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job, const std::string& by);
-    void publish_run(store::Tx& tx, const store::Run& run, std::string_view type, model::RunState state);
+    void cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
+                     const std::string& by);
+    void publish_run(store::Tx& tx, const store::Run& run, std::string_view type,
+                     model::RunState state);
 
     Scheduler& scheduler_;
     LeaseTable& leases_;
@@ -96,7 +108,8 @@ private:
     // Writer thread only.
     std::list<RunId> plan_order_;
     std::unordered_map<RunId, std::shared_ptr<const RunPlan>> plans_;
-    /// The earliest end of a back-off; 0 at start, so that the first sweep looks. Too early is harmless.
+    /// The earliest end of a back-off; 0 at start, so that the first sweep looks. Too early is
+    /// harmless.
     std::atomic<std::int64_t> next_due_{0};
     std::atomic<std::uint64_t> created_{0}, finished_{0}, lost_{0}, mended_{0};
 };

@@ -1,6 +1,7 @@
 #pragma once
-/// Tells forges what became of their commits: rows written in the transaction of the change, sent at least once, in order per
-/// (project, commit, context), retried with back-off, dead after a day or a refusal that repeating can't mend.
+/// Tells forges what became of their commits: rows written in the transaction of the change, sent
+/// at least once, in order per (project, commit, context), retried with back-off, dead after a day
+/// or a refusal that repeating can't mend.
 
 #include "hooks/status.hpp"
 #include "platform/clock.hpp"
@@ -43,7 +44,8 @@ public:
 
     /// Before anything is reported.
     void set_public_url(std::string url) { parts_.public_url = std::move(url); }
-    /// In a closure: the run's new state becomes a status of its commit, if its project has a status API.
+    /// In a closure: the run's new state becomes a status of its commit, if its project has a
+    /// status API.
     void report(store::Tx& tx, const store::Run& run);
     /// Sends until cancelled.
     boost::asio::awaitable<void> run();

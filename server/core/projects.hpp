@@ -1,5 +1,6 @@
 #pragma once
-/// The projects in memory: webhooks and claims look them up without touching the database. Follows commits.
+/// The projects in memory: webhooks and claims look them up without touching the database. Follows
+/// commits.
 
 #include "server/store/projects.hpp"
 
@@ -37,7 +38,8 @@ public:
         std::lock_guard lock(mutex_);
         return by_name_.size();
     }
-    /// A number for a run that is being planned; never given twice. `stored` is the store's next number.
+    /// A number for a run that is being planned; never given twice. `stored` is the store's next
+    /// number.
     std::int64_t draw_number(std::string_view name, std::int64_t stored) {
         std::lock_guard lock(mutex_);
         auto at = by_name_.find(name);

@@ -23,7 +23,8 @@ bool key_matches(std::string_view key, const std::set<std::string>& labels) {
     return true;
 }
 
-protocol::ClaimedJob Scheduler::lease(store::Tx& tx, const store::Job& job, const ParkedClaim& claim) {
+protocol::ClaimedJob Scheduler::lease(store::Tx& tx, const store::Job& job,
+                                      const ParkedClaim& claim) {
     const auto token = crypto::random_token();
     store::Attempt attempt;
     attempt.job = job.id;
@@ -39,7 +40,8 @@ protocol::ClaimedJob Scheduler::lease(store::Tx& tx, const store::Job& job, cons
     auto claimed = dispatch_(tx, job, attempt.id, claim.who.name);
     attempt.replayable = claimed.spec.replayable;
     attempt.timeout_ms = claimed.spec.timeout.value_or(Duration{3'600'000}).count();
-    tx.exec("UPDATE attempts SET replayable = :a, timeout_ms = :b WHERE id = :c", attempt.replayable, attempt.timeout_ms, attempt.id);
+    tx.exec("UPDATE attempts SET replayable = :a, timeout_ms = :b WHERE id = :c",
+            attempt.replayable, attempt.timeout_ms, attempt.id);
     if (!store::set_job_attempt(tx, job.id, AttemptId{}, attempt.id))
         throw std::logic_error("a ready job without attempt could not be leased");
     store::set_job_attempt_count(tx, job.id, attempt.epoch);
@@ -64,7 +66,8 @@ protocol::ClaimedJob Scheduler::lease(store::Tx& tx, const store::Job& job, cons
     return claimed;
 }
 
-Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx, const protocol::ClaimRequest& request,
+Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx,
+                                                           const protocol::ClaimRequest& request,
                                                            std::shared_ptr<ParkedClaim> parked) {
     const AgentId agent = parked->who.agent;
     std::string known_session;
@@ -74,9 +77,11 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx, const 
         auto& seen = agents_[agent];
         if (seen.session.empty())
             if (auto row = store::find_agent(tx, agent)) seen.session = row->session;
-        if (std::find(seen.superseded.begin(), seen.superseded.end(), request.session) != seen.superseded.end())
+        if (std::find(seen.superseded.begin(), seen.superseded.end(), request.session) !=
+            seen.superseded.end())
             return error(Code::conflict, "session_superseded",
-                         "another daemon claims with this agent's identity; this one must stop (was the VM image cloned?)");
+                         "another daemon claims with this agent's identity; this one must stop "
+                         "(was the VM image cloned?)");
         known_session = seen.session;
         known_seq = seen.seq;
         if (known_session == request.session && request.seq < known_seq)
@@ -92,8 +97,10 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx, const 
         return ids;
     }();
     for (const auto& attempt : store::live_attempts_of(tx, agent)) {
-        if (attempt.state != model::AttemptState::leased || holding.contains(attempt.id.value)) continue;
-        // The answer to an earlier claim (or to this very one) was lost: nobody will ever start these leases.
+        if (attempt.state != model::AttemptState::leased || holding.contains(attempt.id.value))
+            continue;
+        // The answer to an earlier claim (or to this very one) was lost: nobody will ever start
+        // these leases.
         give_back(tx, attempt.id);
     }
 
@@ -103,12 +110,14 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx, const 
         std::vector<store::Job> found;
         for (const auto& key : store::ready_keys(tx)) {
             if (!key_matches(key, parked->who.labels)) continue;
-            for (auto id : store::ready_jobs(tx, key, now, free)) found.push_back(store::find_job(tx, id).value());
+            for (auto id : store::ready_jobs(tx, key, now, free))
+                found.push_back(store::find_job(tx, id).value());
         }
         std::sort(found.begin(), found.end(), [](const store::Job& a, const store::Job& b) {
             return a.priority != b.priority ? a.priority > b.priority : a.id < b.id;
         });
-        if (found.size() > static_cast<std::size_t>(free)) found.resize(static_cast<std::size_t>(free));
+        if (found.size() > static_cast<std::size_t>(free))
+            found.resize(static_cast<std::size_t>(free));
         for (const auto& job : found) jobs.push_back(lease(tx, job, *parked));
     }
 
@@ -129,11 +138,13 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx, const 
     for (auto& other : parked_) {
         // One claim per agent: an older one is a dead connection or a superseded daemon.
         if (other->who.agent != agent || other->state != ParkedClaim::State::parked) continue;
-        other->state = other->session == request.session ? ParkedClaim::State::gone : ParkedClaim::State::superseded;
+        other->state = other->session == request.session ? ParkedClaim::State::gone
+                                                         : ParkedClaim::State::superseded;
         other->changed.notify();
     }
     std::erase_if(parked_, [](const auto& claim) {
-        return claim->state == ParkedClaim::State::gone || claim->state == ParkedClaim::State::superseded;
+        return claim->state == ParkedClaim::State::gone ||
+               claim->state == ParkedClaim::State::superseded;
     });
     if (jobs.empty() && free > 0 && request.wait.count() > 0) {
         parked->free = free;
@@ -149,11 +160,14 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx, const 
 void Scheduler::offer(store::Tx& tx, JobId job_id) {
     std::shared_ptr<ParkedClaim> chosen;
     auto job = store::find_job(tx, job_id);
-    if (!job || job->state != model::JobState::ready || job->attempt || job->not_before > service_.now().ms) return;
+    if (!job || job->state != model::JobState::ready || job->attempt ||
+        job->not_before > service_.now().ms)
+        return;
     {
         std::lock_guard lock(mutex_);
         for (auto& claim : parked_) {
-            const bool open = claim->state == ParkedClaim::State::parked || claim->state == ParkedClaim::State::reserved;
+            const bool open = claim->state == ParkedClaim::State::parked ||
+                              claim->state == ParkedClaim::State::reserved;
             if (!open || claim->jobs.size() >= static_cast<std::size_t>(claim->free)) continue;
             if (!key_matches(job->queue_key, claim->who.labels)) continue;
             chosen = claim;
@@ -171,7 +185,8 @@ void Scheduler::offer(store::Tx& tx, JobId job_id) {
     tx.after_rollback([this, chosen, attempt] {
         std::lock_guard lock(mutex_);
         std::erase_if(chosen->jobs, [&](const auto& given) { return given.attempt == attempt; });
-        if (chosen->jobs.empty() && chosen->state == ParkedClaim::State::reserved) chosen->state = ParkedClaim::State::parked;
+        if (chosen->jobs.empty() && chosen->state == ParkedClaim::State::reserved)
+            chosen->state = ParkedClaim::State::parked;
     });
     tx.after_commit([this, chosen] {
         {
@@ -183,9 +198,21 @@ void Scheduler::offer(store::Tx& tx, JobId job_id) {
     });
 }
 
+void Scheduler::release(AgentId agent) {
+    std::lock_guard lock(mutex_);
+    for (auto& claim : parked_) {
+        if (claim->who.agent != agent || claim->state != ParkedClaim::State::parked) continue;
+        claim->state = ParkedClaim::State::gone;
+        claim->changed.notify();
+    }
+    std::erase_if(parked_,
+                  [](const auto& claim) { return claim->state == ParkedClaim::State::gone; });
+}
+
 bool Scheduler::unpark(const std::shared_ptr<ParkedClaim>& claim) {
     std::lock_guard lock(mutex_);
-    if (claim->state == ParkedClaim::State::reserved) return false;  // its leases go back when the agent claims again
+    if (claim->state == ParkedClaim::State::reserved)
+        return false;  // its leases go back when the agent claims again
     if (claim->state == ParkedClaim::State::parked) claim->state = ParkedClaim::State::gone;
     std::erase(parked_, claim);
     return true;
@@ -205,7 +232,9 @@ ParkedClaim::State Scheduler::state(const std::shared_ptr<ParkedClaim>& claim) c
 bool Scheduler::give_back(store::Tx& tx, AttemptId id) {
     auto attempt = store::find_attempt(tx, id);
     if (!attempt || attempt->state != model::AttemptState::leased) return false;
-    if (!store::change_attempt(tx, id, model::AttemptState::leased, model::AttemptState::lost, clock_.now())) return false;
+    if (!store::change_attempt(tx, id, model::AttemptState::leased, model::AttemptState::lost,
+                               clock_.now()))
+        return false;
     store::set_job_attempt(tx, attempt->job, id, AttemptId{});
     store::set_wait_reason(tx, attempt->job, "waiting for an agent");
     tx.after_commit([this, id] { leases_.erase(id); });

@@ -1,6 +1,7 @@
 #pragma once
-/// Ready jobs meet parked claims (architecture §7, rules 7 and 10). The database is the queue; this class holds who waits.
-/// The transaction that makes a job ready leases it to a parked matching claim at once.
+/// Ready jobs meet parked claims (architecture §7, rules 7 and 10). The database is the queue; this
+/// class holds who waits. The transaction that makes a job ready leases it to a parked matching
+/// claim at once.
 
 #include "pipelines/protocol/agent.hpp"
 #include "platform/clock.hpp"
@@ -30,7 +31,8 @@ bool key_matches(std::string_view key, const std::set<std::string>& labels);
 
 struct LeaseTimes {
     Duration lease{60'000};
-    Duration unstarted{30'000};     ///< a lease that was not started by then goes back, at no cost of a retry
+    Duration unstarted{
+        30'000};  ///< a lease that was not started by then goes back, at no cost of a retry
     Duration grace{10'000};
     Duration after_timeout{300'000};
     std::int64_t log_limit = 4LL << 30;  ///< bytes of one attempt's log
@@ -52,13 +54,15 @@ struct ParkedClaim {
     int free = 0;
 
     enum class State { parked, reserved, answered, gone, superseded };
-    State state = State::parked;               ///< guarded by the scheduler's lock
-    std::vector<protocol::ClaimedJob> jobs;    ///< guarded by the scheduler's lock
+    State state = State::parked;             ///< guarded by the scheduler's lock
+    std::vector<protocol::ClaimedJob> jobs;  ///< guarded by the scheduler's lock
     runtime::Signal changed;
 };
 
-/// Builds what travels to the runner: the plan's job, its CI_* variables and its commit. Runs on the writer thread.
-using Dispatch = std::function<protocol::ClaimedJob(store::Tx&, const store::Job&, AttemptId, const std::string& agent)>;
+/// Builds what travels to the runner: the plan's job, its CI_* variables and its commit. Runs on
+/// the writer thread.
+using Dispatch = std::function<protocol::ClaimedJob(store::Tx&, const store::Job&, AttemptId,
+                                                    const std::string& agent)>;
 
 class Scheduler {
 public:
@@ -67,21 +71,28 @@ public:
 
     void set_dispatch(Dispatch dispatch) { dispatch_ = std::move(dispatch); }
 
-    /// A claim inside a closure: gives back what earlier, unanswered claims left un-started, then leases ready jobs to it;
-    /// when there are none it parks `parked`. Errors: `session_superseded`, `seq_too_low`.
-    Result<std::vector<protocol::ClaimedJob>> claim(store::Tx& tx, const protocol::ClaimRequest& request,
+    /// A claim inside a closure: gives back what earlier, unanswered claims left un-started, then
+    /// leases ready jobs to it; when there are none it parks `parked`. Errors:
+    /// `session_superseded`, `seq_too_low`.
+    Result<std::vector<protocol::ClaimedJob>> claim(store::Tx& tx,
+                                                    const protocol::ClaimRequest& request,
                                                     std::shared_ptr<ParkedClaim> parked);
 
-    /// Leases a ready job to the parked claim that has waited longest, if one matches. Inside a closure.
+    /// Leases a ready job to the parked claim that has waited longest, if one matches. Inside a
+    /// closure.
     void offer(store::Tx& tx, JobId job);
 
-    /// The poll is over: takes the claim out of the queue. False when a commit is about to answer it: wait on.
+    /// The agent drains: its parked claim is answered without a job.
+    void release(AgentId agent);
+    /// The poll is over: takes the claim out of the queue. False when a commit is about to answer
+    /// it: wait on.
     bool unpark(const std::shared_ptr<ParkedClaim>& claim);
     /// The answer, if there is one.
     std::vector<protocol::ClaimedJob> take(const std::shared_ptr<ParkedClaim>& claim);
     ParkedClaim::State state(const std::shared_ptr<ParkedClaim>& claim) const;
 
-    /// Gives an un-started lease back to the queue, inside a closure; false when it had started or ended.
+    /// Gives an un-started lease back to the queue, inside a closure; false when it had started or
+    /// ended.
     bool give_back(store::Tx& tx, AttemptId attempt);
 
     /// True while the agent has a claim parked or was seen claiming lately (`within`).

@@ -1,6 +1,6 @@
 #pragma once
-/// Service time (rule 9): one persisted counter that advances by min(elapsed, 2 s) per tick, so that neither a crash loop,
-/// SIGSTOP, suspend nor a clock jump kills or keeps leases.
+/// Service time (rule 9): one persisted counter that advances by min(elapsed, 2 s) per tick, so
+/// that neither a crash loop, SIGSTOP, suspend nor a clock jump kills or keeps leases.
 
 #include "platform/clock.hpp"
 
@@ -12,7 +12,8 @@ namespace sluice::core {
 /// Any thread.
 class ServiceClock {
 public:
-    ServiceClock(const Clock& clock, ServiceTime start) : clock_(clock), now_(start.ms), last_(clock.steady()) {}
+    ServiceClock(const Clock& clock, ServiceTime start)
+        : clock_(clock), now_(start.ms), last_(clock.steady()) {}
 
     ServiceTime now() const { return {now_.load(std::memory_order_relaxed)}; }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The once-a-second duties: service time, expired leases, back-offs that are over, deadlines written behind, and the watch
-/// for runs that nothing would move (rule 17).
+/// The once-a-second duties: service time, expired leases, back-offs that are over, deadlines
+/// written behind, and the watch for runs that nothing would move (rule 17).
 
 #include "server/core/lifecycle.hpp"
 #include "server/store/writer.hpp"

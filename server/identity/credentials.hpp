@@ -9,7 +9,8 @@
 
 namespace sluice::identity {
 
-/// The token of `Authorization: <scheme> <token>`. Errors (401): `credentials_missing`, `wrong_scheme`, `bad_token`.
+/// The token of `Authorization: <scheme> <token>`. Errors (401): `credentials_missing`,
+/// `wrong_scheme`, `bad_token`.
 Result<std::string> authorization_token(std::string_view header, std::string_view scheme);
 /// The value of a cookie, or nothing.
 std::optional<std::string> cookie(std::string_view header, std::string_view name);

@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace sluice::logs {
 
@@ -16,7 +16,8 @@ LogStore::LogStore(files::Path root) : root_(std::move(root)) {
 }
 
 files::Path LogStore::path(AttemptId attempt) const {
-    return root_ / fmt::format("{:03}", attempt.value % 1000) / fmt::format("{}.log", attempt.value);
+    return root_ / fmt::format("{:03}", attempt.value % 1000) /
+           fmt::format("{}.log", attempt.value);
 }
 
 std::shared_ptr<LogStore::Log> LogStore::log(AttemptId attempt) {
@@ -47,7 +48,8 @@ Result<> LogStore::load(AttemptId attempt, Log& log) {
     return {};
 }
 
-Result<LogStore::Appended> LogStore::append(AttemptId attempt, std::int64_t offset, std::string_view bytes) {
+Result<LogStore::Appended> LogStore::append(AttemptId attempt, std::int64_t offset,
+                                            std::string_view bytes) {
     auto entry = log(attempt);
     std::lock_guard lock(entry->mutex);
     SLUICE_CHECK(load(attempt, *entry));
@@ -89,7 +91,8 @@ Result<bool> LogStore::verify(AttemptId attempt, std::int64_t size, std::uint32_
     std::lock_guard lock(entry->mutex);
     SLUICE_CHECK(load(attempt, *entry));
     if (entry->size != size || entry->crc != crc32c) return false;
-    if (::fdatasync(entry->fd.get()) != 0) return files::errno_error(errno, "fdatasync " + path(attempt).string());
+    if (::fdatasync(entry->fd.get()) != 0)
+        return files::errno_error(errno, "fdatasync " + path(attempt).string());
     return true;
 }
 
@@ -97,7 +100,8 @@ Result<> LogStore::rewind(AttemptId attempt) {
     auto entry = log(attempt);
     std::lock_guard lock(entry->mutex);
     SLUICE_CHECK(load(attempt, *entry));
-    if (::ftruncate(entry->fd.get(), 0) != 0) return files::errno_error(errno, "truncate " + path(attempt).string());
+    if (::ftruncate(entry->fd.get(), 0) != 0)
+        return files::errno_error(errno, "truncate " + path(attempt).string());
     entry->size = 0;
     entry->crc = 0;
     return {};
@@ -108,6 +112,8 @@ void LogStore::close(AttemptId attempt) {
     live_.erase(attempt);
 }
 
-Result<files::Fd> LogStore::open(AttemptId attempt) const { return files::open(path(attempt), O_RDONLY); }
+Result<files::Fd> LogStore::open(AttemptId attempt) const {
+    return files::open(path(attempt), O_RDONLY);
+}
 
 }  // namespace sluice::logs

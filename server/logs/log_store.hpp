@@ -1,6 +1,7 @@
 #pragma once
-/// Attempt logs as files: raw bytes by offset (rules 21-23). The server's offset wins: overlap is skipped, a gap is refused
-/// with the size. crc32c is kept while writing, so that a finish compares without reading. Blocking: disk pool.
+/// Attempt logs as files: raw bytes by offset (rules 21-23). The server's offset wins: overlap is
+/// skipped, a gap is refused with the size. crc32c is kept while writing, so that a finish compares
+/// without reading. Blocking: disk pool.
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/result.hpp"
@@ -23,7 +24,8 @@ public:
         std::int64_t size = 0;  ///< bytes held now
         bool gap = false;       ///< offset was beyond the size: nothing was written
     };
-    /// Writes what lies beyond the present size. The ack means page cache. Errors: `disk_full`, `io`.
+    /// Writes what lies beyond the present size. The ack means page cache. Errors: `disk_full`,
+    /// `io`.
     Result<Appended> append(AttemptId attempt, std::int64_t offset, std::string_view bytes);
     /// True once this process has touched the attempt's log.
     bool known(AttemptId attempt);

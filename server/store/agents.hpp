@@ -1,7 +1,7 @@
 #pragma once
 /// Agents and the one-use tokens they enrol with.
-/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in. Changes run on the
-/// writer thread, reads there or on the db pool.
+/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in.
+/// Changes run on the writer thread, reads there or on the db pool.
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
@@ -33,7 +33,8 @@ std::vector<Agent> all_agents(Tx& tx);
 void set_agent_session(Tx& tx, AgentId id, std::string_view session, std::int64_t capacity);
 void set_agent_draining(Tx& tx, AgentId id, bool draining);
 void set_agent_seen(Tx& tx, AgentId id, Timestamp at);
-void insert_enrolment(Tx& tx, std::string_view token_hash, std::string_view labels, Timestamp expires_at);
+void insert_enrolment(Tx& tx, std::string_view token_hash, std::string_view labels,
+                      Timestamp expires_at);
 struct Enrolment {
     std::int64_t id = 0;
     std::string labels, install_id;

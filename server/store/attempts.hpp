@@ -1,7 +1,7 @@
 #pragma once
 /// Attempts: leases of jobs to runners. The epoch is the fence (rules 7-12).
-/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in. Changes run on the
-/// writer thread, reads there or on the db pool.
+/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in.
+/// Changes run on the writer thread, reads there or on the db pool.
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
@@ -41,9 +41,10 @@ std::vector<Attempt> live_attempts(Tx& tx);
 std::vector<Attempt> live_attempts_of(Tx& tx, AgentId agent);
 /// leased → running by the first runner instance; false when it is not leased.
 bool start_attempt(Tx& tx, AttemptId id, std::string_view runner_instance, Timestamp at);
-bool change_attempt(Tx& tx, AttemptId id, model::AttemptState from, model::AttemptState to, Timestamp at);
-void finish_attempt(Tx& tx, AttemptId id, std::string_view outcome, std::string_view digest, std::int64_t log_size,
-                    std::int64_t log_crc32c, Timestamp at);
+bool change_attempt(Tx& tx, AttemptId id, model::AttemptState from, model::AttemptState to,
+                    Timestamp at);
+void finish_attempt(Tx& tx, AttemptId id, std::string_view outcome, std::string_view digest,
+                    std::int64_t log_size, std::int64_t log_crc32c, Timestamp at);
 void request_attempt_cancel(Tx& tx, AttemptId id);
 void set_deadline(Tx& tx, AttemptId id, ServiceTime deadline);
 

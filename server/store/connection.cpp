@@ -17,7 +17,8 @@ struct Prepared {
         std::string text;
         soci::indicator indicator = soci::i_null;
     };
-    Prepared(soci::session& session, const std::string& sql, std::span<const Cell> args, std::span<const Column> columns)
+    Prepared(soci::session& session, const std::string& sql, std::span<const Cell> args,
+             std::span<const Column> columns)
         : statement(session) {
         statement.alloc();
         statement.prepare(sql);
@@ -39,7 +40,8 @@ struct Prepared {
         statement.define_and_bind();
     }
 
-    /// SOCI binds a C++ type once; a null or a value of that type fits, another type needs another statement.
+    /// SOCI binds a C++ type once; a null or a value of that type fits, another type needs another
+    /// statement.
     bool fits(std::span<const Cell> args) const {
         for (std::size_t i = 0; i < args.size(); ++i) {
             if (std::holds_alternative<std::monostate>(args[i])) continue;
@@ -62,16 +64,19 @@ struct Prepared {
     }
 
     soci::statement statement;
-    std::deque<Slot> params;   // deque: addresses stay
+    std::deque<Slot> params;  // deque: addresses stay
     std::vector<bool> text_params;
     std::deque<Slot> results;
 };
 
 Fault fault_of(int code) {
     switch (code & 0xff) {
-        case SQLITE_BUSY: case SQLITE_LOCKED: return Fault::busy;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED: return Fault::busy;
         case SQLITE_FULL: return Fault::full;
-        case SQLITE_IOERR: case SQLITE_CORRUPT: case SQLITE_NOTADB: return Fault::io;
+        case SQLITE_IOERR:
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB: return Fault::io;
         case SQLITE_CONSTRAINT: return Fault::constraint;
         default: return Fault::other;
     }
@@ -92,14 +97,15 @@ struct Connection::Impl {
     [[noreturn]] void rethrow(const soci::soci_error& error, std::string_view sql) {
         auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
         int code = sqlite ? sqlite->result() : sqlite_api::sqlite3_extended_errcode(raw());
-        throw StoreError(fault_of(code), std::string(sqlite_api::sqlite3_errstr(code)) + " (" + std::to_string(code) +
-                                             ") in: " + std::string(sql));
+        throw StoreError(fault_of(code), std::string(sqlite_api::sqlite3_errstr(code)) + " (" +
+                                             std::to_string(code) + ") in: " + std::string(sql));
     }
 };
 
 Connection::Connection(const Options& options) : impl_(std::make_unique<Impl>()) {
     try {
-        std::string target = "db=" + options.path + " timeout=" + std::to_string(options.busy_timeout_ms / 1000);
+        std::string target =
+            "db=" + options.path + " timeout=" + std::to_string(options.busy_timeout_ms / 1000);
         if (options.read_only) target += " readonly=1";
         impl_->session.open(*soci::factory_sqlite3(), target);
         sqlite_api::sqlite3_busy_timeout(impl_->raw(), options.busy_timeout_ms);
@@ -109,7 +115,8 @@ Connection::Connection(const Options& options) : impl_(std::make_unique<Impl>())
         impl_->session << "PRAGMA cache_size=-2000";
         impl_->session << "PRAGMA temp_store=MEMORY";
     } catch (const soci::soci_error& error) {
-        throw StoreError(Fault::io, "cannot open database " + options.path + ": " + error.get_error_message());
+        throw StoreError(Fault::io,
+                         "cannot open database " + options.path + ": " + error.get_error_message());
     }
 }
 
@@ -117,7 +124,9 @@ Connection::~Connection() {
     impl_->cache.clear();
 }
 
-bool Connection::autocommit() const { return sqlite_api::sqlite3_get_autocommit(impl_->raw()) != 0; }
+bool Connection::autocommit() const {
+    return sqlite_api::sqlite3_get_autocommit(impl_->raw()) != 0;
+}
 
 void Connection::script(const std::string& sql) {
     char* message = nullptr;
@@ -127,7 +136,8 @@ void Connection::script(const std::string& sql) {
     if (code != SQLITE_OK) throw StoreError(fault_of(code), text + " in: " + sql.substr(0, 200));
 }
 
-std::int64_t Connection::run(std::string_view sql, std::span<const Cell> args, std::span<const Column> columns,
+std::int64_t Connection::run(std::string_view sql, std::span<const Cell> args,
+                             std::span<const Column> columns,
                              const std::function<void(std::span<Cell>)>& on_row) {
     auto at = impl_->cache.find(sql);
     if (at == impl_->cache.end()) {
@@ -137,15 +147,18 @@ std::int64_t Connection::run(std::string_view sql, std::span<const Cell> args, s
     auto& variants = at->second;
     Prepared* prepared = nullptr;
     for (auto& candidate : variants)
-        if (candidate->fits(args) && candidate->results.size() == columns.size()) prepared = candidate.get();
+        if (candidate->fits(args) && candidate->results.size() == columns.size())
+            prepared = candidate.get();
     try {
         if (!prepared) {
-            variants.push_back(std::make_unique<Prepared>(impl_->session, at->first, args, columns));
+            variants.push_back(
+                std::make_unique<Prepared>(impl_->session, at->first, args, columns));
             prepared = variants.back().get();
         }
         prepared->bind(args);
         if (columns.empty()) {
-            // With nothing to fetch into, SOCI steps the statement only on an execute with data exchange.
+            // With nothing to fetch into, SOCI steps the statement only on an execute with data
+            // exchange.
             prepared->statement.execute(true);
             return sqlite_api::sqlite3_changes(impl_->raw());
         }
@@ -165,7 +178,8 @@ std::int64_t Connection::run(std::string_view sql, std::span<const Cell> args, s
         }
         return sqlite_api::sqlite3_changes(impl_->raw());
     } catch (const soci::soci_error& error) {
-        // A statement that failed half-way keeps SQLite's savepoints from being released: throw it away.
+        // A statement that failed half-way keeps SQLite's savepoints from being released: throw it
+        // away.
         impl_->cache.erase(at);
         impl_->rethrow(error, sql);
     } catch (...) {

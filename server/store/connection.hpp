@@ -1,7 +1,8 @@
 #pragma once
-/// One database connection and typed statements on it. SOCI stays in connection.cpp (the fence of architecture §3): rows
-/// come out as tuples, every statement is stepped to its end and reset, and SOCI's error texts, which hold bound values,
-/// never leave (rule 16). A Connection belongs to one thread at a time.
+/// One database connection and typed statements on it. SOCI stays in connection.cpp (the fence of
+/// architecture §3): rows come out as tuples, every statement is stepped to its end and reset, and
+/// SOCI's error texts, which hold bound values, never leave (rule 16). A Connection belongs to one
+/// thread at a time.
 
 #include <cstdint>
 #include <functional>
@@ -22,7 +23,8 @@ namespace sluice::store {
 /// What went wrong in the database, as far as callers must tell apart.
 enum class Fault { busy, full, io, constraint, other };
 
-/// A broken database or a bug; its text holds the SQL but no bound value. Constraint faults are the caller's business.
+/// A broken database or a bug; its text holds the SQL but no bound value. Constraint faults are the
+/// caller's business.
 class StoreError : public std::runtime_error {
 public:
     StoreError(Fault fault, const std::string& what) : std::runtime_error(what), fault_(fault) {}
@@ -71,7 +73,10 @@ struct ColumnOf<std::optional<T>> {
 
 template <class T>
 Cell to_cell(const T& value) {
-    if constexpr (requires { value.has_value(); *value; }) {
+    if constexpr (requires {
+                      value.has_value();
+                      *value;
+                  }) {
         if (!value.has_value()) return std::monostate{};
         return to_cell(*value);
     } else if constexpr (requires { value.ms; }) {
@@ -87,12 +92,12 @@ Cell to_cell(const T& value) {
 
 }  // namespace detail
 
-/// A prepared-statement cache over one session. Null integers read as 0 and null texts as "" unless the column is
-/// asked for as std::optional.
+/// A prepared-statement cache over one session. Null integers read as 0 and null texts as "" unless
+/// the column is asked for as std::optional.
 class Connection {
 public:
     struct Options {
-        std::string path;        ///< of the SQLite file
+        std::string path;  ///< of the SQLite file
         bool read_only = false;
         int busy_timeout_ms = 5000;
     };
@@ -139,7 +144,8 @@ private:
     static std::tuple<Cols...> take(std::span<Cell> row, std::index_sequence<I...>) {
         return {detail::ColumnOf<Cols>::take(row[I])...};
     }
-    std::int64_t run(std::string_view sql, std::span<const Cell> args, std::span<const Column> columns,
+    std::int64_t run(std::string_view sql, std::span<const Cell> args,
+                     std::span<const Column> columns,
                      const std::function<void(std::span<Cell>)>& on_row);
 
     struct Impl;
@@ -166,9 +172,11 @@ public:
         return connection_.exec(sql, args...);
     }
 
-    /// Runs on the writer thread after COMMIT returned, in order, before the closure's caller hears of it.
+    /// Runs on the writer thread after COMMIT returned, in order, before the closure's caller hears
+    /// of it.
     void after_commit(std::function<void()> work) { after_commit_.push_back(std::move(work)); }
-    /// Runs on the writer thread when the closure's work was undone, in reverse order: takes back effects in memory.
+    /// Runs on the writer thread when the closure's work was undone, in reverse order: takes back
+    /// effects in memory.
     void after_rollback(std::function<void()> work) { after_rollback_.push_back(std::move(work)); }
 
 private:

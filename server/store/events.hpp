@@ -1,7 +1,7 @@
 #pragma once
 /// What others learn of changes: the event stream, the outbox, the audit trail.
-/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in. Changes run on the
-/// writer thread, reads there or on the db pool.
+/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in.
+/// Changes run on the writer thread, reads there or on the db pool.
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
@@ -34,14 +34,15 @@ struct OutboxRow {
     std::string payload;
     std::int64_t attempts = 0;
 };
-void insert_outbox(Tx& tx, std::string_view target, ProjectId project, std::string_view payload, Timestamp now);
+void insert_outbox(Tx& tx, std::string_view target, ProjectId project, std::string_view payload,
+                   Timestamp now);
 /// Due rows, the oldest of each target only, so that order per target holds.
 std::vector<OutboxRow> due_outbox(Tx& tx, Timestamp now, std::int64_t limit);
 void settle_outbox(Tx& tx, std::int64_t id, std::string_view state, std::string_view error);
 void postpone_outbox(Tx& tx, std::int64_t id, Timestamp next_at, std::string_view error);
 std::int64_t count_outbox(Tx& tx, std::string_view state);
 
-void insert_audit(Tx& tx, Timestamp at, std::string_view actor, std::string_view action, std::string_view subject,
-                  std::string_view detail);
+void insert_audit(Tx& tx, Timestamp at, std::string_view actor, std::string_view action,
+                  std::string_view subject, std::string_view detail);
 
 }  // namespace sluice::store

@@ -9,22 +9,48 @@ using I = std::int64_t;
 using OI = std::optional<std::int64_t>;
 
 constexpr const char* k_columns =
-    "SELECT id, run_id, key, base, name, kind, planned, state, queue_key, priority, attempt_id, attempts, wait_reason, cause, "
-    "message, exit_code, not_before, steps, reports, outputs, log_attempt, log_size, agent, coalesce(carried_from, 0), "
+    "SELECT id, run_id, key, base, name, kind, planned, state, queue_key, priority, attempt_id, "
+    "attempts, wait_reason, cause, "
+    "message, exit_code, not_before, steps, reports, outputs, log_attempt, log_size, agent, "
+    "coalesce(carried_from, 0), "
     "created_at, started_at, finished_at FROM jobs ";
 
 template <class Key>
 std::vector<Job> select(Tx& tx, std::string_view where, const Key& key) {
     std::vector<Job> out;
-    for (auto& row : tx.all<I, I, S, S, S, S, S, S, S, I, I, I, S, S, S, OI, I, S, S, S, I, I, S, I, I, OI, OI>(
+    for (auto& row :
+         tx.all<I, I, S, S, S, S, S, S, S, I, I, I, S, S, S, OI, I, S, S, S, I, I, S, I, I, OI, OI>(
              k_columns + std::string(where), key)) {
-        auto& [id, run, job_key, base, name, kind, planned, state, queue, priority, attempt, attempts, wait, cause, message, exit,
-               not_before, steps, reports, outputs, log_attempt, log_size, agent, carried, created, started, finished] = row;
-        out.push_back(Job{{id}, {run}, std::move(job_key), std::move(base), std::move(name), std::move(kind), std::move(planned),
-                          parse_enum<model::JobState>(state).value(), std::move(queue), priority, {attempt}, attempts, std::move(wait),
-                          parse_enum<model::Cause>(cause).value_or(model::Cause::none), std::move(message), exit, not_before,
-                          std::move(steps), std::move(reports), std::move(outputs), {log_attempt}, log_size, std::move(agent), carried,
-                          {created}, started, finished});
+        auto& [id, run, job_key, base, name, kind, planned, state, queue, priority, attempt,
+               attempts, wait, cause, message, exit, not_before, steps, reports, outputs,
+               log_attempt, log_size, agent, carried, created, started, finished] = row;
+        out.push_back(Job{{id},
+                          {run},
+                          std::move(job_key),
+                          std::move(base),
+                          std::move(name),
+                          std::move(kind),
+                          std::move(planned),
+                          parse_enum<model::JobState>(state).value(),
+                          std::move(queue),
+                          priority,
+                          {attempt},
+                          attempts,
+                          std::move(wait),
+                          parse_enum<model::Cause>(cause).value_or(model::Cause::none),
+                          std::move(message),
+                          exit,
+                          not_before,
+                          std::move(steps),
+                          std::move(reports),
+                          std::move(outputs),
+                          {log_attempt},
+                          log_size,
+                          std::move(agent),
+                          carried,
+                          {created},
+                          started,
+                          finished});
     }
     return out;
 }
@@ -33,12 +59,16 @@ std::vector<Job> select(Tx& tx, std::string_view where, const Key& key) {
 
 JobId insert_job(Tx& tx, const Job& j) {
     auto row = tx.one<I>(
-        "INSERT INTO jobs(run_id, key, base, name, kind, planned, state, queue_key, priority, wait_reason, message, cause, "
-        "exit_code, steps, reports, outputs, log_attempt, log_size, agent, carried_from, created_at, started_at, finished_at) "
-        "VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, :q, :r, :s, nullif(:t, 0), :u, :v, :w) RETURNING id",
-        j.run, j.key, j.base, j.name, j.kind, j.planned, to_text(j.state), j.queue_key, j.priority, j.wait_reason, j.message,
-        to_text(j.cause), j.exit_code, j.steps, j.reports, j.outputs, j.log_attempt, j.log_size, j.agent, j.carried_from,
-        j.created_at, j.started_at, j.finished_at);
+        "INSERT INTO jobs(run_id, key, base, name, kind, planned, state, queue_key, priority, "
+        "wait_reason, message, cause, "
+        "exit_code, steps, reports, outputs, log_attempt, log_size, agent, carried_from, "
+        "created_at, started_at, finished_at) "
+        "VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, :q, :r, :s, "
+        "nullif(:t, 0), :u, :v, :w) RETURNING id",
+        j.run, j.key, j.base, j.name, j.kind, j.planned, to_text(j.state), j.queue_key, j.priority,
+        j.wait_reason, j.message, to_text(j.cause), j.exit_code, j.steps, j.reports, j.outputs,
+        j.log_attempt, j.log_size, j.agent, j.carried_from, j.created_at, j.started_at,
+        j.finished_at);
     return {std::get<0>(*row)};
 }
 
@@ -48,28 +78,37 @@ std::optional<Job> find_job(Tx& tx, JobId id) {
     return std::move(rows.front());
 }
 
-std::vector<Job> jobs_of(Tx& tx, RunId run) { return select(tx, "WHERE run_id = :a ORDER BY id", run); }
+std::vector<Job> jobs_of(Tx& tx, RunId run) {
+    return select(tx, "WHERE run_id = :a ORDER BY id", run);
+}
 
 std::vector<JobBrief> job_briefs(Tx& tx, RunId run) {
     std::vector<JobBrief> out;
-    for (auto& [id, state, attempt, not_before] :
-         tx.all<I, S, I, I>("SELECT id, state, attempt_id, not_before FROM jobs WHERE run_id = :a ORDER BY id", run))
+    for (auto& [id, state, attempt, not_before] : tx.all<I, S, I, I>(
+             "SELECT id, state, attempt_id, not_before FROM jobs WHERE run_id = :a ORDER BY id",
+             run))
         out.push_back({{id}, parse_enum<model::JobState>(state).value(), {attempt}, not_before});
     return out;
 }
 
 bool change_job(Tx& tx, const JobChange& c) {
     const bool terminal = model::is_terminal(c.to);
-    return tx.exec("UPDATE jobs SET state = :a, wait_reason = :b, cause = :c, message = :d, exit_code = :e, not_before = :f, "
-                   "finished_at = :g, attempt_id = CASE WHEN :h = 1 THEN 0 ELSE attempt_id END WHERE id = :i AND state = :j",
-                   to_text(c.to), terminal ? std::string_view{} : std::string_view{c.wait_reason}, to_text(c.cause), c.message,
-                   c.exit_code, c.not_before, terminal ? OI{c.now.ms} : OI{}, terminal || c.to == model::JobState::ready ? 1 : 0, c.id,
-                   to_text(c.from)) == 1;
+    return tx.exec(
+               "UPDATE jobs SET state = :a, wait_reason = :b, cause = :c, message = :d, exit_code "
+               "= :e, not_before = :f, "
+               "finished_at = :g, attempt_id = CASE WHEN :h = 1 THEN 0 ELSE attempt_id END WHERE "
+               "id = :i AND state = :j",
+               to_text(c.to), terminal ? std::string_view{} : std::string_view{c.wait_reason},
+               to_text(c.cause), c.message, c.exit_code, c.not_before,
+               terminal ? OI{c.now.ms} : OI{}, terminal || c.to == model::JobState::ready ? 1 : 0,
+               c.id, to_text(c.from)) == 1;
 }
 
-std::vector<JobId> ready_jobs(Tx& tx, std::string_view queue_key, ServiceTime now, std::int64_t limit) {
+std::vector<JobId> ready_jobs(Tx& tx, std::string_view queue_key, ServiceTime now,
+                              std::int64_t limit) {
     std::vector<JobId> out;
-    for (auto& [id] : tx.all<I>("SELECT id FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND queue_key = :a AND not_before <= :b "
+    for (auto& [id] : tx.all<I>("SELECT id FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND "
+                                "queue_key = :a AND not_before <= :b "
                                 "ORDER BY priority DESC, id LIMIT :c",
                                 queue_key, now, limit))
         out.push_back({id});
@@ -81,10 +120,14 @@ std::vector<std::string> ready_keys(Tx& tx) {
     // A skip scan over the partial index: as cheap as there are keys, not jobs.
     std::string last;
     while (true) {
-        auto row = last.empty() && out.empty()
-                       ? tx.one<std::optional<S>>("SELECT min(queue_key) FROM jobs WHERE state = 'ready' AND attempt_id = 0")
-                       : tx.one<std::optional<S>>(
-                             "SELECT min(queue_key) FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND queue_key > :a", last);
+        auto row =
+            last.empty() && out.empty()
+                ? tx.one<std::optional<S>>(
+                      "SELECT min(queue_key) FROM jobs WHERE state = 'ready' AND attempt_id = 0")
+                : tx.one<std::optional<S>>(
+                      "SELECT min(queue_key) FROM jobs WHERE state = 'ready' AND attempt_id = 0 "
+                      "AND queue_key > :a",
+                      last);
         if (!row || !std::get<0>(*row)) return out;
         last = *std::get<0>(*row);
         out.push_back(last);
@@ -92,19 +135,24 @@ std::vector<std::string> ready_keys(Tx& tx) {
 }
 
 std::int64_t count_ready(Tx& tx) {
-    return std::get<0>(*tx.one<I>("SELECT count(*) FROM jobs WHERE state = 'ready' AND attempt_id = 0"));
+    return std::get<0>(
+        *tx.one<I>("SELECT count(*) FROM jobs WHERE state = 'ready' AND attempt_id = 0"));
 }
 
 std::vector<JobId> due_jobs(Tx& tx, ServiceTime now) {
     std::vector<JobId> out;
-    for (auto& [id] : tx.all<I>("SELECT id FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND not_before > 0 AND not_before <= :a", now))
+    for (auto& [id] : tx.all<I>("SELECT id FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND "
+                                "not_before > 0 AND not_before <= :a",
+                                now))
         out.push_back({id});
     return out;
 }
 
 std::optional<std::int64_t> next_back_off(Tx& tx, ServiceTime now) {
     return std::get<0>(
-        *tx.one<OI>("SELECT min(not_before) FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND not_before > :a", now));
+        *tx.one<OI>("SELECT min(not_before) FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND "
+                    "not_before > :a",
+                    now));
 }
 
 void set_wait_reason(Tx& tx, JobId id, std::string_view reason) {
@@ -112,8 +160,10 @@ void set_wait_reason(Tx& tx, JobId id, std::string_view reason) {
 }
 
 bool set_job_attempt(Tx& tx, JobId id, AttemptId expected, AttemptId attempt) {
-    return tx.exec("UPDATE jobs SET attempt_id = :a, not_before = 0 WHERE id = :b AND attempt_id = :c AND finished_at IS NULL", attempt, id,
-                   expected) == 1;
+    return tx.exec(
+               "UPDATE jobs SET attempt_id = :a, not_before = 0 WHERE id = :b AND attempt_id = :c "
+               "AND finished_at IS NULL",
+               attempt, id, expected) == 1;
 }
 
 void set_job_attempt_count(Tx& tx, JobId id, std::int64_t attempts) {
@@ -121,12 +171,16 @@ void set_job_attempt_count(Tx& tx, JobId id, std::int64_t attempts) {
 }
 
 void set_job_started(Tx& tx, JobId id, AttemptId attempt, std::string_view agent, Timestamp at) {
-    tx.exec("UPDATE jobs SET started_at = :a, log_attempt = :b, agent = :c, steps = '[]', log_size = 0 WHERE id = :d", at, attempt, agent, id);
+    tx.exec(
+        "UPDATE jobs SET started_at = :a, log_attempt = :b, agent = :c, steps = '[]', log_size = 0 "
+        "WHERE id = :d",
+        at, attempt, agent, id);
 }
 
-void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports, std::string_view outputs,
-                    std::int64_t log_size) {
-    tx.exec("UPDATE jobs SET steps = :a, reports = :b, outputs = :c, log_size = :d WHERE id = :e", steps, reports, outputs, log_size, id);
+void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports,
+                    std::string_view outputs, std::int64_t log_size) {
+    tx.exec("UPDATE jobs SET steps = :a, reports = :b, outputs = :c, log_size = :d WHERE id = :e",
+            steps, reports, outputs, log_size, id);
 }
 
 }  // namespace sluice::store

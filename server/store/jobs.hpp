@@ -1,7 +1,7 @@
 #pragma once
 /// Jobs: the nodes of a run, and the queue of those that are ready (architecture §7).
-/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in. Changes run on the
-/// writer thread, reads there or on the db pool.
+/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in.
+/// Changes run on the writer thread, reads there or on the db pool.
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
@@ -23,7 +23,7 @@ struct Job {
     model::JobState state = model::JobState::waiting;
     std::string queue_key;
     std::int64_t priority = 0;
-    AttemptId attempt;    ///< the live one
+    AttemptId attempt;  ///< the live one
     std::int64_t attempts = 0;
     std::string wait_reason;
     model::Cause cause = model::Cause::none;
@@ -50,7 +50,8 @@ struct JobBrief {
     std::int64_t not_before = 0;
 };
 std::vector<JobBrief> job_briefs(Tx& tx, RunId run);
-/// Sets state (and finished_at when terminal); the caller has asked next_state. False when the job was not in `from`.
+/// Sets state (and finished_at when terminal); the caller has asked next_state. False when the job
+/// was not in `from`.
 struct JobChange {
     JobId id;
     model::JobState from, to;
@@ -63,7 +64,8 @@ struct JobChange {
 };
 bool change_job(Tx& tx, const JobChange& change);
 /// The newest ready jobs first by priority, then by id, that wait under this key and may start now.
-std::vector<JobId> ready_jobs(Tx& tx, std::string_view queue_key, ServiceTime now, std::int64_t limit);
+std::vector<JobId> ready_jobs(Tx& tx, std::string_view queue_key, ServiceTime now,
+                              std::int64_t limit);
 /// Distinct keys of jobs that are ready and unleased.
 std::vector<std::string> ready_keys(Tx& tx);
 std::int64_t count_ready(Tx& tx);
@@ -76,7 +78,7 @@ void set_wait_reason(Tx& tx, JobId id, std::string_view reason);
 bool set_job_attempt(Tx& tx, JobId id, AttemptId expected, AttemptId attempt);
 void set_job_attempt_count(Tx& tx, JobId id, std::int64_t attempts);
 void set_job_started(Tx& tx, JobId id, AttemptId attempt, std::string_view agent, Timestamp at);
-void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports, std::string_view outputs,
-                    std::int64_t log_size);
+void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports,
+                    std::string_view outputs, std::int64_t log_size);
 
 }  // namespace sluice::store

@@ -9,7 +9,10 @@ std::optional<std::string> get_meta(Tx& tx, std::string_view key) {
 }
 
 void set_meta(Tx& tx, std::string_view key, std::string_view value) {
-    tx.exec("INSERT INTO meta(key, value) VALUES (:a, :b) ON CONFLICT(key) DO UPDATE SET value = excluded.value", key, value);
+    tx.exec(
+        "INSERT INTO meta(key, value) VALUES (:a, :b) ON CONFLICT(key) DO UPDATE SET value = "
+        "excluded.value",
+        key, value);
 }
 
 }  // namespace sluice::store

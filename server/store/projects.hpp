@@ -1,7 +1,7 @@
 #pragma once
 /// Repositories known to the server.
-/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in. Changes run on the
-/// writer thread, reads there or on the db pool.
+/// Free functions over a transaction: they persist and decide nothing; times and ids are passed in.
+/// Changes run on the writer thread, reads there or on the db pool.
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
@@ -18,8 +18,9 @@ struct Project {
     ProjectId id;
     std::string name, url, default_branch, forge, hook_secret;
     Timestamp created_at;
-    std::string status_api, status_repo;  ///< commit statuses: base URL of the forge's API, its name of the repository
-    std::string status_token_file;        ///< absolute path on the server; read at each use
+    std::string status_api,
+        status_repo;  ///< commit statuses: base URL of the forge's API, its name of the repository
+    std::string status_token_file;  ///< absolute path on the server; read at each use
 };
 ProjectId insert_project(Tx& tx, const Project& project);
 std::optional<Project> find_project(Tx& tx, ProjectId id);

@@ -4,7 +4,8 @@ namespace sluice::store {
 
 Readers::Readers(const std::string& path, std::size_t connections) {
     for (std::size_t i = 0; i < connections; ++i)
-        idle_.push_back(std::make_unique<Connection>(Connection::Options{.path = path, .read_only = true}));
+        idle_.push_back(
+            std::make_unique<Connection>(Connection::Options{.path = path, .read_only = true}));
 }
 
 std::unique_ptr<Connection> Readers::borrow() {

@@ -1,5 +1,6 @@
 #pragma once
-/// Reading connections for the db pool: each read borrows one, so that list pages never wait for the writer.
+/// Reading connections for the db pool: each read borrows one, so that list pages never wait for
+/// the writer.
 
 #include "server/store/connection.hpp"
 

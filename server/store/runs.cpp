@@ -7,51 +7,68 @@ namespace {
 using S = std::string;
 using I = std::int64_t;
 
-model::RunState state_of(const std::string& text) { return parse_enum<model::RunState>(text).value(); }
+model::RunState state_of(const std::string& text) {
+    return parse_enum<model::RunState>(text).value();
+}
 
 }  // namespace
 
 RunId insert_run(Tx& tx, const Run& r) {
     auto row = tx.one<I>(
-        "INSERT INTO runs(project_id, number, event_kind, branch, tag, sha, target_branch, pr_number, message, author, actor, "
-        "event, state, reason, diagnostics, plan_hash, retry_of, jobs_total, jobs_done, created_at, finished_at) "
-        "VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, nullif(:q, 0), :r, :s, :t, :u) RETURNING id",
-        r.project, r.number, r.event_kind, r.branch, r.tag, r.sha, r.target_branch, r.pr_number, r.message, r.author, r.actor,
-        r.event, to_text(r.state), r.reason, r.diagnostics, r.plan_hash, r.retry_of, r.jobs_total, r.jobs_done, r.created_at,
-        r.finished_at);
+        "INSERT INTO runs(project_id, number, event_kind, branch, tag, sha, target_branch, "
+        "pr_number, message, author, actor, "
+        "event, state, reason, diagnostics, plan_hash, retry_of, jobs_total, jobs_done, "
+        "created_at, finished_at) "
+        "VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, nullif(:q, 0), "
+        ":r, :s, :t, :u) RETURNING id",
+        r.project, r.number, r.event_kind, r.branch, r.tag, r.sha, r.target_branch, r.pr_number,
+        r.message, r.author, r.actor, r.event, to_text(r.state), r.reason, r.diagnostics,
+        r.plan_hash, r.retry_of, r.jobs_total, r.jobs_done, r.created_at, r.finished_at);
     return {std::get<0>(*row)};
 }
 
 std::optional<Run> find_run(Tx& tx, RunId id) {
-    auto row = tx.one<I, I, I, S, S, S, S, S, I, S, S, S, S, S, S, S, S, I, I, I, I, I, std::optional<I>, S>(
-        "SELECT r.id, r.project_id, r.number, r.event_kind, r.branch, r.tag, r.sha, r.target_branch, r.pr_number, r.message, "
-        "r.author, r.actor, r.event, r.state, r.reason, r.diagnostics, r.plan_hash, coalesce(r.retry_of, 0), "
-        "r.cancel_requested, r.jobs_total, r.jobs_done, r.created_at, r.finished_at, p.name FROM runs r "
+    auto row = tx.one<I, I, I, S, S, S, S, S, I, S, S, S, S, S, S, S, S, I, I, I, I, I,
+                      std::optional<I>, S>(
+        "SELECT r.id, r.project_id, r.number, r.event_kind, r.branch, r.tag, r.sha, "
+        "r.target_branch, r.pr_number, r.message, "
+        "r.author, r.actor, r.event, r.state, r.reason, r.diagnostics, r.plan_hash, "
+        "coalesce(r.retry_of, 0), "
+        "r.cancel_requested, r.jobs_total, r.jobs_done, r.created_at, r.finished_at, p.name FROM "
+        "runs r "
         "JOIN projects p ON p.id = r.project_id WHERE r.id = :a",
         id);
     if (!row) return std::nullopt;
-    auto& [rid, pid, number, kind, branch, tag, sha, target, pr, message, author, actor, event, state, reason, diagnostics, hash,
-           retry, cancel, total, done, created, finished, name] = *row;
-    return Run{{rid}, {pid}, number, kind, branch, tag, sha, target, pr, message, author, actor, event, state_of(state), reason,
-               diagnostics, hash, retry, cancel != 0, total, done, {created}, finished, name};
+    auto& [rid, pid, number, kind, branch, tag, sha, target, pr, message, author, actor, event,
+           state, reason, diagnostics, hash, retry, cancel, total, done, created, finished, name] =
+        *row;
+    return Run{{rid},       {pid},           number, kind,        branch,   tag,
+               sha,         target,          pr,     message,     author,   actor,
+               event,       state_of(state), reason, diagnostics, hash,     retry,
+               cancel != 0, total,           done,   {created},   finished, name};
 }
 
 std::vector<Run> list_runs(Tx& tx, const RunFilter& f) {
     // One statement per filter, so that each walks its own index.
     std::string sql =
-        "SELECT r.id, r.project_id, r.number, r.event_kind, r.branch, r.tag, r.sha, r.target_branch, r.pr_number, r.message, "
-        "r.author, r.actor, r.state, r.reason, coalesce(r.retry_of, 0), r.cancel_requested, r.jobs_total, r.jobs_done, "
-        "r.created_at, r.finished_at, p.name FROM runs r JOIN projects p ON p.id = r.project_id WHERE r.id < :before";
+        "SELECT r.id, r.project_id, r.number, r.event_kind, r.branch, r.tag, r.sha, "
+        "r.target_branch, r.pr_number, r.message, "
+        "r.author, r.actor, r.state, r.reason, coalesce(r.retry_of, 0), r.cancel_requested, "
+        "r.jobs_total, r.jobs_done, "
+        "r.created_at, r.finished_at, p.name FROM runs r JOIN projects p ON p.id = r.project_id "
+        "WHERE r.id < :before";
     if (f.project) sql += " AND r.project_id = :project";
     if (!f.branch.empty()) sql += " AND r.branch = :branch";
     if (!f.sha.empty()) sql += " AND r.sha = :sha";
     sql += " ORDER BY r.id DESC LIMIT :limit";
     const I before = f.before > 0 ? f.before : INT64_MAX;
     auto rows = [&](const auto&... args) {
-        return tx.all<I, I, I, S, S, S, S, S, I, S, S, S, S, S, I, I, I, I, I, std::optional<I>, S>(sql, args...);
+        return tx.all<I, I, I, S, S, S, S, S, I, S, S, S, S, S, I, I, I, I, I, std::optional<I>, S>(
+            sql, args...);
     };
     auto found = [&] {
-        if (f.project && !f.branch.empty() && !f.sha.empty()) return rows(before, *f.project, f.branch, f.sha, f.limit);
+        if (f.project && !f.branch.empty() && !f.sha.empty())
+            return rows(before, *f.project, f.branch, f.sha, f.limit);
         if (f.project && !f.branch.empty()) return rows(before, *f.project, f.branch, f.limit);
         if (f.project && !f.sha.empty()) return rows(before, *f.project, f.sha, f.limit);
         if (f.project) return rows(before, *f.project, f.limit);
@@ -59,27 +76,55 @@ std::vector<Run> list_runs(Tx& tx, const RunFilter& f) {
     }();
     std::vector<Run> out;
     out.reserve(found.size());
-    for (auto& [rid, pid, number, kind, branch, tag, sha, target, pr, message, author, actor, state, reason, retry, cancel, total,
-                done, created, finished, name] : found)
-        out.push_back(Run{{rid}, {pid}, number, std::move(kind), std::move(branch), std::move(tag), std::move(sha), std::move(target), pr,
-                          std::move(message), std::move(author), std::move(actor), {}, state_of(state), std::move(reason), {}, {}, retry,
-                          cancel != 0, total, done, {created}, finished, std::move(name)});
+    for (auto& [rid, pid, number, kind, branch, tag, sha, target, pr, message, author, actor, state,
+                reason, retry, cancel, total, done, created, finished, name] : found)
+        out.push_back(Run{{rid},
+                          {pid},
+                          number,
+                          std::move(kind),
+                          std::move(branch),
+                          std::move(tag),
+                          std::move(sha),
+                          std::move(target),
+                          pr,
+                          std::move(message),
+                          std::move(author),
+                          std::move(actor),
+                          {},
+                          state_of(state),
+                          std::move(reason),
+                          {},
+                          {},
+                          retry,
+                          cancel != 0,
+                          total,
+                          done,
+                          {created},
+                          finished,
+                          std::move(name)});
     return out;
 }
 
 std::vector<RunId> active_runs(Tx& tx) {
     std::vector<RunId> out;
-    for (auto& [id] : tx.all<I>("SELECT id FROM runs WHERE state = 'active' ORDER BY id")) out.push_back({id});
+    for (auto& [id] : tx.all<I>("SELECT id FROM runs WHERE state = 'active' ORDER BY id"))
+        out.push_back({id});
     return out;
 }
 
 void finish_run(Tx& tx, RunId id, model::RunState state, std::string_view reason, Timestamp at) {
-    tx.exec("UPDATE runs SET state = :a, reason = :b, finished_at = :c, jobs_done = jobs_total WHERE id = :d AND state = 'active'",
-            to_text(state), reason, at, id);
+    tx.exec(
+        "UPDATE runs SET state = :a, reason = :b, finished_at = :c, jobs_done = jobs_total WHERE "
+        "id = :d AND state = 'active'",
+        to_text(state), reason, at, id);
 }
 
-void set_run_progress(Tx& tx, RunId id, std::int64_t done) { tx.exec("UPDATE runs SET jobs_done = :a WHERE id = :b", done, id); }
+void set_run_progress(Tx& tx, RunId id, std::int64_t done) {
+    tx.exec("UPDATE runs SET jobs_done = :a WHERE id = :b", done, id);
+}
 
-void request_run_cancel(Tx& tx, RunId id) { tx.exec("UPDATE runs SET cancel_requested = 1 WHERE id = :a", id); }
+void request_run_cancel(Tx& tx, RunId id) {
+    tx.exec("UPDATE runs SET cancel_requested = 1 WHERE id = :a", id);
+}
 
 }  // namespace sluice::store

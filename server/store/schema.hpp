@@ -1,6 +1,6 @@
 #pragma once
-/// Brings a database to the schema of this build. Migrations are `migrations/NNNN_name.sql`, each applied once, in one
-/// transaction, in order; the number reached is in PRAGMA user_version.
+/// Brings a database to the schema of this build. Migrations are `migrations/NNNN_name.sql`, each
+/// applied once, in one transaction, in order; the number reached is in PRAGMA user_version.
 
 #include "server/store/connection.hpp"
 

@@ -78,7 +78,8 @@ bool Writer::begin(std::vector<Item>& batch) {
         return true;
     } catch (const StoreError& fault) {
         spdlog::error("transaction not begun error=\"{}\"", fault.what());
-        lose(batch, error(Code::unavailable, "database_busy", "the database is locked by another process; try again"));
+        lose(batch, error(Code::unavailable, "database_busy",
+                          "the database is locked by another process; try again"));
         return false;
     }
 }
@@ -105,8 +106,10 @@ void Writer::lose(std::vector<Item>& batch, const Error& why) {
 bool Writer::probe() {
     try {
         connection_.exec("BEGIN IMMEDIATE");
-        connection_.exec("INSERT INTO meta(key, value) VALUES ('probe', '1') ON CONFLICT(key) DO UPDATE SET value = :a",
-                         std::string(4096, 'x'));
+        connection_.exec(
+            "INSERT INTO meta(key, value) VALUES ('probe', '1') ON CONFLICT(key) DO UPDATE SET "
+            "value = :a",
+            std::string(4096, 'x'));
         connection_.exec("COMMIT");
         return true;
     } catch (const StoreError&) {
@@ -121,7 +124,8 @@ bool Writer::probe() {
 }
 
 void Writer::run_batch(std::vector<Item>& batch) {
-    const Error full = error(Code::unavailable, "read_only", "the database volume is full; free space and it goes on by itself");
+    const Error full = error(Code::unavailable, "read_only",
+                             "the database volume is full; free space and it goes on by itself");
     bool read_only = false;
     {
         std::lock_guard lock(mutex_);
@@ -159,12 +163,15 @@ void Writer::run_batch(std::vector<Item>& batch) {
             lost_text = fault.what();
             item.kept = false;
             spdlog::error("closure failed error=\"{}\"", fault.what());
-            // Rule 15: SQLite may have rolled the whole transaction back; the next statement would run in autocommit.
-            if (connection_.autocommit() || fault.fault() == Fault::full || fault.fault() == Fault::io) {
+            // Rule 15: SQLite may have rolled the whole transaction back; the next statement would
+            // run in autocommit.
+            if (connection_.autocommit() || fault.fault() == Fault::full ||
+                fault.fault() == Fault::io) {
                 lost = fault.fault();
                 break;
             }
-            Error why = error(Code::internal, fault.fault() == Fault::constraint ? "constraint" : "database",
+            Error why = error(Code::internal,
+                              fault.fault() == Fault::constraint ? "constraint" : "database",
                               "the change could not be stored");
             connection_.exec("ROLLBACK TO item");
             connection_.exec("RELEASE item");
@@ -174,7 +181,8 @@ void Writer::run_batch(std::vector<Item>& batch) {
         } catch (const std::exception& bug) {
             item.kept = false;
             spdlog::error("closure threw error=\"{}\"", bug.what());
-            Error why = error(Code::internal, "internal", "the change could not be made; see the server's log");
+            Error why = error(Code::internal, "internal",
+                              "the change could not be made; see the server's log");
             if (connection_.autocommit()) {
                 lost = Fault::other;
                 lost_text = bug.what();
@@ -187,8 +195,9 @@ void Writer::run_batch(std::vector<Item>& batch) {
             item.settle = [settle, why](const Error* outer) { settle(outer ? outer : &why); };
         }
     }
-    std::vector<Item> later(std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(ran)),
-                            std::make_move_iterator(batch.end()));
+    std::vector<Item> later(
+        std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(ran)),
+        std::make_move_iterator(batch.end()));
     batch.resize(ran);
 
     if (!lost) {
@@ -212,9 +221,11 @@ void Writer::run_batch(std::vector<Item>& batch) {
             stats_.read_only = true;
         }
         if (*lost == Fault::io && options_.on_broken) options_.on_broken(lost_text);
-        lose(batch, *lost == Fault::full ? full
-                                         : error(Code::unavailable, "database",
-                                                 "the change was not stored because a transaction was lost; try again"));
+        lose(batch,
+             *lost == Fault::full
+                 ? full
+                 : error(Code::unavailable, "database",
+                         "the change was not stored because a transaction was lost; try again"));
         batch = std::move(later);
         return;
     }

@@ -1,7 +1,8 @@
 #pragma once
-/// The one writer of an SQLite database: closures from any thread are committed in groups (rules 14 and 15), so that a
-/// hundred small changes cost one fsync. A closure's only effects are its Tx and its return value, and it may run more
-/// than once. `Result` error or exception → only that closure is undone.
+/// The one writer of an SQLite database: closures from any thread are committed in groups (rules 14
+/// and 15), so that a hundred small changes cost one fsync. A closure's only effects are its Tx and
+/// its return value, and it may run more than once. `Result` error or exception → only that closure
+/// is undone.
 
 #include "pipelines/base/result.hpp"
 #include "server/store/connection.hpp"
@@ -24,9 +25,10 @@
 
 namespace sluice::store {
 
-/// Gives the write-ahead log of `database` its size ahead of time, when it has none yet: commits then overwrite instead of
-/// appending, and fdatasync need not wait for the file system's journal (p95 of a small commit: 8 → 1 ms under load).
-/// SQLite takes a log without a valid header as empty. Before the first connection; blocking.
+/// Gives the write-ahead log of `database` its size ahead of time, when it has none yet: commits
+/// then overwrite instead of appending, and fdatasync need not wait for the file system's journal
+/// (p95 of a small commit: 8 → 1 ms under load). SQLite takes a log without a valid header as
+/// empty. Before the first connection; blocking.
 void preallocate_wal(const std::string& database);
 
 struct WriterStats {
@@ -42,8 +44,9 @@ public:
     struct Options {
         std::size_t batch_max = 64;
         std::chrono::microseconds batch_time{5000};
-        /// Called on the writer thread when the database is broken beyond repair (IOERR, failed fsync). Must not return
-        /// to normal service: main aborts the process so that a restart recovers from the journal.
+        /// Called on the writer thread when the database is broken beyond repair (IOERR, failed
+        /// fsync). Must not return to normal service: main aborts the process so that a restart
+        /// recovers from the journal.
         std::function<void(const std::string&)> on_broken;
     };
     Writer(const Connection::Options& database, Options options);
@@ -52,12 +55,14 @@ public:
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    /// Runs the closure (`Result<T>(Tx&)`) in a transaction and returns once it is durable. Refused with `read_only` while
-    /// the disk is full, `database` when the batch's transaction was lost; nothing of it is stored then.
+    /// Runs the closure (`Result<T>(Tx&)`) in a transaction and returns once it is durable. Refused
+    /// with `read_only` while the disk is full, `database` when the batch's transaction was lost;
+    /// nothing of it is stored then.
     template <class Closure>
     boost::asio::awaitable<std::invoke_result_t<Closure, Tx&>> write(Closure closure) {
         using R = std::invoke_result_t<Closure, Tx&>;
-        co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(R)>(
+        co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
+                                                       void(R)>(
             [this](auto handler, Closure inner) {
                 auto executor = boost::asio::get_associated_executor(handler);
                 auto shared = std::make_shared<decltype(handler)>(std::move(handler));
@@ -76,7 +81,8 @@ public:
         using R = std::invoke_result_t<Closure, Tx&>;
         std::promise<R> promise;
         auto future = promise.get_future();
-        submit<R>(std::move(closure), [&promise](R result) { promise.set_value(std::move(result)); });
+        submit<R>(std::move(closure),
+                  [&promise](R result) { promise.set_value(std::move(result)); });
         return future.get();
     }
 
@@ -106,7 +112,8 @@ private:
             Done done;
             std::optional<R> result;
         };
-        auto state = std::make_shared<State>(State{std::move(closure), std::move(done), std::nullopt});
+        auto state =
+            std::make_shared<State>(State{std::move(closure), std::move(done), std::nullopt});
         Item item;
         item.run = [state](Tx& tx) {
             state->result.emplace(state->closure(tx));
@@ -114,7 +121,8 @@ private:
         };
         item.settle = [state](const Error* lost) {
             if (lost || !state->result)
-                state->done(R(lost ? *lost : error(Code::internal, "internal", "the closure did not run")));
+                state->done(
+                    R(lost ? *lost : error(Code::internal, "internal", "the closure did not run")));
             else
                 state->done(std::move(*state->result));
         };

@@ -1,5 +1,6 @@
-// A seeded simulation of the server's core: random claims, starts, finishes, losses, cancels and time, on a real database.
-// Whatever the order, the invariants hold and every run ends. A failing seed is printed; SLUICE_SIM_SEEDS sets how many.
+// A seeded simulation of the server's core: random claims, starts, finishes, losses, cancels and
+// time, on a real database. Whatever the order, the invariants hold and every run ends. A failing
+// seed is printed; SLUICE_SIM_SEEDS sets how many.
 
 #include "tests/unit/server/ci_fixture.hpp"
 
@@ -37,7 +38,8 @@ struct World {
             auto& planned = builder.planned;
             for (std::uint64_t need = 0; need < i; ++need)
                 if (below(3) == 0) planned.needs.push_back({"j" + std::to_string(need), false});
-            if (!planned.needs.empty() && below(4) == 0) planned.when = below(2) ? model::When::always : model::When::failure;
+            if (!planned.needs.empty() && below(4) == 0)
+                planned.when = below(2) ? model::When::always : model::When::failure;
             planned.spec.allow_failure.any = below(5) == 0;
             planned.selected = below(6) != 0;
             planned.reason = planned.selected ? "" : "not needed";
@@ -57,19 +59,25 @@ struct World {
     void act() {
         switch (below(10)) {
             case 0: new_run(); break;
-            case 1: case 2: case 3: {
+            case 1:
+            case 2:
+            case 3: {
                 std::vector<AttemptId> holding;
                 for (auto& one : held) holding.push_back(one.job.attempt);
-                for (auto& claimed : ci.claim({.free = static_cast<int>(1 + below(3)), .holding = holding})) held.push_back({claimed, false});
+                for (auto& claimed :
+                     ci.claim({.free = static_cast<int>(1 + below(3)), .holding = holding}))
+                    held.push_back({claimed, false});
                 break;
             }
-            case 4: case 5: {
+            case 4:
+            case 5: {
                 if (held.empty()) break;
                 auto& one = held[below(held.size())];
                 if (!one.started) one.started = ci.start(one.job, "r").has_value();
                 break;
             }
-            case 6: case 7: {
+            case 6:
+            case 7: {
                 if (held.empty()) break;
                 const auto index = below(held.size());
                 auto outcome = any_outcome();
@@ -81,18 +89,22 @@ struct World {
             case 8: ci.pass(std::chrono::seconds(1 + below(40))); break;
             case 9:
                 if (!runs.empty() && below(4) == 0)
-                    (void)ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, runs[below(runs.size())], "sim"); });
+                    (void)ci.attempt_write([&](store::Tx& tx) {
+                        return ci.lifecycle.cancel_run(tx, runs[below(runs.size())], "sim");
+                    });
                 if (!held.empty() && below(3) == 0) held.pop_back();  // a runner dies unseen
                 break;
         }
         check();
     }
 
-    /// I1 at most one live attempt per job, I2 terminal never changes, I5 a run ends with its jobs, I10 named reasons.
+    /// I1 at most one live attempt per job, I2 terminal never changes, I5 a run ends with its jobs,
+    /// I10 named reasons.
     void check() {
         ci.write([&](store::Tx& tx) -> Result<bool> {
             for (auto& [job, count] : tx.all<std::int64_t, std::int64_t>(
-                     "SELECT job_id, count(*) FROM attempts WHERE state IN ('leased', 'running', 'unreachable') GROUP BY job_id")) {
+                     "SELECT job_id, count(*) FROM attempts WHERE state IN ('leased', 'running', "
+                     "'unreachable') GROUP BY job_id")) {
                 INFO("job " << job);
                 CHECK(count == 1);
             }

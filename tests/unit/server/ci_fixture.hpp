@@ -1,6 +1,7 @@
 #pragma once
 /// A server's core on a real database and a clock that the test moves. Reads as sentences:
-///   Fixture ci; auto run = ci.run({job("a"), job("b").after("a")}); auto lease = ci.claim(); ci.finish(lease, passed());
+///   Fixture ci; auto run = ci.run({job("a"), job("b").after("a")}); auto lease = ci.claim();
+///   ci.finish(lease, passed());
 
 #include "platform/crypto.hpp"
 #include "server/core/lifecycle.hpp"
@@ -55,14 +56,24 @@ inline JobBuilder job(std::string id) {
     return builder;
 }
 
-inline model::Outcome passed() { return {model::AttemptResult::passed, 0, std::nullopt, model::Cause::none, ""}; }
-inline model::Outcome failed(int code = 1) { return {model::AttemptResult::failed, code, std::nullopt, model::Cause::script, "exit code"}; }
-inline model::Outcome cancelled() { return {model::AttemptResult::cancelled, std::nullopt, 15, model::Cause::cancelled, "cancelled"}; }
-inline model::Outcome errored(model::Cause cause) { return {model::AttemptResult::errored, std::nullopt, std::nullopt, cause, "lost"}; }
+inline model::Outcome passed() {
+    return {model::AttemptResult::passed, 0, std::nullopt, model::Cause::none, ""};
+}
+inline model::Outcome failed(int code = 1) {
+    return {model::AttemptResult::failed, code, std::nullopt, model::Cause::script, "exit code"};
+}
+inline model::Outcome cancelled() {
+    return {model::AttemptResult::cancelled, std::nullopt, 15, model::Cause::cancelled,
+            "cancelled"};
+}
+inline model::Outcome errored(model::Cause cause) {
+    return {model::AttemptResult::errored, std::nullopt, std::nullopt, cause, "lost"};
+}
 
 struct Fixture {
     /// In memory where the machine allows: these tests are about order, not about the disk.
-    TempFolder folder{std::filesystem::exists("/dev/shm") ? files::Path("/dev/shm") : std::filesystem::temp_directory_path()};
+    TempFolder folder{std::filesystem::exists("/dev/shm") ? files::Path("/dev/shm")
+                                                          : std::filesystem::temp_directory_path()};
     ManualClock clock;
     std::unique_ptr<store::Writer> writer;
     core::ServiceClock service{clock, {}};
@@ -92,19 +103,22 @@ struct Fixture {
             store::Connection connection({.path = path});
             store::migrate(connection);
         }
-        writer = std::make_unique<store::Writer>(store::Connection::Options{.path = path}, store::Writer::Options{});
-        scheduler.set_dispatch([this](store::Tx& tx, const store::Job& job, AttemptId attempt, const std::string&) {
-            protocol::ClaimedJob claimed;
-            claimed.attempt = attempt;
-            claimed.job = job.id;
-            claimed.run = job.run;
-            const auto planned = lifecycle.plan_of(tx, job.run);
-            for (std::size_t i = 0; i < planned->ids.size(); ++i)
-                if (planned->ids[i] == job.id) claimed.spec = planned->jobs[i].spec;
-            return claimed;
-        });
+        writer = std::make_unique<store::Writer>(store::Connection::Options{.path = path},
+                                                 store::Writer::Options{});
+        scheduler.set_dispatch(
+            [this](store::Tx& tx, const store::Job& job, AttemptId attempt, const std::string&) {
+                protocol::ClaimedJob claimed;
+                claimed.attempt = attempt;
+                claimed.job = job.id;
+                claimed.run = job.run;
+                const auto planned = lifecycle.plan_of(tx, job.run);
+                for (std::size_t i = 0; i < planned->ids.size(); ++i)
+                    if (planned->ids[i] == job.id) claimed.spec = planned->jobs[i].spec;
+                return claimed;
+            });
         project = write([&](store::Tx& tx) -> Result<ProjectId> {
-            return store::insert_project(tx, {{}, "shop", "/srv/shop.git", "main", "git", "secret", clock.now()});
+            return store::insert_project(
+                tx, {{}, "shop", "/srv/shop.git", "main", "git", "secret", clock.now()});
         });
         agent("alpha");
     }
@@ -126,7 +140,8 @@ struct Fixture {
         fresh.event.branch = "main";
         fresh.plan.emplace();
         for (auto& builder : jobs) fresh.plan->jobs.push_back(std::move(builder.planned));
-        return write([&](store::Tx& tx) -> Result<RunId> { return lifecycle.create_run(tx, fresh); });
+        return write(
+            [&](store::Tx& tx) -> Result<RunId> { return lifecycle.create_run(tx, fresh); });
     }
 
     struct ClaimOptions {
@@ -165,14 +180,17 @@ struct Fixture {
         return lease;
     }
     Result<> start(const protocol::ClaimedJob& lease, const std::string& instance = "r1") {
-        return attempt_write([&](store::Tx& tx) { return lifecycle.start(tx, lease.attempt, instance); });
+        return attempt_write(
+            [&](store::Tx& tx) { return lifecycle.start(tx, lease.attempt, instance); });
     }
-    Result<model::JobState> finish(const protocol::ClaimedJob& lease, model::Outcome outcome, const std::string& digest = "d1",
+    Result<model::JobState> finish(const protocol::ClaimedJob& lease, model::Outcome outcome,
+                                   const std::string& digest = "d1",
                                    const std::string& instance = "r1") {
         protocol::FinishRequest request;
         request.runner_instance = instance;
         request.outcome = std::move(outcome);
-        return attempt_write([&](store::Tx& tx) { return lifecycle.finish(tx, lease.attempt, request, digest); });
+        return attempt_write(
+            [&](store::Tx& tx) { return lifecycle.finish(tx, lease.attempt, request, digest); });
     }
     /// Lets service time pass in ticks of a second, expiring what expires, as the sweeper does.
     void pass(std::chrono::seconds time) {
@@ -199,7 +217,10 @@ struct Fixture {
         });
     }
     model::RunState run_state(RunId run) {
-        return write([&](store::Tx& tx) -> Result<store::Run> { return store::find_run(tx, run).value(); }).state;
+        return write([&](store::Tx& tx) -> Result<store::Run> {
+                   return store::find_run(tx, run).value();
+               })
+            .state;
     }
 };
 

@@ -23,34 +23,45 @@ TEST_CASE("a commit without a run is missing, never green", "[gate]") {
 }
 
 TEST_CASE("a required job that no run has is red missing, for globs too", "[gate]") {
-    CHECK(judge({"test", "deploy-*"}, {job("test", JobState::passed)}, true, "").summary == "deploy-* missing");
+    CHECK(judge({"test", "deploy-*"}, {job("test", JobState::passed)}, true, "").summary ==
+          "deploy-* missing");
 }
 
 TEST_CASE("states map to colours as the reference says", "[gate]") {
     const std::pair<JobState, Color> table[] = {
-        {JobState::passed, Color::green},   {JobState::not_selected, Color::green}, {JobState::warned, Color::green},
-        {JobState::waiting, Color::pending}, {JobState::held, Color::pending},      {JobState::ready, Color::pending},
-        {JobState::running, Color::pending}, {JobState::failed, Color::red},        {JobState::errored, Color::red},
-        {JobState::cancelled, Color::red},   {JobState::blocked, Color::red},
+        {JobState::passed, Color::green},    {JobState::not_selected, Color::green},
+        {JobState::warned, Color::green},    {JobState::waiting, Color::pending},
+        {JobState::held, Color::pending},    {JobState::ready, Color::pending},
+        {JobState::running, Color::pending}, {JobState::failed, Color::red},
+        {JobState::errored, Color::red},     {JobState::cancelled, Color::red},
+        {JobState::blocked, Color::red},
     };
-    for (auto [state, color] : table) CHECK(judge({"a"}, {job("a", state)}, true, "").color == color);
+    for (auto [state, color] : table)
+        CHECK(judge({"a"}, {job("a", state)}, true, "").color == color);
 }
 
 TEST_CASE("a matrix job is as good as its worst cell", "[gate]") {
-    auto verdict = judge({"test"}, {job("test", JobState::passed, "test (3.11)"), job("test", JobState::failed, "test (3.12)"),
-                                    job("test", JobState::running, "test (3.13)")}, true, "");
+    auto verdict = judge(
+        {"test"},
+        {job("test", JobState::passed, "test (3.11)"), job("test", JobState::failed, "test (3.12)"),
+         job("test", JobState::running, "test (3.13)")},
+        true, "");
     CHECK(verdict.color == Color::red);
     REQUIRE(verdict.checks.size() == 1);
     CHECK(verdict.checks[0].note == "test (3.12)");
 }
 
 TEST_CASE("without require every job of the run counts", "[gate]") {
-    CHECK(judge({}, {job("a", JobState::passed), job("b", JobState::failed)}, true, "").color == Color::red);
-    CHECK(judge({}, {job("a", JobState::passed), job("b", JobState::not_selected)}, true, "").color == Color::green);
+    CHECK(judge({}, {job("a", JobState::passed), job("b", JobState::failed)}, true, "").color ==
+          Color::red);
+    CHECK(
+        judge({}, {job("a", JobState::passed), job("b", JobState::not_selected)}, true, "").color ==
+        Color::green);
 }
 
 TEST_CASE("what is not required does not count", "[gate]") {
-    CHECK(judge({"a"}, {job("a", JobState::passed), job("b", JobState::failed)}, true, "").color == Color::green);
+    CHECK(judge({"a"}, {job("a", JobState::passed), job("b", JobState::failed)}, true, "").color ==
+          Color::green);
 }
 
 TEST_CASE("a configuration error is red with its reason", "[gate]") {

@@ -39,12 +39,14 @@ TEST_CASE("allow_failure turns a failure into a warning that satisfies needs", "
 
 TEST_CASE("not_selected is terminal at once and satisfies needs", "[lifecycle]") {
     Fixture ci;
-    const auto run = ci.run({job("docs").not_selected("no changed path matches"), job("test").after("docs")});
+    const auto run =
+        ci.run({job("docs").not_selected("no changed path matches"), job("test").after("docs")});
     CHECK(ci.state(run, "docs") == JobState::not_selected);
     CHECK(ci.state(run, "test") == JobState::ready);
 }
 
-TEST_CASE("the start fence: the first runner instance wins, another gets lease_lost", "[lifecycle][rule7]") {
+TEST_CASE("the start fence: the first runner instance wins, another gets lease_lost",
+          "[lifecycle][rule7]") {
     Fixture ci;
     ci.run({job("build")});
     auto lease = ci.claim();
@@ -53,7 +55,8 @@ TEST_CASE("the start fence: the first runner instance wins, another gets lease_l
     CHECK(ci.start(lease, "first"));
 }
 
-TEST_CASE("a lease that expires un-started goes back to ready and costs no retry", "[lifecycle][rule7]") {
+TEST_CASE("a lease that expires un-started goes back to ready and costs no retry",
+          "[lifecycle][rule7]") {
     Fixture ci;
     const auto run = ci.run({job("build").retried("infra", 0)});
     auto first = ci.claim();
@@ -66,7 +69,8 @@ TEST_CASE("a lease that expires un-started goes back to ready and costs no retry
     CHECK(ci.finish(second, passed()).value() == JobState::passed);
 }
 
-TEST_CASE("an expired lease cannot finish the job once a newer one was leased", "[lifecycle][rule12]") {
+TEST_CASE("an expired lease cannot finish the job once a newer one was leased",
+          "[lifecycle][rule12]") {
     Fixture ci;
     const auto run = ci.run({job("build")});
     auto first = ci.started("r1");
@@ -89,13 +93,17 @@ TEST_CASE("a lost newest attempt may revive while no newer one was leased", "[li
     CHECK(ci.run_state(run) == RunState::passed);
 }
 
-TEST_CASE("a job that isn't replayable stays running when its agent is out of contact, and accepts a late finish", "[lifecycle][rule8]") {
+TEST_CASE(
+    "a job that isn't replayable stays running when its agent is out of contact, and accepts a "
+    "late finish",
+    "[lifecycle][rule8]") {
     Fixture ci;
     const auto run = ci.run({job("deploy").not_replayable()});
     auto lease = ci.started();
     ci.pass(3600s);
     CHECK(ci.state(run, "deploy") == JobState::running);
-    CHECK(ci.job_row(run, "deploy").wait_reason == "its agent is out of contact; the job may still be running");
+    CHECK(ci.job_row(run, "deploy").wait_reason ==
+          "its agent is out of contact; the job may still be running");
     CHECK(ci.claim(Fixture::ClaimOptions{}).empty());
     CHECK(ci.finish(lease, passed()).value() == JobState::passed);
 }
@@ -120,7 +128,8 @@ TEST_CASE("a script's failure is not retried unless asked for", "[lifecycle]") {
     CHECK(ci.job_row(run, "test").cause == model::Cause::script);
 }
 
-TEST_CASE("service time stands still while nothing ticks, so a stopped server keeps its leases", "[lifecycle][rule9]") {
+TEST_CASE("service time stands still while nothing ticks, so a stopped server keeps its leases",
+          "[lifecycle][rule9]") {
     Fixture ci;
     const auto run = ci.run({job("build")});
     ci.started();
@@ -132,7 +141,8 @@ TEST_CASE("service time stands still while nothing ticks, so a stopped server ke
     CHECK(ci.state(run, "build") == JobState::running);
 }
 
-TEST_CASE("a claim whose answer was lost gives its leases back to the next claim", "[scheduler][rule10]") {
+TEST_CASE("a claim whose answer was lost gives its leases back to the next claim",
+          "[scheduler][rule10]") {
     Fixture ci;
     const auto run = ci.run({job("build")});
     auto lost = ci.claim();
@@ -173,7 +183,8 @@ TEST_CASE("the transaction that makes a job ready leases it to a parked claim", 
     CHECK(ci.start(jobs[0]));
 }
 
-TEST_CASE("a parked claim takes as many jobs as it has free slots and only matching ones", "[scheduler]") {
+TEST_CASE("a parked claim takes as many jobs as it has free slots and only matching ones",
+          "[scheduler]") {
     Fixture ci;
     ci.claim({.free = 2, .labels = {"os=linux"}, .park = true});
     auto waiting = ci.parked;
@@ -211,11 +222,14 @@ TEST_CASE("a closure that is undone gives the parked claim back", "[scheduler]")
     CHECK(ci.scheduler.take(waiting).size() == 1);
 }
 
-TEST_CASE("cancelling a run cancels what waits at once and asks what runs to stop", "[lifecycle][rule11]") {
+TEST_CASE("cancelling a run cancels what waits at once and asks what runs to stop",
+          "[lifecycle][rule11]") {
     Fixture ci;
-    const auto run = ci.run({job("a"), job("b").after("a"), job("always").after("b").when(model::When::always)});
+    const auto run =
+        ci.run({job("a"), job("b").after("a"), job("always").after("b").when(model::When::always)});
     auto lease = ci.started();
-    REQUIRE(ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, run, "ann"); }));
+    REQUIRE(
+        ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, run, "ann"); }));
     CHECK(ci.state(run, "b") == JobState::cancelled);
     CHECK(ci.state(run, "always") == JobState::cancelled);
     CHECK(ci.state(run, "a") == JobState::running);
@@ -228,7 +242,8 @@ TEST_CASE("a pass that races a cancel stays passed", "[lifecycle][rule11]") {
     Fixture ci;
     const auto run = ci.run({job("a")});
     auto lease = ci.started();
-    REQUIRE(ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, run, "ann"); }));
+    REQUIRE(
+        ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, run, "ann"); }));
     CHECK(ci.finish(lease, passed()).value() == JobState::passed);
 }
 
@@ -236,12 +251,14 @@ TEST_CASE("a leased job that is cancelled refuses its start", "[lifecycle][rule1
     Fixture ci;
     const auto run = ci.run({job("a")});
     auto lease = ci.claim();
-    REQUIRE(ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, run, "ann"); }));
+    REQUIRE(
+        ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, run, "ann"); }));
     CHECK(ci.state(run, "a") == JobState::cancelled);
     CHECK(ci.start(lease).error().code == Code::lease_lost);
 }
 
-TEST_CASE("an equal finish gets the same answer, another one a conflict with the recorded result", "[lifecycle][rule12]") {
+TEST_CASE("an equal finish gets the same answer, another one a conflict with the recorded result",
+          "[lifecycle][rule12]") {
     Fixture ci;
     ci.run({job("a")});
     auto lease = ci.started();
@@ -273,7 +290,8 @@ TEST_CASE("a retry run carries passed jobs over by reference", "[lifecycle]") {
     fresh.plan->jobs.push_back(job("b").after("a").planned);
     fresh.retry_of = first;
     fresh.carry_passed = true;
-    const auto second = ci.write([&](store::Tx& tx) -> Result<RunId> { return ci.lifecycle.create_run(tx, fresh); });
+    const auto second = ci.write(
+        [&](store::Tx& tx) -> Result<RunId> { return ci.lifecycle.create_run(tx, fresh); });
     CHECK(ci.state(second, "a") == JobState::passed);
     CHECK(ci.job_row(second, "a").carried_from == ci.job_row(first, "a").id.value);
     CHECK(ci.state(second, "b") == JobState::ready);
@@ -285,7 +303,8 @@ TEST_CASE("a run without plan ends at once as errored with its reason", "[lifecy
     broken.project = ci.project;
     broken.event.sha = std::string(40, 'b');
     broken.reason = "config: .ci.yml:3:1: error: unknown key";
-    const auto run = ci.write([&](store::Tx& tx) -> Result<RunId> { return ci.lifecycle.create_run(tx, broken); });
+    const auto run = ci.write(
+        [&](store::Tx& tx) -> Result<RunId> { return ci.lifecycle.create_run(tx, broken); });
     CHECK(ci.run_state(run) == RunState::errored);
 }
 
@@ -296,6 +315,7 @@ TEST_CASE("every state change appends an event in its transaction", "[lifecycle]
     auto events = ci.feed.after({}, 100).value();
     std::vector<std::string> told;
     for (auto& event : events) told.push_back(event.type + " " + event.state);
-    CHECK(told == std::vector<std::string>{"run.created active", "job.changed running", "job.changed passed", "run.finished passed"});
+    CHECK(told == std::vector<std::string>{"run.created active", "job.changed running",
+                                           "job.changed passed", "run.finished passed"});
     CHECK(events.back().run == run);
 }

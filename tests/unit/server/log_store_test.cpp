@@ -1,5 +1,5 @@
-#include "platform/crypto.hpp"
 #include "server/logs/log_store.hpp"
+#include "platform/crypto.hpp"
 #include "tests/unit/server/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
@@ -10,7 +10,9 @@ using namespace sluice;
 
 namespace {
 
-std::uint32_t crc(std::string_view text) { return crypto::crc32c(0, {text.data(), text.size()}); }
+std::uint32_t crc(std::string_view text) {
+    return crypto::crc32c(0, {text.data(), text.size()});
+}
 
 std::string content(logs::LogStore& store, AttemptId id) {
     auto fd = store.open(id).value();
@@ -21,7 +23,8 @@ std::string content(logs::LogStore& store, AttemptId id) {
 
 }  // namespace
 
-TEST_CASE("the server's offset wins: overlap is skipped, a gap is refused with the size", "[logs][rule21]") {
+TEST_CASE("the server's offset wins: overlap is skipped, a gap is refused with the size",
+          "[logs][rule21]") {
     test::TempFolder folder;
     logs::LogStore store(folder.path / "logs");
     const AttemptId id{7};

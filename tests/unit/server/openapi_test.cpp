@@ -31,14 +31,17 @@ std::vector<http::Route> routes() {
     return api::all_routes(*reinterpret_cast<api::Api*>(memory));
 }
 
-json::Value document() { return json::parse(api::k_openapi, {.bytes = 1 << 20, .depth = 64}).value(); }
+json::Value document() {
+    return json::parse(api::k_openapi, {.bytes = 1 << 20, .depth = 64}).value();
+}
 
 }  // namespace
 
 TEST_CASE("the OpenAPI document and the routes tell of the same operations", "[openapi]") {
     std::set<std::string> served, told;
     for (const auto& route : routes())
-        if (!route.pattern.starts_with("/agent/")) served.insert(method_name(route.method) + " " + route.pattern);
+        if (!route.pattern.starts_with("/agent/"))
+            served.insert(method_name(route.method) + " " + route.pattern);
     const auto doc = document();
     for (const auto& [path, item] : doc.at("paths").as_object())
         for (const auto& [method, operation] : item.as_object())
@@ -54,10 +57,12 @@ TEST_CASE("what the document calls public is public, and nothing else", "[openap
     const auto doc = document();
     for (const auto& route : routes()) {
         if (route.pattern.starts_with("/agent/")) {
-            CHECK((route.auth == http::Auth::agent || route.auth == http::Auth::lease || route.pattern == "/agent/v1/register"));
+            CHECK((route.auth == http::Auth::agent || route.auth == http::Auth::lease ||
+                   route.pattern == "/agent/v1/register"));
             continue;
         }
-        const auto& operation = doc.at("paths").at(route.pattern).at(method_name(route.method)).as_object();
+        const auto& operation =
+            doc.at("paths").at(route.pattern).at(method_name(route.method)).as_object();
         const auto* security = operation.if_contains("security");
         const bool open = security && security->as_array().empty();
         INFO(route.pattern);

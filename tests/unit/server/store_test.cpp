@@ -75,7 +75,8 @@ TEST_CASE("a constraint that fails refuses its closure without naming bound valu
     Database db;
     Writer writer({.path = db.path}, {});
     auto refused = writer.write_blocking([](Tx& tx) -> Result<> {
-        tx.exec("INSERT INTO tokens(name, hash, role, created_at) VALUES (:a, :b, 'king', 1)", "canary-name", "canary-hash");
+        tx.exec("INSERT INTO tokens(name, hash, role, created_at) VALUES (:a, :b, 'king', 1)",
+                "canary-name", "canary-hash");
         return {};
     });
     REQUIRE_FALSE(refused);
@@ -90,17 +91,20 @@ TEST_CASE("closures queued together share commits", "[store]") {
     auto opened = gate.get_future().share();
     // The first closure holds the writer until all others are queued.
     std::thread first([&] {
-        writer.write_blocking([&](Tx&) -> Result<> {
-            opened.wait();
-            return {};
-        }).value();
+        writer
+            .write_blocking([&](Tx&) -> Result<> {
+                opened.wait();
+                return {};
+            })
+            .value();
     });
     std::vector<std::future<void>> others;
     std::atomic<int> queued{0};
     for (int i = 0; i < 50; ++i)
         others.push_back(std::async(std::launch::async, [&, i] {
             ++queued;
-            writer.write_blocking([i](Tx& tx) { return put(tx, "k" + std::to_string(i), "v"); }).value();
+            writer.write_blocking([i](Tx& tx) { return put(tx, "k" + std::to_string(i), "v"); })
+                .value();
         }));
     while (queued < 50) std::this_thread::yield();
     gate.set_value();
@@ -115,11 +119,13 @@ TEST_CASE("after_commit runs for kept closures only, after_rollback for undone o
     Database db;
     Writer writer({.path = db.path}, {});
     std::vector<std::string> told;
-    writer.write_blocking([&](Tx& tx) -> Result<> {
-        tx.after_commit([&] { told.push_back("committed"); });
-        tx.after_rollback([&] { told.push_back("wrong"); });
-        return {};
-    }).value();
+    writer
+        .write_blocking([&](Tx& tx) -> Result<> {
+            tx.after_commit([&] { told.push_back("committed"); });
+            tx.after_rollback([&] { told.push_back("wrong"); });
+            return {};
+        })
+        .value();
     (void)writer.write_blocking([&](Tx& tx) -> Result<> {
         tx.after_commit([&] { told.push_back("wrong"); });
         tx.after_rollback([&] { told.push_back("undone 1"); });
@@ -134,7 +140,9 @@ TEST_CASE("RETURNING is stepped to its end, so savepoints can be released", "[st
     Writer writer({.path = db.path}, {});
     auto rows = writer.write_blocking([](Tx& tx) -> Result<std::size_t> {
         for (int i = 0; i < 10; ++i) set_meta(tx, "row" + std::to_string(i), "x");
-        return tx.all<std::string>("UPDATE meta SET value = 'y' WHERE key LIKE 'row%' RETURNING key").size();
+        return tx
+            .all<std::string>("UPDATE meta SET value = 'y' WHERE key LIKE 'row%' RETURNING key")
+            .size();
     });
     CHECK(rows.value() == 10);
     CHECK(get(db.path, "row9") == "y");
@@ -148,7 +156,8 @@ TEST_CASE("bytes with NUL and invalid UTF-8 survive a round trip", "[store]") {
     CHECK(get(db.path, "bytes") == bytes);
 }
 
-TEST_CASE("a full disk refuses writes, loses nothing that was committed, and heals by itself", "[store]") {
+TEST_CASE("a full disk refuses writes, loses nothing that was committed, and heals by itself",
+          "[store]") {
     test::TempFolder folder;
     if (::mount("tmpfs", folder.path.c_str(), "tmpfs", 0, "size=2m") != 0) {
         WARN("skipped: mounting a tmpfs needs root");
@@ -170,14 +179,17 @@ TEST_CASE("a full disk refuses writes, loses nothing that was committed, and hea
     int stored = 0;
     Result<> last;
     for (int i = 0; i < 200 && last; ++i) {
-        last = writer.write_blocking([i](Tx& tx) { return put(tx, "big" + std::to_string(i), std::string(64 * 1024, 'x')); });
+        last = writer.write_blocking([i](Tx& tx) {
+            return put(tx, "big" + std::to_string(i), std::string(64 * 1024, 'x'));
+        });
         if (last) ++stored;
     }
     REQUIRE_FALSE(last);
     CHECK(last.error().id == "read_only");
     CHECK(writer.stats().read_only);
     // A small change may fit again (the probe found room); one that does not is refused as before.
-    const auto again = writer.write_blocking([](Tx& tx) { return put(tx, "refused", std::string(512 * 1024, 'x')); });
+    const auto again = writer.write_blocking(
+        [](Tx& tx) { return put(tx, "refused", std::string(512 * 1024, 'x')); });
     REQUIRE_FALSE(again);
     CHECK(again.error().id == "read_only");
 
