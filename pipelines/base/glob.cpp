@@ -9,18 +9,28 @@ namespace {
 
 using Text = std::u32string;
 
+/// A byte that is no UTF-8 (paths of a repository may hold any) becomes a code point of its own in
+/// the range of lone surrogates: it never swallows what follows.
 Text decode(std::string_view bytes) {
     Text out;
     out.reserve(bytes.size());
     for (std::size_t i = 0; i < bytes.size();) {
         const auto lead = static_cast<unsigned char>(bytes[i]);
-        std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-        if (i + length > bytes.size()) length = 1;
-        char32_t point = length == 1 ? lead : lead & (0xFF >> (length + 1));
-        for (std::size_t k = 1; k < length; ++k)
-            point = point << 6 | (static_cast<unsigned char>(bytes[i + k]) & 0x3F);
-        out += point;
-        i += length;
+        const std::size_t length = lead < 0x80   ? 1
+                                   : lead < 0xC0 ? 0
+                                   : lead < 0xE0 ? 2
+                                   : lead < 0xF0 ? 3
+                                   : lead < 0xF8 ? 4
+                                                 : 0;
+        bool valid = length > 0 && i + length <= bytes.size();
+        char32_t point = length == 1 ? lead : lead & (0x7F >> length);
+        for (std::size_t k = 1; valid && k < length; ++k) {
+            const auto next = static_cast<unsigned char>(bytes[i + k]);
+            valid = (next & 0xC0) == 0x80;
+            point = point << 6 | (next & 0x3F);
+        }
+        out += valid ? point : char32_t{0xDC00} + lead;
+        i += valid ? length : 1;
     }
     return out;
 }

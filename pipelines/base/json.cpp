@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sluice::json {
 namespace {
@@ -212,20 +213,20 @@ std::string ObjectReader::string_or(std::string_view key, std::string fallback,
 
 std::int64_t ObjectReader::integer(std::string_view key, std::int64_t min, std::int64_t max) {
     const Value* value = member(key);
-    const std::int64_t* number = value == nullptr ? nullptr : value->if_int64();
-    if (number == nullptr) {
-        if (value != nullptr && value->is_uint64()) {
-            fail(key, fmt::format("must be {} to {}", min, max));
-        } else {
-            fail(key, expected("an integer", value));
-        }
+    if (value == nullptr || !(value->is_int64() || value->is_uint64())) {
+        fail(key, expected("an integer", value));
         return min;
     }
-    if (*number < min || *number > max) {
-        fail(key, fmt::format("{} is not within {} to {}", *number, min, max));
-        return min;
-    }
-    return *number;
+    // Text gives int64 where it fits, values made from unsigned numbers are uint64.
+    const std::uint64_t* large = value->if_uint64();
+    const bool fits = large == nullptr || *large <= static_cast<std::uint64_t>(
+                                                        std::numeric_limits<std::int64_t>::max());
+    const std::int64_t number = !fits              ? std::numeric_limits<std::int64_t>::max()
+                                : large != nullptr ? static_cast<std::int64_t>(*large)
+                                                   : value->get_int64();
+    if (fits && number >= min && number <= max) return number;
+    fail(key, fmt::format("{} is not within {} to {}", serialize(*value), min, max));
+    return min;
 }
 
 std::int64_t ObjectReader::integer_or(std::string_view key, std::int64_t fallback, std::int64_t min,

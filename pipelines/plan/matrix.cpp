@@ -36,9 +36,10 @@ public:
         Matrix out;
         for (const Cell& cell : cells_)
             for (const auto& [name, value] : cell.values) out.names[name] = true;
-        for (auto& [name, in_all] : out.names)
-            in_all = std::all_of(cells_.begin(), cells_.end(),
-                                 [&](const Cell& cell) { return cell.values.contains(name); });
+        for (auto& entry : out.names)
+            entry.second = std::all_of(cells_.begin(), cells_.end(), [&](const Cell& cell) {
+                return cell.values.contains(entry.first);
+            });
         if (failed_) cells_.clear();
         out.cells = std::move(cells_);
         return out;

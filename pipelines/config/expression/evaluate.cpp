@@ -62,6 +62,19 @@ private:
                       fmt::format("`{}` is null for this event", to_source(ast)));
     }
 
+    static bool fits(Param param, const Value& value) {
+        switch (param) {
+            case Param::any: return true;
+            case Param::string: return value.kind == Value::Kind::string;
+            case Param::number: return value.kind == Value::Kind::number;
+            case Param::boolean: return value.kind == Value::Kind::boolean;
+            case Param::list: return value.kind == Value::Kind::list;
+            case Param::list_or_string:
+                return value.kind == Value::Kind::list || value.kind == Value::Kind::string;
+        }
+        return false;
+    }
+
     Result<bool> boolean(const Ast& ast) {
         SLUICE_TRY(const Value operand, value(ast));
         if (operand.is_null()) return null_value(ast);
@@ -99,6 +112,10 @@ private:
         if (function == nullptr || function->apply == nullptr)
             return refuse(ast, "bad_expression",
                           fmt::format("there is no function `{}`", ast.name));
+        // check() has seen all this, but a late condition may come from a damaged or foreign plan.
+        const std::size_t params = function->params.size();
+        if (ast.children.size() < params || (ast.children.size() > params && !function->variadic))
+            return refuse(ast, "bad_expression", fmt::format("write {}", function->usage));
         // Only one of the two values is wanted, so the other may be null.
         const bool lazy = ast.name == "choose";
         std::vector<Value> arguments;
@@ -106,6 +123,9 @@ private:
             SLUICE_TRY(Value argument, value(child));
             const bool may_be_null = lazy && !arguments.empty();
             if (argument.is_null() && !may_be_null) return null_value(child);
+            if (!fits(function->params[std::min(arguments.size(), params - 1)], argument) &&
+                !may_be_null)
+                return refuse(child, "bad_expression", fmt::format("write {}", function->usage));
             arguments.push_back(std::move(argument));
         }
         auto result = function->apply(arguments, context_.world);

@@ -28,6 +28,8 @@ Value Value::of(std::string value) {
     return out;
 }
 
+Value Value::of(const char* value) { return of(std::string(value)); }
+
 Value Value::list(std::vector<Value> items) {
     Value out;
     out.kind = Kind::list;
@@ -123,6 +125,8 @@ Type Type::string(Taint taint) {
     out.taint = taint;
     return out;
 }
+
+Type Type::text() { return string(Taint::outsider); }
 
 Type Type::choice(std::vector<std::string> values) {
     Type out = string(Taint::internal);

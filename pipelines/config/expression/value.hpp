@@ -24,7 +24,7 @@ struct Value {
     static Value of(bool value);
     static Value of(double value);
     static Value of(std::string value);
-    static Value of(const char* value) { return of(std::string(value)); }
+    static Value of(const char* value);
     static Value list(std::vector<Value> items);
     static Value object(std::vector<Field> fields);
     /// As of(string), but null for "": how events say "not given".
@@ -74,7 +74,7 @@ struct Type {
     static Type boolean();
     static Type number();
     static Type string(Taint taint = Taint::safe);
-    static Type text() { return string(Taint::outsider); }
+    static Type text();
     static Type choice(std::vector<std::string> values);
     static Type list(Type item);
     static Type object(std::vector<TypeField> fields);

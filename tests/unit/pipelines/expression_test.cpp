@@ -200,6 +200,15 @@ TEST_CASE("slug keeps what is safe and never makes two names one", "[expression]
     }
 }
 
+TEST_CASE("a call that was never checked is refused, not carried out", "[expression]") {
+    CHECK(value("choose(flag, 'a')") == "! write choose(condition, a, b)");  // found by fuzzing
+    CHECK(value("slug()") == "! write slug(s)");
+    CHECK(value("slug(n)") == "! write slug(s)");
+    CHECK(value("nothing(1)") == "! there is no function `nothing`");
+    CHECK(value("semver('1')") == "! there is no function `semver`");
+    CHECK(value("flag && n") == "! `n` is not a boolean");
+}
+
 TEST_CASE("growth is bounded", "[expression]") {
     std::string text = "'aaaaaaaaaaaaaaaa'";
     for (int i = 0; i < 8; ++i) text = "replace(" + text + ", 'a', 'aaaaaaaaaaaaaaaa')";

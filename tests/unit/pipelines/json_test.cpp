@@ -67,6 +67,15 @@ TEST_CASE("a reader names the first wrong member by its JSON pointer", "[json]")
           }).find("name") != std::string::npos);
 }
 
+TEST_CASE("integers are read whether they were signed or unsigned", "[json]") {
+    const json::Value value = json::Object{{"small", 7u}, {"large", ~std::uint64_t{0}}};
+    json::ObjectReader in(value, "");
+    CHECK(in.integer("small", 0, 9) == 7);
+    CHECK(in.finish().has_value());
+    in.integer("large", 0, 9);
+    CHECK(in.finish().error().message == "large: 18446744073709551615 is not within 0 to 9");
+}
+
 TEST_CASE("a strict reader refuses members that nobody asked for", "[json]") {
     const auto value = json::parse(R"({"a":1,"extra":2})").value();
     json::ObjectReader in(value, "");

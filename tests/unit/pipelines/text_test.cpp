@@ -105,6 +105,14 @@ TEST_CASE("globs match by path parts", "[text][glob]") {
     CHECK(matches("a[b", "a[b"));
 }
 
+TEST_CASE("bytes that are no UTF-8 match as themselves and swallow nothing", "[text][glob]") {
+    CHECK(text::glob_match("*.txt", "caf\xe9.txt"));
+    CHECK(text::glob_match("caf?.txt", "caf\xe9.txt"));
+    CHECK(text::glob_match("\xc0?", "\xc0x"));  // found by fuzzing
+    CHECK_FALSE(text::glob_match("\xc0?", "\xc0"));
+    CHECK_FALSE(text::glob_match("caf\xc3\xa9*", "caf\xe9"));
+}
+
 TEST_CASE("a hostile glob costs no more than pattern times path", "[text][glob]") {
     std::string pattern;
     for (int i = 0; i < 200; ++i) pattern += "**/*{a,b,}";
