@@ -1,11 +1,11 @@
-/* Light HTTP/1.1 clients for the log benchmark: what they cost must not be what is measured. Plain HTTP on 127.0.0.1,
- * keep-alive; TOKEN is a bearer token.
+/* Light HTTP/1.1 clients for the log benchmark: what they cost must not be what is measured. Plain
+ * HTTP on 127.0.0.1, keep-alive; TOKEN is a bearer token.
  *
- *   bench_client sse PORT TOKEN JOB BYTES    follows the job's log by server-sent events until BYTES of it were seen
- *   bench_client raw PORT TOKEN JOB BYTES    the same by Range requests, 1 ms apart when nothing is new
- *       print when the last byte was here:   CLOCK_REALTIME in ns
- *   bench_client stall PORT PERIOD_US        GET /healthz each period until stdin is closed
- *       prints:                              requests, worst and 99th percentile in ns, from sending to the last byte
+ *   bench_client sse PORT TOKEN JOB BYTES    follows the job's log by server-sent events until
+ * BYTES of it were seen bench_client raw PORT TOKEN JOB BYTES    the same by Range requests, 1 ms
+ * apart when nothing is new print when the last byte was here:   CLOCK_REALTIME in ns bench_client
+ * stall PORT PERIOD_US        GET /healthz each period until stdin is closed prints: requests,
+ * worst and 99th percentile in ns, from sending to the last byte
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,8 +36,9 @@ static _Noreturn void fail(const char* what) {
 }
 
 static int connect_to(int port) {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((unsigned short)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     if (fd < 0 || connect(fd, (struct sockaddr*)&address, sizeof address) != 0) fail("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -72,14 +73,16 @@ static int read_head(int fd, size_t* rest, size_t* have, long long* length) {
     return atoi(buffer + 9);
 }
 
-/* Event ids are log offsets; the last complete "id: N" line of a block tells how far the log has come. */
+/* Event ids are log offsets; the last complete "id: N" line of a block tells how far the log has
+ * come. */
 static int follow_events(int port, const char* token, const char* job, long long wanted) {
     char request[600];
     int fd = connect_to(port);
-    int size = snprintf(request, sizeof request,
-                        "GET /api/v1/jobs/%s/log/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
-                        "Accept: text/event-stream\r\n\r\n",
-                        job, token);
+    int size = snprintf(
+        request, sizeof request,
+        "GET /api/v1/jobs/%s/log/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
+        "Accept: text/event-stream\r\n\r\n",
+        job, token);
     send_all(fd, request, (size_t)size);
     size_t rest, have;
     long long length;
@@ -115,10 +118,11 @@ static int follow_ranges(int port, const char* token, const char* job, long long
     long long at = 0;
     int fd = connect_to(port);
     while (at < wanted) {
-        int size = snprintf(request, sizeof request,
-                            "GET /api/v1/jobs/%s/log HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
-                            "Range: bytes=%lld-\r\n\r\n",
-                            job, token, at);
+        int size = snprintf(
+            request, sizeof request,
+            "GET /api/v1/jobs/%s/log HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
+            "Range: bytes=%lld-\r\n\r\n",
+            job, token, at);
         send_all(fd, request, (size_t)size);
         size_t rest, have;
         long long length;
@@ -169,19 +173,24 @@ static int watch_stalls(int port, long long period_us) {
             have += (size_t)n;
         }
         long long end = clock_ns(CLOCK_MONOTONIC);
-        /* From the sending: that the timer woke us late on a busy machine isn't the server's doing. */
+        /* From the sending: that the timer woke us late on a busy machine isn't the server's doing.
+         */
         samples[count++] = end - begin;
         if (end > due + period_us * 1000) due = end;
     }
     qsort(samples, count, sizeof *samples, by_value);
-    printf("%zu %lld %lld\n", count, count ? samples[count - 1] : 0, count ? samples[count * 99 / 100] : 0);
+    printf("%zu %lld %lld\n", count, count ? samples[count - 1] : 0,
+           count ? samples[count * 99 / 100] : 0);
     return 0;
 }
 
 int main(int argc, char** argv) {
-    if (argc == 6 && strcmp(argv[1], "sse") == 0) return follow_events(atoi(argv[2]), argv[3], argv[4], atoll(argv[5]));
-    if (argc == 6 && strcmp(argv[1], "raw") == 0) return follow_ranges(atoi(argv[2]), argv[3], argv[4], atoll(argv[5]));
-    if (argc == 4 && strcmp(argv[1], "stall") == 0) return watch_stalls(atoi(argv[2]), atoll(argv[3]));
+    if (argc == 6 && strcmp(argv[1], "sse") == 0)
+        return follow_events(atoi(argv[2]), argv[3], argv[4], atoll(argv[5]));
+    if (argc == 6 && strcmp(argv[1], "raw") == 0)
+        return follow_ranges(atoi(argv[2]), argv[3], argv[4], atoll(argv[5]));
+    if (argc == 4 && strcmp(argv[1], "stall") == 0)
+        return watch_stalls(atoi(argv[2]), atoll(argv[3]));
     fprintf(stderr, "usage: bench_client sse|raw PORT TOKEN JOB BYTES | stall PORT PERIOD_US\n");
     return 64;
 }

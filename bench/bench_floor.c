@@ -1,11 +1,11 @@
 /* What the machine itself needs for the steps that Sluice is made of; one number per line, in ns.
  *
- *   bench_floor spawn SHELL N WIDTH   posix_spawn of `SHELL -c true` and its wait, WIDTH at once: N durations; with
- *                               WIDTH > 1 one line, the mean time between two ends
- *   bench_floor commit N FILE   one row of 200 bytes and an index entry, WAL, synchronous=FULL: N durations
- *   bench_floor loopback N      one byte there and back over TCP on 127.0.0.1, between two processes: N durations
- *   bench_floor create N FOLDER open(O_CREAT) of a new file (each attempt needs some): N durations. Where ext4 has no free
- *                               inode near the folder it takes ten times as long as elsewhere
+ *   bench_floor spawn SHELL N WIDTH   posix_spawn of `SHELL -c true` and its wait, WIDTH at once: N
+ * durations; with WIDTH > 1 one line, the mean time between two ends bench_floor commit N FILE one
+ * row of 200 bytes and an index entry, WAL, synchronous=FULL: N durations bench_floor loopback N
+ * one byte there and back over TCP on 127.0.0.1, between two processes: N durations bench_floor
+ * create N FOLDER open(O_CREAT) of a new file (each attempt needs some): N durations. Where ext4
+ * has no free inode near the folder it takes ten times as long as elsewhere
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -117,7 +117,9 @@ static void loopback(int count) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-    require(bind(listener, (struct sockaddr*)&address, sizeof address) == 0 && listen(listener, 1) == 0, "listen");
+    require(
+        bind(listener, (struct sockaddr*)&address, sizeof address) == 0 && listen(listener, 1) == 0,
+        "listen");
     getsockname(listener, (struct sockaddr*)&address, &size);
     char byte = 'x';
     pid_t echo = fork();
@@ -151,6 +153,9 @@ int main(int argc, char** argv) {
     else if (argc == 3 && strcmp(what, "loopback") == 0)
         loopback(atoi(argv[2]));
     else
-        return fprintf(stderr, "usage: bench_floor spawn SHELL N WIDTH | commit N FILE | create N FOLDER | loopback N\n"), 64;
+        return fprintf(stderr,
+                       "usage: bench_floor spawn SHELL N WIDTH | commit N FILE | create N FOLDER | "
+                       "loopback N\n"),
+               64;
     return 0;
 }

@@ -1,8 +1,8 @@
 /* bench_stamp FILE [PROGRAM ARG...]
  *
- * Writes the time (CLOCK_REALTIME, ns, one line) to FILE, a FIFO or a file to append to; then executes PROGRAM, if one
- * is given. The first command of the benchmark's job, and what stands before the git hook. One write per line: lines of
- * several processes never mix. */
+ * Writes the time (CLOCK_REALTIME, ns, one line) to FILE, a FIFO or a file to append to; then
+ * executes PROGRAM, if one is given. The first command of the benchmark's job, and what stands
+ * before the git hook. One write per line: lines of several processes never mix. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

@@ -21,13 +21,15 @@ NAMES = ("push_latency", "noop_jobs", "idle", "log", "api")
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench", description="Measure Sluice on this machine.")
-    parser.add_argument("name", nargs="?", choices=NAMES, metavar="NAME", help="one of " + ", ".join(NAMES) + "; default: all")
+    parser.add_argument("name", nargs="?", choices=NAMES, metavar="NAME",
+                        help="one of " + ", ".join(NAMES) + "; default: all")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of tables")
-    parser.add_argument("--bin", default=os.path.join(BUILD, "release", "bin"), help="folder of the programs to measure")
+    parser.add_argument("--bin", default=os.path.join(BUILD, "release", "bin"),
+                        help="folder of the programs to measure")
     parser.add_argument("--helpers", help="folder of bench_stamp, bench_floor and bench_client; default: --bin, else "
                         "build/dev/bin")
-    parser.add_argument("--work", help="folder for data and repositories, on the disk to be measured; default: a new one in "
-                        "build/, removed at the end")
+    parser.add_argument("--work", help="folder for data and repositories, on the disk to be measured; default: a new "
+                        "one in build/, removed at the end")
     parser.add_argument("--count", type=int, help="samples (push_latency), runs (noop_jobs); for quick looks")
     parser.add_argument("--trace", action="store_true", help="push_latency: also print the phases of a run")
     return parser.parse_args(arguments)
@@ -58,7 +60,8 @@ def main(arguments):
         print(json.dumps({"machine": facts, **{name: result.to_json() for name, result in results.items()}}, indent=1))
     else:
         busy = ", BUSY: times are biased upwards" if facts["loaded"] else ""
-        print(f"{facts['cores']} cores {facts['cpu']}, Linux {facts['kernel']}, load before {facts['load_before']}{busy}")
+        print(f"{facts['cores']} cores {facts['cpu']}, Linux {facts['kernel']}, "
+              f"load before {facts['load_before']}{busy}")
     return 0
 
 

@@ -16,6 +16,7 @@ CONNECTIONS = 8
 SECONDS = 5
 SIZES = (500, 100_000)
 NEW_RUN_EVERY = 0.1
+PAGES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pages.lua")
 
 
 def no_op(project):
@@ -33,12 +34,12 @@ def copies(database, table, count, changes):
         copy = dict(row)
         changes(copy, number)
         rows.append([copy[name] for name in names])
-    database.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows)
-    return row["id"]
+    marks = ", ".join("?" * len(names))
+    database.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
 
 
 def record_runs(path, wanted):
-    """Fills the stopped server's database up to `wanted` runs, like the ones it has: rows the server itself wrote, copied."""
+    """Fills the stopped server's database up to `wanted` runs with copies of rows that the server itself wrote."""
     database = sqlite3.connect(path)
     have = database.execute("SELECT count(*) FROM runs").fetchone()[0]
     count = wanted - have
@@ -82,7 +83,8 @@ def wrk(sluice, path, seconds, script=(), env=None):
     if done.returncode != 0 or "Non-2xx" in out or "Socket errors" in out:
         raise BenchError(f"wrk {url}: {out}{done.stderr}")
     shares = dict(re.findall(r"^\s+(50|75|90|99)%\s+(\S+)$", out, re.MULTILINE))
-    return (float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)), milliseconds(shares["50"]), milliseconds(shares["99"]))
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+    return rate, milliseconds(shares["50"]), milliseconds(shares["99"])
 
 
 class RunMaker:
@@ -113,7 +115,7 @@ def measure(tools, work, options):
     if not shutil.which("wrk"):
         raise BenchError("wrk is missing; install it with: ./dev setup --for test")
     seconds = options.count or SECONDS
-    report = Report("api", f"GET, wrk with {CONNECTIONS} connections and 1 thread on the same machine, {seconds} s each")
+    report = Report("api", f"GET by wrk on the same machine, {CONNECTIONS} connections, 1 thread, {seconds} s each")
     report.floor("round trip, one connection", 1000 / floors.loopback_ms(tools), "requests/s")
     with Sluice(tools, f"{work}/api") as sluice:
         sluice.add_project("noop", no_op)
@@ -129,7 +131,8 @@ def measure(tools, work, options):
             sluice.start_server()
             measure_size(report, sluice, size, seconds)
     report.note("busy: a run is created each 100 ms meanwhile, no agent is there to take it")
-    report.note("the server keeps the text of a list until something in it changes; `pages, each another` is what it takes to make one")
+    report.note("the server keeps the text of a list until the next state change; `pages, each another` is what it "
+                "takes to make one")
     report.note("wrk, the server and its writer share the cores")
     return report
 
@@ -161,10 +164,10 @@ def measure_size(report, sluice, size, seconds):
         report.add(Figure(label, rate, "requests/s", floor="round trip, one connection", goal=goal))
         report.add(Figure(label + ", p50", median, "ms"))
         report.add(Figure(label + ", p99", p99, "ms"))
-    script = ("-s", os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pages.lua"))
-    rate, median, p99 = wrk(sluice, "/", seconds, script, {"PAGES_NEWEST": str(newest)})
-    report.add(Figure(f"{size:,} runs: pages of 50, each another", rate, "requests/s", floor="round trip, one connection"))
-    report.add(Figure(f"{size:,} runs: pages of 50, each another, p99", p99, "ms"))
+    rate, median, p99 = wrk(sluice, "/", seconds, ("-s", PAGES), {"PAGES_NEWEST": str(newest)})
+    label = f"{size:,} runs: pages of 50, each another"
+    report.add(Figure(label, rate, "requests/s", floor="round trip, one connection"))
+    report.add(Figure(label + ", p99", p99, "ms"))
     if size == SIZES[0]:
         rate, median, p99 = wrk(sluice, "/healthz", seconds)
         report.add(Figure("healthz", rate, "requests/s", floor="round trip, one connection"))

@@ -2,6 +2,7 @@
 
 import time
 
+from cases.noop_jobs import drained, no_op
 from harness import floors, proc
 from harness.report import Figure, Report
 from harness.sluice import Sluice, remove_folder, wait_for
@@ -17,20 +18,18 @@ def measure(tools, work, options):
     report.floor("sh -c true", floors.spawn_ms(tools), "ms")
     starts(report, tools, work, options.count or STARTS)
     with Sluice(tools, f"{work}/idle") as sluice:
-        sluice.add_project("quiet", lambda project: {".ci.yml": "version: 1\non: { manual: {} }\n"
-                                                                "jobs:\n  noop: { source: none, run: \"true\" }\n"})
+        sluice.add_project("quiet", no_op)
         agent = sluice.start_agent()
         sizes(report, sluice, agent, "fresh")
         # Once used: libraries have been touched, caches are filled.
         api = sluice.api()
         for _ in range(20):
             api.post("/api/v1/projects/quiet/runs", {"branch": "main"})
-        wait_for(lambda: api.get("/api/v1/status")["running"] == 0 and api.get("/api/v1/status")["queue_ready"] == 0,
-                 "20 runs", step=0.05)
+        wait_for(lambda: drained(api), "20 runs", step=0.05)
         api.close()
         sizes(report, sluice, agent, "after 20 runs")
     report.note(f"CPU: seconds spent in {WATCH_SECONDS} s, in percent of one core, all processes of the tree")
-    report.note("private: pages that no other process maps; a zygote shares most of its pages with the daemon's libraries")
+    report.note("private: pages that no other process maps")
     return report
 
 

@@ -20,7 +20,7 @@ def printing():
 
 
 def printer(project):
-    # The stamp tells when the job's own work begins; `yes` dies of SIGPIPE, which a shell without pipefail doesn't mind.
+    # The stamp tells when the job's own work begins. `yes` dies of SIGPIPE, which sh doesn't mind.
     return {".ci.yml": "version: 1\non: { manual: {} }\njobs:\n  log:\n    source: none\n    steps:\n"
                        f"      - {{ shell: sh, run: \"{project.stamp_command()}; {printing()}\" }}\n"}
 
@@ -34,18 +34,19 @@ class Round:
         for pid in proc.tree(sluice.server.pid):
             proc.reset_peak(pid)
         cpu = proc.CpuMeter(sluice.server.pid, agent.pid)
-        stalls = subprocess.Popen([tools.client, "stall", str(sluice.port), str(STALL_PERIOD_US)], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True)
+        stalls = subprocess.Popen([tools.client, "stall", str(sluice.port), str(STALL_PERIOD_US)],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         with proc.Sampler(agent.pid, period=0.02) as agents:
             begin = time.time_ns()
             run = api.post("/api/v1/projects/log/runs", {"branch": "main"})
             job = api.get(f"/api/v1/runs/{run['id']}")["jobs"][0]["id"]
             reader = None
             if tail:
-                reader = subprocess.Popen([tools.client, tail, str(sluice.port), sluice.token, str(job), str(BYTES)],
-                                          stdout=subprocess.PIPE, text=True)
+                follow = [tools.client, tail, str(sluice.port), sluice.token, str(job), str(BYTES)]
+                reader = subprocess.Popen(follow, stdout=subprocess.PIPE, text=True)
             command = project.job_stamps.next("the job's start")
-            wait_for(lambda: api.get(f"/api/v1/runs/{run['id']}")["run"]["state"] != "active", "the job's end", 300, 0.01)
+            wait_for(lambda: api.get(f"/api/v1/runs/{run['id']}")["run"]["state"] != "active", "the job's end",
+                     300, 0.01)
             self.ended = (time.time_ns() - command) / 1e9
             if reader:
                 out, _ = reader.communicate(timeout=60)
@@ -78,7 +79,8 @@ def measure(tools, work, options):
             add_figures(report, title, rounds, bool(tail))
         api.close()
     report.note("readable: from the job's first command until a tail that follows from the start has the last byte")
-    report.note(f"stall: longest GET /healthz of a client that asks each {STALL_PERIOD_US / 1000:g} ms meanwhile, worst of all rounds")
+    report.note(f"stall: longest GET /healthz of a client that asks each {STALL_PERIOD_US / 1000:g} ms meanwhile, "
+                "worst of all rounds")
     return report
 
 
@@ -91,8 +93,8 @@ def add_figures(report, title, rounds, tailed):
         report.add(Figure(f"{title}: last byte readable", middle("readable"), "s", samples=count,
                           floor="cat of the same bytes", goal="< 0.6"))
     report.add(Figure(f"{title}: run ended", middle("ended"), "s", samples=count, floor="cat of the same bytes"))
-    report.add(Figure(f"{title}: worst stall", max(item.worst_ms for item in rounds), "ms", samples=count, floor="round trip",
-                      goal="< 10"))
+    report.add(Figure(f"{title}: worst stall", max(item.worst_ms for item in rounds), "ms", samples=count,
+                      floor="round trip", goal="< 10"))
     report.add(Figure(f"{title}: p99 of the other client", middle("p99_ms"), "ms", samples=count, floor="round trip"))
     report.add(Figure(f"{title}: server peak RSS", max(item.server_peak for item in rounds) * MB, "MB", goal="< 50"))
     report.add(Figure(f"{title}: runner peak RSS", max(item.runner_peak for item in rounds) * MB, "MB", goal="< 50"))

@@ -6,7 +6,7 @@ import time
 
 from harness import floors, proc
 from harness.report import Figure, Report
-from harness.sluice import Sluice, wait_for
+from harness.sluice import BenchError, Sluice, wait_for
 
 SLOTS = 2
 CLIENTS = 4
@@ -50,8 +50,9 @@ def post_all(sluice, count):
 def times(data, first_run):
     """(first lease, last end, runs that passed), ms, from the server's own records."""
     database = sqlite3.connect(f"file:{data}/sluice.db?mode=ro", uri=True)
-    row = database.execute("SELECT min(a.created_at), max(r.finished_at), count(DISTINCT r.id), sum(r.state <> 'passed') "
-                           "FROM runs r JOIN attempts a ON a.run_id = r.id WHERE r.id > ?", (first_run,)).fetchone()
+    row = database.execute("SELECT min(a.created_at), max(r.finished_at), count(DISTINCT r.id), "
+                           "sum(r.state <> 'passed') FROM runs r JOIN attempts a ON a.run_id = r.id WHERE r.id > ?",
+                           (first_run,)).fetchone()
     database.close()
     return row
 
@@ -69,7 +70,6 @@ def measure(tools, work, options):
     report.floor("commit", floors.commit_ms(tools, work), "ms")
     with Sluice(tools, f"{work}/queued") as sluice:
         sluice.add_project("noop", no_op)
-        server = sluice.server.pid
         api = sluice.api()
         # A first agent's folder and the server's caches are warm, as on any second day.
         agent = sluice.start_agent(capacity=SLOTS)
@@ -78,11 +78,12 @@ def measure(tools, work, options):
         time.sleep(0.5)
 
         queued(report, sluice, api, agent, count)
-        together(report, sluice, api, count, server)
+        together(report, sluice, api, count)
         api.close()
-    report.note("queued: all runs are recorded while no agent runs, then one starts; from the first lease to the "
-                "last end in the server's records")
-    report.note("CPU counts every process of the tree, ended ones too: daemon, zygote, runners and steps, the agent's start included")
+    report.note("queued: all runs are recorded while no agent runs, then one starts; from the first lease to the last "
+                "end in the server's records")
+    report.note("CPU counts every process of the tree, ended ones too: daemon, zygote, runners and steps, the agent's "
+                "start included")
     return report
 
 
@@ -107,7 +108,7 @@ def queued(report, sluice, api, agent, count):
         servers.look()
     begin, end, runs, bad = times(sluice.data, before)
     if runs != count or bad:
-        raise RuntimeError(f"{runs} of {count} runs have attempts, {bad} did not pass")
+        raise BenchError(f"{runs} of {count} runs have attempts, {bad} did not pass")
     report.add(Figure("accepted", count / accept, "runs/s", samples=count))
     report.add(Figure("queued: carried out", count * 1000 / (end - begin), "runs/s", samples=count,
                       floor="sh -c true, 2 at once", goal="> 300"))
@@ -120,8 +121,7 @@ def queued(report, sluice, api, agent, count):
     report.add(Figure("queued: all of the agent, peak RSS", agents.peaks.tree * mb, "MB"))
 
 
-def together(report, sluice, api, count, server):
-    del server
+def together(report, sluice, api, count):
     before = api.get("/api/v1/runs?limit=1")["runs"][0]["id"]
     begin = time.monotonic()
     post_all(sluice, count)
@@ -129,5 +129,5 @@ def together(report, sluice, api, count, server):
     seconds = time.monotonic() - begin
     _, _, runs, bad = times(sluice.data, before)
     if runs != count or bad:
-        raise RuntimeError(f"{runs} of {count} runs have attempts, {bad} did not pass")
+        raise BenchError(f"{runs} of {count} runs have attempts, {bad} did not pass")
     report.add(Figure("posted while it works: accepted and carried out", count / seconds, "runs/s", samples=count))

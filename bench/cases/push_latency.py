@@ -4,7 +4,7 @@ import time
 
 from harness import floors
 from harness.report import Figure, Report
-from harness.sluice import Sluice, wait_for
+from harness.sluice import BenchError, Sluice
 
 WARM_UPS = 2
 
@@ -31,7 +31,7 @@ def until_visible(api, run_id):
         run = api.get(f"/api/v1/runs/{run_id}")["run"]
         if run["state"] != "active":
             if run["state"] != "passed":
-                raise RuntimeError(f"run {run_id} ended as {run['state']}: {run['reason']}")
+                raise BenchError(f"run {run_id} ended as {run['state']}: {run['reason']}")
             return time.time_ns()
         time.sleep(0.0005)
 
@@ -44,7 +44,8 @@ def one_push(project, api, number):
     begin = project.hook_stamps.next("the hook to start")
     command = project.job_stamps.next("the first command")
     run = newest_run(api, project)
-    assert run["sha"] == sha
+    if run["sha"] != sha:
+        raise BenchError(f"the newest run is of {run['sha']}, not of the pushed {sha}")
     visible = until_visible(api, run["id"])
     push.wait()
     accepted = project.hook_ends.next("the hook's end")
@@ -76,7 +77,7 @@ def ms(rounds, end, begin="begin"):
 
 
 def measure(tools, work, options):
-    report = Report("push_latency", "trigger to first command and to visible result, one job, one agent apart from the server")
+    report = Report("push_latency", "trigger to first command and to visible result; one agent, apart from the server")
     report.floor("sh -c true", floors.spawn_ms(tools), "ms")
     report.floor("bash -c true", floors.spawn_ms(tools, "bash"), "ms")
     report.floor("commit", floors.commit_ms(tools, work), "ms")
@@ -103,8 +104,8 @@ def measure(tools, work, options):
             for label, data, rounds in traces:
                 report.notes += phases(label, data, rounds)
             traces = []
-    report.note("push: from the start of git's post-receive hook; POST: from the call. sluice-hook speaks plain HTTP only, so "
-                "TLS has no push rows")
+    report.note("push: from the start of git's post-receive hook; POST: from the call. sluice-hook speaks plain HTTP "
+                "only, so TLS has no push rows")
     report.note("visible includes the step of the asking client (a GET each 0.5 ms from the first command on)")
     return report
 

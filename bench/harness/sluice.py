@@ -12,6 +12,12 @@ import time
 from dataclasses import dataclass
 
 WAIT_SECONDS = 60
+GIT_ENVIRONMENT = {
+    "GIT_AUTHOR_NAME": "Bench", "GIT_AUTHOR_EMAIL": "bench@example.org",
+    "GIT_COMMITTER_NAME": "Bench", "GIT_COMMITTER_EMAIL": "bench@example.org",
+    # The person's own settings (signing, hooks, templates) would be measured too.
+    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
+}
 
 
 class BenchError(Exception):
@@ -38,10 +44,11 @@ class Tools:
                 candidate = os.path.join(folder, name)
                 if os.access(candidate, os.X_OK):
                     return os.path.abspath(candidate)
-            raise BenchError(f"no {name} in {' or '.join(folders)}; build it with: ./dev build release && ./dev build dev")
+            raise BenchError(f"no {name} in {' or '.join(folders)}; run ./dev bench, which builds it first")
 
-        return Tools(*(path(name, programs) for name in ("sluice-server", "sluice-agent", "sluice", "sluice-hook")),
-                     *(path(name, helpers) for name in ("bench_stamp", "bench_floor", "bench_client")))
+        measured = [path(name, programs) for name in ("sluice-server", "sluice-agent", "sluice", "sluice-hook")]
+        measuring = [path(name, helpers) for name in ("bench_stamp", "bench_floor", "bench_client")]
+        return Tools(*measured, *measuring)
 
 
 def free_port():
@@ -63,9 +70,8 @@ def wait_for(condition, what, seconds=WAIT_SECONDS, step=0.002):
 
 
 def git(*arguments, cwd=None):
-    identity = {"GIT_AUTHOR_NAME": "Bench", "GIT_AUTHOR_EMAIL": "bench@example.org", "GIT_COMMITTER_NAME": "Bench",
-                "GIT_COMMITTER_EMAIL": "bench@example.org", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
-    done = subprocess.run(["git", *arguments], cwd=cwd, env={**os.environ, **identity}, capture_output=True, text=True)
+    done = subprocess.run(["git", *arguments], cwd=cwd, env={**os.environ, **GIT_ENVIRONMENT}, capture_output=True,
+                          text=True)
     if done.returncode != 0:
         raise BenchError(f"git {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout.strip()
@@ -162,9 +168,9 @@ class Sluice:
     def _make_certificate(self):
         self._key = os.path.join(self.work, "tls.key")
         self._certificate = os.path.join(self.work, "tls.crt")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
-                        "2", "-subj", "/CN=sluice bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self._key,
-                        "-out", self._certificate], check=True, capture_output=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=sluice bench", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", self._key, "-out", self._certificate], check=True, capture_output=True)
         return ssl.create_default_context(cafile=self._certificate)
 
     def _log(self, name):
@@ -226,7 +232,8 @@ class Sluice:
         api = self.api()
         if not os.path.exists(folder):
             token = api.post("/api/v1/agents/enrolment-tokens")["token"]
-            command = [self.tools.agent, "enrol", "--server", self.url, "--token", token, "--dir", folder, "--name", name]
+            command = [self.tools.agent, "enrol", "--server", self.url, "--token", token, "--dir", folder,
+                       "--name", name]
             if self.tls:
                 command += ["--ca", self._certificate]
             done = subprocess.run(command, capture_output=True, text=True)
@@ -235,8 +242,11 @@ class Sluice:
         agent = self._spawn("agent-" + name, [self.tools.agent, "run", "--dir", folder, "--capacity", str(capacity)])
         self.agents.append(agent)
         if wait:
-            wait_for(lambda: any(a["state"] == "online" and a["name"] == name for a in api.get("/api/v1/agents")["agents"]),
-                     "the agent to come online")
+            def online():
+                agents = api.get("/api/v1/agents")["agents"]
+                return any(agent["state"] == "online" and agent["name"] == name for agent in agents)
+
+            wait_for(online, "the agent to come online")
         api.close()
         return agent
 
@@ -308,8 +318,9 @@ class Project:
 
     def start_push(self):
         with open(os.path.join(self.sluice.work, "push.log"), "ab") as log:
-            return subprocess.Popen(["git", "push", "-q", "origin", "main"], cwd=self.clone, stdin=subprocess.DEVNULL,
-                                    stdout=log, stderr=log)
+            return subprocess.Popen(["git", "push", "-q", "origin", "main"], cwd=self.clone,
+                                    env={**os.environ, **GIT_ENVIRONMENT}, stdin=subprocess.DEVNULL, stdout=log,
+                                    stderr=log)
 
 
 def remove_folder(path):
