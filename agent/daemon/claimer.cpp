@@ -56,7 +56,7 @@ bool Claimer::rest(std::chrono::milliseconds wait) {
 
 void Claimer::run() {
     Backoff backoff;
-    bool reachable = true, blocked = false;
+    bool reachable = true, blocked = false, announced = false;
     while (!draining_) {
         if (std::string obstacle = hooks_.obstacle(); !obstacle.empty()) {
             if (!std::exchange(blocked, true))
@@ -65,12 +65,15 @@ void Claimer::run() {
             continue;
         }
         if (std::exchange(blocked, false)) log::info("claiming again");
-        if (slots_.view().free == 0) slots_.wait_for_free(k_full_heartbeat);
+        // The first claim is made at once also by a full agent: it supersedes the old session and
+        // says what is held.
+        if (announced && slots_.view().free == 0) slots_.wait_for_free(k_full_heartbeat);
         if (draining_) break;
         Result<protocol::ClaimReply> reply = claim_once();
         if (reply) {
             if (!std::exchange(reachable, true)) log::info("server reached again");
             backoff.reset();
+            announced = true;
             take(*reply);
             continue;
         }

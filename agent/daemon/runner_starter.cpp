@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 
 namespace sluice::agent {
@@ -24,8 +25,17 @@ constexpr int k_answer_ms = 2'000;
 /// One packet, with the descriptor that may come along; nothing on time-out or when the zygote is
 /// gone.
 std::optional<std::string> receive_packet(int socket, int wait_ms, files::Fd& passed) {
+    // The signals of ended children arrive on any thread and must not pass for a silent zygote.
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
     pollfd ready{socket, POLLIN, 0};
-    if (::poll(&ready, 1, wait_ms) <= 0) return std::nullopt;
+    while (true) {
+        int n = ::poll(&ready, 1, wait_ms);
+        if (n > 0) break;
+        if (n == 0 || errno != EINTR) return std::nullopt;
+        wait_ms = static_cast<int>(std::max<std::int64_t>(
+            0, std::chrono::duration_cast<Duration>(deadline - std::chrono::steady_clock::now())
+                   .count()));
+    }
     char buffer[512];
     iovec part{buffer, sizeof buffer};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
@@ -34,7 +44,10 @@ std::optional<std::string> receive_packet(int socket, int wait_ms, files::Fd& pa
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    ssize_t n = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    ssize_t n = 0;
+    do {
+        n = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
     if (n <= 0) return std::nullopt;
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header;
          header = CMSG_NXTHDR(&message, header)) {
@@ -109,8 +122,11 @@ Result<StartedRunner> RunnerStarter::ask_zygote(const files::Path& dir, RunnerMo
     std::string packet = (mode == RunnerMode::run ? "R" : "S") + dir.string();
     if (packet.size() > k_zygote_packet_max)
         return error(Code::too_large, "zygote", "the folder's path is too long");
-    if (::send(socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0)
-        return files::errno_error(errno, "send");
+    ssize_t sent = 0;
+    do {
+        sent = ::send(socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) return files::errno_error(errno, "send");
     StartedRunner runner;
     runner.by_zygote = true;
     std::optional<std::string> answer = receive_packet(socket_.get(), k_answer_ms, runner.pidfd);

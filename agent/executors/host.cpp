@@ -13,7 +13,30 @@ namespace sluice::agent {
 namespace {
 constexpr int k_pipe_bytes = 1 << 20;
 constexpr std::size_t k_buffer_bytes = 256 << 10;
+/// sluice-exec beside this program; "" when it is not installed.
+const std::string& helper() {
+    static const std::string path = [] {
+        std::error_code failed;
+        files::Path found =
+            std::filesystem::read_symlink("/proc/self/exe", failed).parent_path() / "sluice-exec";
+        return !failed && ::access(found.c_str(), X_OK) == 0 ? found.string() : std::string();
+    }();
+    return path;
+}
+
 }  // namespace
+
+spawn::Command by_helper(spawn::Command command) {
+    // The helper would start whatever is there: what cannot be executed must stay spawn's error
+    // with its errno.
+    if (helper().empty() || command.argv.empty() || ::access(command.argv[0].c_str(), X_OK) != 0)
+        return command;
+    std::vector<std::string> argv{helper(),          "--parent", std::to_string(::getpid()),
+                                  "--oom-score-adj", "0",        "--"};
+    argv.insert(argv.end(), command.argv.begin(), command.argv.end());
+    command.argv = std::move(argv);
+    return command;
+}
 
 OutputPipe::OutputPipe(boost::asio::io_context& io, files::Fd read_end, Taken taken,
                        std::function<void()> closed)

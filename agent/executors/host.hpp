@@ -14,6 +14,11 @@
 
 namespace sluice::agent {
 
+/// Puts sluice-exec before the program, when it stands beside ours: then the command dies with the
+/// thread that starts it, and does not inherit the service's protection from the out-of-memory
+/// killer. It costs about 0.3 ms.
+spawn::Command by_helper(spawn::Command command);
+
 /// The read end of a step's output; appends to the spool until the last writer is gone. Lives by
 /// its pending read.
 class OutputPipe : public std::enable_shared_from_this<OutputPipe> {

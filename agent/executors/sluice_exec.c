@@ -1,15 +1,17 @@
-/* sluice-exec [--parent PID] [--rlimit NAME=N]... [--] PROGRAM ARG...
+/* sluice-exec [--parent PID] [--oom-score-adj N] [--rlimit NAME=N]... [--] PROGRAM ARG...
  *
  * Does in the child what posix_spawn cannot (engine rule 1), then executes PROGRAM. libc only and static, so that it
  * costs well under a millisecond. Started by the runner for each step.
  *
  *   --parent PID     die (SIGKILL) when the thread that started us ends; fail if PID is already not our parent
+ *   --oom-score-adj N  0 … 1000: a step must not inherit the protection of the agent's service
  *   --rlimit NAME=N  soft and hard limit: core, nofile, nproc, fsize, as
  *
  * Exit codes when PROGRAM does not run, as shells have them: 127 not found, 126 not executable, 125 our own failure.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ static int fail(const char* what, const char* which) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: sluice-exec [--parent PID] [--rlimit NAME=N]... [--] PROGRAM ARG...\n");
+    fprintf(stderr, "usage: sluice-exec [--parent PID] [--oom-score-adj N] [--rlimit NAME=N]... [--] PROGRAM ARG...\n");
     return 125;
 }
 
@@ -61,6 +63,18 @@ static int set_limit(const char* option) {
     return -1;
 }
 
+/* Only raised, never lowered: lowering needs a privilege, and failing to raise is no reason not to run. */
+static void raise_oom_score(unsigned long long wanted) {
+    char text[32] = {0};
+    int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    if (fd < 0) return;
+    if (read(fd, text, sizeof text - 1) > 0 && atoll(text) < (long long)wanted) {
+        int length = snprintf(text, sizeof text, "%llu", wanted);
+        if (pwrite(fd, text, (size_t)length, 0) < 0) errno = 0;
+    }
+    close(fd);
+}
+
 int main(int argc, char** argv) {
     int at = 1;
     for (; at < argc && argv[at][0] == '-'; at += 2) {
@@ -75,6 +89,12 @@ int main(int argc, char** argv) {
             if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail("prctl", "PDEATHSIG");
             /* The parent may have died before prctl: the signal would never come. */
             if ((unsigned long long)getppid() != parent) return 125;
+            continue;
+        }
+        if (strcmp(argv[at], "--oom-score-adj") == 0) {
+            unsigned long long wanted = 0;
+            if (parse_number(argv[at + 1], &wanted) || wanted > 1000) return usage();
+            raise_oom_score(wanted);
             continue;
         }
         if (strcmp(argv[at], "--rlimit") == 0) {

@@ -157,6 +157,7 @@ void Attempt::run_steps() {
         io_.poll();
         if (stop_ == Stop::lost || stop_ == Stop::disk_full) break;
         if (wants_to_run(job_.spec.steps[i])) run_step(i);
+        remember(i);
     }
     job_timer_.cancel();
     report_.duration_ms = milliseconds_since(begin);
@@ -168,6 +169,14 @@ bool Attempt::wants_to_run(const model::StepSpec& step) const {
     if (step.when == model::When::always) return !grace_over_;
     if (stop_ != Stop::none) return false;
     return step.when == model::When::failure ? failed_ : !failed_;
+}
+
+void Attempt::remember(std::size_t index) {
+    const std::string& id = job_.spec.steps[index].id;
+    model::StepState state = report_.steps[index].state;
+    if (state == model::StepState::pending) state = model::StepState::skipped;
+    if (!id.empty())
+        facts_[id] = {state == model::StepState::warned ? model::StepState::failed : state, state};
 }
 
 void Attempt::fail_step(std::size_t index, model::Outcome outcome) {
@@ -200,10 +209,14 @@ void Attempt::run_step(std::size_t index) {
                           fmt::format("step \"{}\": {}", status.name, refusal.message)});
         ports_.sink.progress(report_.steps);
     };
-    if (!step.condition.empty())
-        return refuse(
-            error(Code::unsupported, "condition", "if: is not supported on steps by this agent"),
-            model::Cause::config);
+    Result<bool> wanted = plan::evaluate_step_condition(step.condition, facts_);
+    if (!wanted)
+        return refuse(error(Code::invalid, "condition", "if: " + wanted.error().message),
+                      model::Cause::config);
+    if (!*wanted) {
+        status.state = model::StepState::skipped;
+        return;
+    }
     Result<files::Path> directory = step_directory(folder_.workspace(), step.working_directory);
     if (!directory) return refuse(directory.error(), model::Cause::config);
     Result<StepFiles> files = make_step_files(folder_, index);
@@ -221,7 +234,7 @@ void Attempt::run_step(std::size_t index) {
         step, command.env["PATH"], folder_.steps() / (std::to_string(index) + ".script"));
     if (!shell) return refuse(shell.error(), model::Cause::setup);
     command.argv = std::move(*shell);
-    carry_out(index, *files, std::move(command));
+    carry_out(index, *files, by_helper(std::move(command)));
 }
 
 void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Command command) {

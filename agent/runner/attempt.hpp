@@ -12,6 +12,7 @@
 #include "agent/runner/journal.hpp"
 #include "agent/runner/ports.hpp"
 #include "agent/runner/step_environment.hpp"
+#include "pipelines/plan/condition.hpp"
 
 #include <boost/asio/signal_set.hpp>
 
@@ -64,6 +65,7 @@ private:
     void run_steps();
     bool wants_to_run(const model::StepSpec& step) const;
     void run_step(std::size_t index);
+    void remember(std::size_t index);
     void carry_out(std::size_t index, const StepFiles& files, spawn::Command command);
     void judge(std::size_t index, const spawn::Exit& exit, bool timed_out);
     void fail_step(std::size_t index, model::Outcome outcome);
@@ -93,6 +95,7 @@ private:
     bool grace_over_ = false;
 
     Environment base_, from_steps_;
+    std::map<std::string, plan::StepFacts> facts_;  ///< of the steps that have ids, for later `if`s
     std::list<std::shared_ptr<OutputPipe>> stragglers_;
     std::uint64_t oom_kills_ = 0;
     bool failed_ = false;

@@ -113,6 +113,7 @@ private:
     std::map<AttemptId, FakeAttempt> attempts_;
     std::vector<protocol::ClaimRequest> claims_;
     std::vector<std::string> calls_;
+    std::map<AttemptId, protocol::ClaimedJob> given_;
     std::map<AttemptId, double> handed_out_;
     std::unique_ptr<FakeHttp> http_;
 };

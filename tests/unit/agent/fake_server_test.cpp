@@ -299,11 +299,26 @@ FakeReply FakeServer::claim(const FakeRequest& request) {
     if (!body) return refusal(400, "bad");
     std::unique_lock lock(mutex_);
     claims_.push_back(*body);
+    // As the real server does: un-started attempts that the agent does not hold were lost on the
+    // way to it, and of several claims only the newest is answered with jobs.
+    std::size_t mine = claims_.size();
+    for (auto at = given_.begin(); at != given_.end();) {
+        bool held =
+            std::find(body->holding.begin(), body->holding.end(), at->first) != body->holding.end();
+        FakeAttempt& attempt = attempts_[at->first];
+        if (!held && attempt.instance.empty() && !attempt.released) queue_.push_front(at->second);
+        at = held ? std::next(at) : given_.erase(at);
+    }
+    changed_.notify_all();
     auto wait = std::min<Duration>(body->wait, Duration{5'000});
-    changed_.wait_for(lock, wait, [&] { return closing_ || (!queue_.empty() && body->free > 0); });
+    changed_.wait_for(lock, wait, [&] {
+        return closing_ || claims_.size() != mine || (!queue_.empty() && body->free > 0);
+    });
     protocol::ClaimReply reply;
-    while (!closing_ && !queue_.empty() && static_cast<int>(reply.jobs.size()) < body->free) {
+    while (!closing_ && claims_.size() == mine && !queue_.empty() &&
+           static_cast<int>(reply.jobs.size()) < body->free) {
         reply.jobs.push_back(queue_.front());
+        given_[queue_.front().attempt] = queue_.front();
         using Seconds = std::chrono::duration<double>;
         handed_out_[queue_.front().attempt] =
             Seconds(std::chrono::system_clock::now().time_since_epoch()).count();

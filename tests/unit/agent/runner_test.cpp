@@ -191,6 +191,23 @@ TEST_CASE("when and allow_failure decide by what came before", "[runner]") {
     CHECK(bench.run(allowed).finish->outcome.result == model::AttemptResult::passed);
 }
 
+TEST_CASE("a step's if is decided by the steps before it", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"exit 7", "echo yes", "echo no", "echo broken"});
+    job.spec.steps[0].id = "probe";
+    job.spec.steps[0].allow_failure.any = true;
+    job.spec.steps[1].condition = "steps.probe.outcome == 'failed'";
+    job.spec.steps[2].condition = "steps.probe.result == 'failed'";
+    job.spec.steps[3].condition = "steps.";
+    FakeAttempt attempt = bench.run(job);
+    REQUIRE(attempt.finish);
+    INFO(attempt.log);
+    CHECK(attempt.finish->steps[1].state == model::StepState::passed);
+    CHECK(attempt.finish->steps[2].state == model::StepState::skipped);
+    CHECK(attempt.finish->steps[3].state == model::StepState::errored);
+    CHECK(attempt.finish->outcome.cause == model::Cause::config);
+}
+
 TEST_CASE("a job over its time is stopped, always-steps still run", "[runner]") {
     Bench bench;
     auto job = bench.server.job({"echo begin; sleep 60", "echo never", "echo cleanup"});
