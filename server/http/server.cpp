@@ -126,7 +126,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
             // Plain HTTP only: a TLS client just sees the end of the connection.
             constexpr std::string_view full =
                 "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
-                "Connection: close\r\n\r\n";
+                "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
             error_code ignored;
             if (!tls) socket.write_some(asio::buffer(full), ignored);
             return;

@@ -125,7 +125,8 @@ awaitable<void> Session::run() {
     connection_.set_deadline(state_->options.header_timeout);
     auto refused = co_await connection_.wire().handshake();
     bool open = !refused;
-    // GCC 12 makes illegal code of a co_await behind && or ||: one statement each.
+    // `open` must stay a variable: GCC 12 breaks the frame of a coroutine that has a co_await in a
+    // condition and no local variable at all.
     while (open && !state_->stopping) {
         open = co_await serve_one();
         connection_.shrink();
@@ -152,7 +153,8 @@ awaitable<std::size_t> Session::read_head() {
         }
         auto [ec, size] = co_await connection_.fill();
         if (ec) {
-            bool half_a_head = !std::exchange(idle_, false) && !connection_.input().empty();
+            bool half_a_head = !connection_.input().empty();
+            closed_idle_ = std::exchange(idle_, false);
             if (connection_.timed_out() && half_a_head)
                 co_await refuse({408, "head_too_slow", "the request's head did not come in time"});
             else if (!connection_.timed_out() && ec != asio::error::operation_aborted)
@@ -247,6 +249,7 @@ awaitable<void> Session::refuse(Refusal refusal) {
 awaitable<void> Session::linger() {
     connection_.set_deadline(k_linger);
     co_await connection_.wire().finish_writing();
+    if (closed_idle_) co_return;  // nothing was sent that could get lost
     auto sink = std::make_unique_for_overwrite<char[]>(16 * 1024);
     for (std::size_t dropped = 0; dropped < k_linger_bytes && !connection_.timed_out();) {
         auto [ec, size] =

@@ -50,6 +50,7 @@ private:
     boost::asio::cancellation_signal cancel_;
     std::atomic<std::int64_t> busy_since_{k_not_busy};  // when the handler began
     bool idle_ = false;                                 // waits for a request's first byte
+    bool closed_idle_ = false;
     bool first_ = true;
     bool http10_ = false;
     bool keep_alive_ = true;

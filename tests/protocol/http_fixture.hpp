@@ -153,6 +153,11 @@ public:
         }
         return !timed_out_ && input_.empty();
     }
+    /// The server has reset the connection, which shows without reading.
+    bool was_reset() {
+        pollfd entry{fd_, 0, 0};
+        return ::poll(&entry, 1, 0) > 0 && (entry.revents & POLLERR);
+    }
     std::string& input() { return input_; }
 
 private:
