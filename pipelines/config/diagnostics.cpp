@@ -19,7 +19,7 @@ bool is_space(char c) {
 }  // namespace
 
 int Diagnostics::add_file(std::string path, std::string_view text) {
-    Source source{std::move(path), text, {0}};
+    Source source{std::move(path), text, {0}, {}};
     for (std::size_t i = 0; i < text.size(); ++i)
         if (text[i] == '\n') source.line_starts.push_back(i + 1);
     files_.push_back(std::move(source));
@@ -54,13 +54,17 @@ void Diagnostics::add(Severity severity, const Place& place, std::string_view id
 Place Diagnostics::locate(int file, std::size_t offset) const {
     const Source& source = files_[static_cast<std::size_t>(file)];
     offset = std::min(offset, source.text.size());
+    // Places are mostly asked for in file order; counting each column from the start of a line of
+    // 256 KiB would be quadratic.
+    Place& last = source.last;
+    if (offset < last.offset || last.line == 0) last = {file, 1, 1, 0};
     const auto next =
         std::upper_bound(source.line_starts.begin(), source.line_starts.end(), offset);
-    const auto line = static_cast<std::size_t>(next - source.line_starts.begin());
-    int column = 1;
-    for (std::size_t i = source.line_starts[line - 1]; i < offset; ++i)
-        if ((static_cast<unsigned char>(source.text[i]) & 0xC0) != 0x80) ++column;
-    return {file, static_cast<int>(line), column, offset};
+    const auto line = static_cast<int>(next - source.line_starts.begin());
+    if (line != last.line) last = {file, line, 1, *(next - 1)};
+    for (; last.offset < offset; ++last.offset)
+        if ((static_cast<unsigned char>(source.text[last.offset]) & 0xC0) != 0x80) ++last.column;
+    return last;
 }
 
 Place Diagnostics::within(const Node& scalar, std::size_t offset) const {
@@ -86,11 +90,13 @@ Place Diagnostics::within(const Node& scalar, std::size_t offset) const {
 std::string_view Diagnostics::line_text(int file, int line) const {
     const Source& source = files_[static_cast<std::size_t>(file)];
     if (line < 1 || static_cast<std::size_t>(line) > source.line_starts.size()) return {};
-    std::string_view rest =
-        source.text.substr(source.line_starts[static_cast<std::size_t>(line) - 1]);
-    rest = rest.substr(0, rest.find('\n'));
-    if (rest.ends_with('\r')) rest.remove_suffix(1);
-    return rest;
+    const auto index = static_cast<std::size_t>(line) - 1;
+    const std::size_t begin = source.line_starts[index];
+    const bool is_last = index + 1 == source.line_starts.size();
+    const std::size_t end = is_last ? source.text.size() : source.line_starts[index + 1] - 1;
+    std::string_view text = source.text.substr(begin, end - begin);
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    return text;
 }
 
 std::vector<Diagnostic> Diagnostics::take(std::size_t max) {

@@ -40,6 +40,7 @@ private:
         std::string path;
         std::string_view text;
         std::vector<std::size_t> line_starts;
+        mutable Place last;  ///< where locate() was asked last
     };
     struct Entry {
         int file;

@@ -145,6 +145,8 @@ TEST_CASE("hostile files cost little time", "[document]") {
     std::string anchors;
     for (int i = 0; i < 5'000; ++i)
         anchors += "k" + std::to_string(i) + ": &a" + std::to_string(i) + " x\n";
+    std::string one_line = "a: [";
+    for (int i = 0; i < 9'000; ++i) one_line += " aaaaaaaaaaaaaaaaaaaaaaa,";
     const std::vector<std::string> files{
         std::string(100'000, '['),
         std::string(100'000, '{'),
@@ -156,6 +158,7 @@ TEST_CASE("hostile files cost little time", "[document]") {
         std::string(60'000, '&') + "x",
         "a: \"" + std::string(200'000, '\\'),
         "? " + std::string(100'000, ' ') + "[",
+        one_line + "] ]",
     };
     for (const std::string& text : files) {
         const auto begin = std::chrono::steady_clock::now();

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
 #include <set>
@@ -104,6 +106,20 @@ TEST_CASE("hostile configurations end in a diagnostic, soon", "[plan]") {
         CAPTURE(id);
         CHECK(faults(text).contains(id));
         CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+    }
+}
+
+TEST_CASE("the configurations of this repository plan without a word", "[plan]") {
+    namespace fs = std::filesystem;
+    std::vector<fs::path> files{fs::path(SLUICE_SOURCE_DIR) / ".ci.yml"};
+    for (const auto& entry : fs::directory_iterator(fs::path(SLUICE_SOURCE_DIR) / "examples"))
+        if (fs::exists(entry.path() / ".ci.yml")) files.push_back(entry.path() / ".ci.yml");
+    for (const fs::path& path : files) {
+        std::ifstream in(path);
+        const Outcome outcome = make_plan(push({std::istreambuf_iterator<char>(in), {}}));
+        CAPTURE(path.string());
+        for (const auto& d : outcome.diagnostics) CHECK(config::format(d) == "");
+        CHECK(outcome.triggered);
     }
 }
 
