@@ -149,8 +149,13 @@ Result<Repository> RepositoryCache::open_new(const wire::Request& request) {
 Result<> RepositoryCache::fetch(git_repository* repository, const wire::Request& request) {
     if (request.url.empty()) return {};
     std::vector<std::string> refspecs{"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"};
-    if (!request.ref.empty() && !is_mirrored(request.ref))
+    if (request.ref.starts_with("refs/") && !is_mirrored(request.ref)) {
+        // A name that git refuses could be a pattern, or a refspec of its own.
+        int valid = 0;
+        if (git_reference_name_is_valid(&valid, request.ref.c_str()) != 0 || valid != 1)
+            return error(Code::invalid, "bad_ref", "the ref to fetch is no ref name", "ref");
         refspecs.push_back("+" + request.ref + ":" + request.ref);
+    }
     return fetch_refspecs(repository, request, std::move(refspecs));
 }
 
@@ -189,8 +194,12 @@ Result<> RepositoryCache::fetch_refspecs(git_repository* repository, const wire:
     for (std::string& refspec : refspecs) pointers.push_back(refspec.data());
     const git_strarray list{pointers.data(), pointers.size()};
     // By steps, because git_remote_fetch prunes last: a branch `a` that became `a/b` would stop it.
-    if (git_remote_connect_ext(remote.get(), GIT_DIRECTION_FETCH, &connect) != 0 ||
-        git_remote_download(remote.get(), &list, &options) != 0)
+    int connected = git_remote_connect_ext(remote.get(), GIT_DIRECTION_FETCH, &connect);
+    if (connected == 0) connected = git_remote_download(remote.get(), &list, &options);
+    if (connected == GIT_EAUTH)
+        return error(Code::unavailable, "fetch_failed",
+                     url.host + " wants credentials, and has got none or refuses them", "url");
+    if (connected != 0)
         return git_error(Code::unavailable, "fetch_failed", "cannot fetch from " + url.host);
     const bool failed = git_remote_prune(remote.get(), &options.callbacks) != 0 ||
                         git_remote_update_tips(remote.get(), &options.callbacks, 0,

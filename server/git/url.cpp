@@ -165,8 +165,7 @@ Result<Url> parse_url(std::string_view text) {
     if (at != std::string_view::npos) {
         const std::string_view user = authority.substr(0, at);
         if (url.kind != Url::Kind::ssh || !plain_user(user))
-            return denied(
-                "credentials do not belong into the URL; store them as the project's clone token");
+            return denied("credentials do not belong into the URL, where logs and people see them");
         authority.remove_prefix(at + 1);
     }
     SLUICE_CHECK(read_host(url, authority));
