@@ -1,169 +1,11 @@
 #include "pipelines/config/expression/syntax.hpp"
 
-#include "pipelines/config/expression/foreign_names.hpp"
+#include "pipelines/config/expression/lexer.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-
 namespace sluice::config::expression {
 namespace {
-
-enum class TokenKind { end, name, number, string, symbol };
-
-struct Token {
-    TokenKind kind = TokenKind::end;
-    std::string text;  ///< name, symbol; string: its value
-    double number = 0;
-    std::size_t begin = 0, end = 0;
-};
-
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-/// What people write from other languages, and what it is here.
-struct Foreign {
-    std::string_view symbol, hint;
-};
-constexpr std::array<Foreign, 9> k_foreign{{
-    {"=~", "match with glob(text, 'pattern*')"},
-    {"===", "write `==`"},
-    {"=", "compare with `==`"},
-    {"&", "write `&&`"},
-    {"|", "write `||`"},
-    {"?", "choose(condition, a, b) picks one of two values"},
-    {"$", "an expression reads contexts, not shell variables: branch, tag, event, matrix.x, env.X"},
-    {"+", "there is no arithmetic; join texts as `${{ a }}${{ b }}`"},
-    {"`", "write strings in single quotes"},
-}};
-
-/// Thrown inside this file only, to leave the recursion.
-struct SyntaxError {
-    Problem problem;
-};
-
-[[noreturn]] void fail(std::size_t offset, std::string message, std::string hint = {}) {
-    throw SyntaxError{
-        {Severity::error, "bad_expression", std::move(message), std::move(hint), offset}};
-}
-
-class Lexer {
-public:
-    explicit Lexer(std::string_view source) : source_(source) {}
-
-    Token next() {
-        while (at_ < source_.size() && (source_[at_] == ' ' || source_[at_] == '\n' ||
-                                        source_[at_] == '\t' || source_[at_] == '\r'))
-            ++at_;
-        Token token;
-        token.begin = at_;
-        if (at_ < source_.size()) read(token);
-        token.end = at_;
-        return token;
-    }
-
-private:
-    char peek(std::size_t ahead = 0) const {
-        return at_ + ahead < source_.size() ? source_[at_ + ahead] : '\0';
-    }
-
-    void read(Token& token) {
-        const char c = peek();
-        if (is_letter(c)) {
-            token.kind = TokenKind::name;
-            while (is_letter(peek()) || is_digit(peek()) || peek() == '-')
-                token.text += source_[at_++];
-        } else if (is_digit(c) || (c == '-' && is_digit(peek(1)))) {
-            number(token);
-        } else if (c == '\'' || c == '"') {
-            string(token);
-        } else {
-            symbol(token);
-        }
-    }
-
-    void number(Token& token) {
-        token.kind = TokenKind::number;
-        if (peek() == '-') ++at_;
-        while (is_digit(peek())) ++at_;
-        if (peek() == '.' && is_digit(peek(1))) {
-            ++at_;
-            while (is_digit(peek())) ++at_;
-        }
-        if (is_letter(peek()) || peek() == '.')
-            fail(token.begin, "this is neither a number nor a name",
-                 "put versions and words in quotes, e.g. '3.11.2'");
-        const std::string_view digits = source_.substr(token.begin, at_ - token.begin);
-        if (digits.size() > 18)
-            fail(token.begin, "a number has at most 18 digits", "put longer ones in quotes");
-        token.text = digits;
-        std::from_chars(digits.data(), digits.data() + digits.size(), token.number);
-    }
-
-    void string(Token& token) {
-        token.kind = TokenKind::string;
-        const char quote = source_[at_++];
-        for (;;) {
-            if (at_ >= source_.size())
-                fail(token.begin, "a string is opened here and never closed",
-                     fmt::format("add the closing {}", quote));
-            const char c = source_[at_++];
-            if (c != quote) {
-                token.text += c;
-            } else if (quote == '\'' && peek() == '\'') {
-                token.text += '\'';
-                ++at_;
-            } else {
-                return;
-            }
-        }
-    }
-
-    void symbol(Token& token) {
-        token.kind = TokenKind::symbol;
-        for (const std::string_view two : {"||", "&&", "==", "!=", "<=", ">=", "??"}) {
-            if (source_.substr(at_, 2) != two) continue;
-            if (source_.substr(at_, 3) == "===") break;
-            token.text = two;
-            at_ += 2;
-            return;
-        }
-        const char c = peek();
-        if (std::string_view("!<>.[](),").find(c) != std::string_view::npos) {
-            token.text = c;
-            ++at_;
-            return;
-        }
-        if (c == '$') variable();
-        for (const Foreign& foreign : k_foreign)
-            if (source_.substr(at_).starts_with(foreign.symbol))
-                fail(at_, fmt::format("`{}` has no meaning in an expression", foreign.symbol),
-                     std::string(foreign.hint));
-        std::size_t length = 1;  // the whole code point
-        while (at_ + length < source_.size() &&
-               (static_cast<unsigned char>(source_[at_ + length]) & 0xC0) == 0x80)
-            ++length;
-        fail(at_, fmt::format("`{}` has no meaning in an expression", source_.substr(at_, length)));
-    }
-
-    /// `$CI_COMMIT_BRANCH` as elsewhere.
-    void variable() const {
-        std::size_t end = at_ + 1;
-        while (end < source_.size() && (is_letter(source_[end]) || is_digit(source_[end]))) ++end;
-        const std::string_view name = source_.substr(at_ + 1, end - at_ - 1);
-        if (const std::string hint = hint_for_foreign_context(name); !hint.empty())
-            fail(at_, fmt::format("`${}` is no variable of an expression", name), hint);
-    }
-
-    std::string_view source_;
-    std::size_t at_ = 0;
-};
 
 class Parser {
 public:
@@ -172,14 +14,16 @@ public:
     }
 
     Ast parse() {
-        if (token_.kind == TokenKind::end) fail(0, "the expression is empty");
+        if (token_.kind == TokenKind::end) fail_syntax(0, "the expression is empty");
         Ast ast = any_of();
         if (token_.kind == TokenKind::end) return ast;
         if (token_.kind == TokenKind::name && (token_.text == "and" || token_.text == "or"))
-            fail(token_.begin, fmt::format("`{}` is not an operator", token_.text),
-                 token_.text == "and" ? "write `&&`" : "write `||`");
-        if (is_comparison()) fail(token_.begin, "comparisons do not chain", "join two with `&&`");
-        fail(token_.begin, "the expression should end here", "is an operator missing before this?");
+            fail_syntax(token_.begin, fmt::format("`{}` is not an operator", token_.text),
+                        token_.text == "and" ? "write `&&`" : "write `||`");
+        if (is_comparison())
+            fail_syntax(token_.begin, "comparisons do not chain", "join two with `&&`");
+        fail_syntax(token_.begin, "the expression should end here",
+                    "is an operator missing before this?");
     }
 
 private:
@@ -187,8 +31,8 @@ private:
     public:
         explicit Nesting(Parser& parser) : parser_(parser) {
             if (++parser_.nesting_ > parser_.max_nesting_)
-                fail(parser_.token_.begin,
-                     fmt::format("nested deeper than {} levels", parser_.max_nesting_));
+                fail_syntax(parser_.token_.begin,
+                            fmt::format("nested deeper than {} levels", parser_.max_nesting_));
         }
         ~Nesting() { --parser_.nesting_; }
         Nesting(const Nesting&) = delete;
@@ -215,7 +59,8 @@ private:
         return t == "==" || t == "!=" || t == "<" || t == "<=" || t == ">" || t == ">=";
     }
     void expect(std::string_view symbol) {
-        if (!is_symbol(symbol)) fail(token_.begin, fmt::format("`{}` is missing here", symbol));
+        if (!is_symbol(symbol))
+            fail_syntax(token_.begin, fmt::format("`{}` is missing here", symbol));
         advance();
     }
 
@@ -279,13 +124,14 @@ private:
         Ast out = primary();
         for (int depth = 0; is_symbol(".") || is_symbol("["); ++depth) {
             if (depth >= max_nesting_)
-                fail(token_.begin, fmt::format("nested deeper than {} levels", max_nesting_));
+                fail_syntax(token_.begin,
+                            fmt::format("nested deeper than {} levels", max_nesting_));
             Ast outer;
             outer.begin = out.begin;
             if (is_symbol(".")) {
                 advance();
                 if (token_.kind != TokenKind::name)
-                    fail(token_.begin, "a name is missing after `.`");
+                    fail_syntax(token_.begin, "a name is missing after `.`");
                 outer.kind = Ast::Kind::member;
                 outer.name = token_.text;
                 outer.children.push_back(std::move(out));
@@ -338,9 +184,9 @@ private:
         } else if (token_.kind == TokenKind::name) {
             word(out);
         } else if (token_.kind == TokenKind::end) {
-            fail(token_.begin, "the expression ends too early", "a value is missing");
+            fail_syntax(token_.begin, "the expression ends too early", "a value is missing");
         } else {
-            fail(token_.begin, fmt::format("a value is missing before `{}`", token_.text));
+            fail_syntax(token_.begin, fmt::format("a value is missing before `{}`", token_.text));
         }
         out.end = last_end_;
         return out;
@@ -349,7 +195,7 @@ private:
     void word(Ast& out) {
         const std::string name = token_.text;
         if (name == "in" || name == "not")
-            fail(token_.begin, fmt::format("a value is missing before `{}`", name));
+            fail_syntax(token_.begin, fmt::format("a value is missing before `{}`", name));
         advance();
         if (name == "true" || name == "false") {
             out.value = Value::of(name == "true");
@@ -402,8 +248,8 @@ std::string joined(const std::vector<Ast>& children, std::string_view separator)
 bool parse(std::string_view source, Ast& ast, Problem& problem, Limits limits) {
     try {
         if (source.size() > limits.characters)
-            fail(0, fmt::format("the expression has {} characters, at most {} are read",
-                                source.size(), limits.characters));
+            fail_syntax(0, fmt::format("the expression has {} characters, at most {} are read",
+                                       source.size(), limits.characters));
         ast = Parser(source, limits.nesting).parse();
         return true;
     } catch (SyntaxError& error) {

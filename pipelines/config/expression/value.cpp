@@ -28,7 +28,9 @@ Value Value::of(std::string value) {
     return out;
 }
 
-Value Value::of(const char* value) { return of(std::string(value)); }
+Value Value::of(const char* value) {
+    return of(std::string(value));
+}
 
 Value Value::list(std::vector<Value> items) {
     Value out;
@@ -126,7 +128,9 @@ Type Type::string(Taint taint) {
     return out;
 }
 
-Type Type::text() { return string(Taint::outsider); }
+Type Type::text() {
+    return string(Taint::outsider);
+}
 
 Type Type::choice(std::vector<std::string> values) {
     Type out = string(Taint::internal);
