@@ -34,10 +34,13 @@ awaitable<Result<std::string>> RequestBody::read_all(std::size_t max_bytes) {
     std::string body;
     std::size_t size = 0;
     while (!done_) {
-        // One byte over the limit, to see whether there is more than that.
-        auto step =
-            framing_.chunked ? std::max(size, k_read_room) : static_cast<std::size_t>(remaining_);
-        body.resize(std::min(size + step, framing_.chunked ? max_bytes + 1 : max_bytes));
+        // Grows with what came, not with what was announced: a head alone must not cost the server
+        // megabytes.
+        auto step = std::max(size, k_read_room);
+        // One byte over the limit shows whether there is more than that.
+        auto end = framing_.chunked ? std::max(max_bytes + 1, max_bytes)
+                                    : size + static_cast<std::size_t>(remaining_);
+        if (size == body.size()) body.resize(std::min(size + step, end));
         auto got = co_await read_some(std::span{body}.subspan(size));
         if (!got) co_return got.error();
         size += *got;
