@@ -93,8 +93,10 @@ RunJobExit run_job(const files::Path& dir) {
     if (!journal) return RunJobExit::unreadable;
 
     ServerSource source(assignment.server, assignment.job.attempt, assignment.job.lease_token);
+    ServerSinkOptions sending;
+    if (assignment.job.spec.replayable) sending.start_after = sending.first_flush;
     ServerSink sink(assignment.server, assignment.job.attempt, assignment.job.lease_token,
-                    identity.instance, *spool);
+                    identity.instance, *spool, sending);
     // The token must not reach anything that builds environments or logs.
     protocol::ClaimedJob job = assignment.job;
     job.lease_token.clear();

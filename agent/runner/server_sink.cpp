@@ -103,7 +103,7 @@ bool ServerSink::try_again(const Error& refusal) {
 }
 
 void ServerSink::run_link() {
-    bool ours = start();
+    bool ours = ended_early() || start();
     if (ours) serve();
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return closing_ || finish_; });
@@ -118,6 +118,12 @@ void ServerSink::run_link() {
     finished_ = std::move(result);
     lock.unlock();
     changed_.notify_all();
+}
+
+bool ServerSink::ended_early() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, options_.start_after, [&] { return closing_ || finish_; });
+    return finish_.has_value();
 }
 
 bool ServerSink::start() {

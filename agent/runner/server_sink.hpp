@@ -19,6 +19,10 @@ struct ServerSinkOptions {
     /// saves a request.
     Duration first_flush{20};
     Duration flush_interval{50};
+    /// A replayable job may run beside its start (rule 7): held back this long, the start is saved
+    /// altogether when the job ends within, because finish starts an un-started lease (rule 26).
+    /// 0 = start at once.
+    Duration start_after{0};
     Duration progress_interval{250};
     std::int64_t batch = 4 << 20;  ///< most bytes of one log request
     Duration renew_after{1'000};   ///< shorter jobs never open the second connection
@@ -44,6 +48,8 @@ private:
 
     void run_link();
     void run_renew();
+    /// True when the job ended within start_after: finish says all.
+    bool ended_early();
     bool start();
     void serve();
     /// One request's worth; false when the log can go no further.

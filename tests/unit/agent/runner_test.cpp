@@ -57,7 +57,7 @@ bool has(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("a short job makes two requests, start and finish, and its log rides along", "[runner]") {
+TEST_CASE("a short replayable job makes one request: finish, with its log, and the start with it", "[runner]") {
     Bench bench;
     auto job = bench.server.job({"echo hello"});
     FakeAttempt attempt = bench.run(job);
@@ -66,7 +66,7 @@ TEST_CASE("a short job makes two requests, start and finish, and its log rides a
     CHECK(attempt.log == "hello\n");
     CHECK(attempt.finish->inline_log == "hello\n");
     CHECK(bench.server.calls() ==
-          std::vector<std::string>{"attempts/1/start", "attempts/1/finish"});
+          std::vector<std::string>{"attempts/1/finish"});
     REQUIRE(attempt.finish->steps.size() == 1);
     CHECK(attempt.finish->steps[0].state == model::StepState::passed);
     CHECK(attempt.finish->steps[0].log_end == 6);
@@ -531,4 +531,109 @@ TEST_CASE("image and artifacts are named as not supported, once", "[runner]") {
               "sluice: image: python:3.11 is not used: this agent runs steps on the host\n"));
     CHECK(has(attempt.log,
               "sluice: artifacts: this agent does not upload artifacts yet; none are kept\n"));
+}
+
+TEST_CASE("a job with source runs in a checkout of its commit", "[runner]") {
+    Bench bench;
+    TemporaryFolder repository;
+    auto made = spawn::run(
+        {"/bin/sh", "-ec",
+         "git init -q -b main; echo hello > file; git add file;"
+         "git -c user.name=a -c user.email=a@b.c commit -qm message; git rev-parse HEAD"},
+        {.directory = repository.path});
+    REQUIRE(made.has_value());
+    REQUIRE(made->exit.ok());
+    auto pack = spawn::run(
+        {"/bin/sh", "-ec", "git rev-list --objects --no-walk HEAD | git pack-objects --stdout -q"},
+        {.directory = repository.path, .merge_error = false});
+    bench.server.pack = pack->output;
+    auto job = bench.server.job({"cat file; git log -1 --format=%s; git status --porcelain"});
+    job.source = job.spec.source = true;
+    job.sha = made->output.substr(0, 40);
+    FakeAttempt attempt = bench.run(job);
+    CHECK(attempt.log == "hello\nmessage\n");
+    job = bench.server.job({"echo never"});
+    job.source = job.spec.source = true;
+    FakeAttempt broken = bench.run(job);
+    REQUIRE(broken.finish);
+    CHECK(broken.finish->outcome.result == model::AttemptResult::errored);
+    CHECK(broken.finish->outcome.cause == model::Cause::setup);
+    CHECK(has(broken.log, "sluice: source: the source lacks its commit"));
+    CHECK(broken.finish->steps[0].state == model::StepState::skipped);
+}
+
+TEST_CASE("a cancel also comes with the answer to a piece of log", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"while true; do echo x; sleep 0.01; done"});
+    pid_t pid = bench.start(bench.place(job));
+    REQUIRE(eventually([&] { return has(bench.server.attempt(job.attempt).log, "x"); }));
+    bench.server.cancel(job.attempt);
+    bench.wait(pid);
+    FakeAttempt attempt = bench.server.attempt(job.attempt);
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::cancelled);
+}
+
+TEST_CASE("a step that ignores SIGTERM is killed after the grace", "[runner][slow]") {
+    Bench bench;
+    auto job = bench.server.job({"trap '' TERM; echo ready; while true; do sleep 0.05; done"});
+    pid_t pid = bench.start(bench.place(job));
+    REQUIRE(eventually([&] { return has(bench.server.attempt(job.attempt).log, "ready"); }));
+    bench.server.cancel(job.attempt);
+    auto begin = std::chrono::steady_clock::now();
+    bench.wait(pid);
+    auto took = std::chrono::steady_clock::now() - begin;
+    CHECK(took > std::chrono::seconds(9));
+    CHECK(took < std::chrono::seconds(18));
+    CHECK(bench.server.attempt(job.attempt).finish->outcome.result ==
+          model::AttemptResult::cancelled);
+}
+
+TEST_CASE("a pass that races a cancel stays passed", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"echo a; sleep 0.3"});
+    bench.server.intercept = [&](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.path.ends_with("/finish")) bench.server.cancel(job.attempt);
+        return std::nullopt;
+    };
+    FakeAttempt attempt = bench.run(job);
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::passed);
+}
+
+TEST_CASE("a killed step is told from one that ended by itself", "[runner]") {
+    Bench bench;
+    FakeAttempt attempt = bench.run(bench.server.job({"kill -9 $$"}));
+    REQUIRE(attempt.finish);
+    CHECK(attempt.finish->outcome.signal == SIGKILL);
+    CHECK(attempt.finish->outcome.cause == model::Cause::script);
+    CHECK(attempt.finish->outcome.message == "step \"step 1\": signal 9 (SIGKILL)");
+}
+
+TEST_CASE("a long job renews its lease and reports its steps", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"echo one", "while [ ! -e go ]; do sleep 0.02; done"});
+    files::Path dir = bench.place(job);
+    pid_t pid = bench.start(dir);
+    CHECK(eventually([&] { return bench.server.attempt(job.attempt).renews > 0; }));
+    CHECK(eventually([&] {
+        auto steps = bench.server.attempt(job.attempt).progress;
+        return steps.size() == 2 && steps[0].state == model::StepState::passed &&
+               steps[1].state == model::StepState::running;
+    }));
+    REQUIRE(files::write_atomic(dir / "workspace" / "go", "", 0644, false).has_value());
+    CHECK(bench.wait(pid).ok());
+}
+
+TEST_CASE("the outcome of a job that is not replayable is on the disk before it is sent",
+          "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"exit 9"});
+    job.spec.replayable = false;
+    files::Path dir = bench.place(job);
+    std::string journal;
+    bench.server.intercept = [&](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.path.ends_with("/finish")) journal = files::read_file(dir / "journal").value();
+        return std::nullopt;
+    };
+    bench.wait(bench.start(dir));
+    CHECK(has(journal, "\"exit_code\":9"));
 }
