@@ -159,7 +159,13 @@ private:
 /// Serves the repositories below a folder by `git http-backend`, or misbehaves.
 class HttpGit {
 public:
-    enum class Manner { serve, silent, redirect, cut };  ///< cut: packs end in their middle
+    enum class Manner {
+        serve,
+        silent,
+        redirect,
+        cut,
+        guarded
+    };  ///< cut: packs end in their middle
 
     HttpGit(Path root, Manner manner) : root_(std::move(root)), manner_(manner) {
         listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -240,6 +246,12 @@ private:
                 peer,
                 "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/other\r\nContent-Length: 0\r\n"
                 "Connection: close\r\n\r\n");
+        // user:token
+        if (manner_ == Manner::guarded &&
+            header_value(head, "Authorization") != "Basic dXNlcjp0b2tlbg==")
+            return send_all(peer,
+                            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\n"
+                            "Content-Length: 0\r\nConnection: close\r\n\r\n");
         std::istringstream line(head);
         std::string method;
         std::string target;

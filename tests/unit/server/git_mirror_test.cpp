@@ -139,6 +139,38 @@ TEST_CASE("while one repository hangs, others are served", "[git]") {
     CHECK(ci.snapshot(repo, sha).error().id == "stopped");
 }
 
+TEST_CASE("a private repository is fetched with the project's credentials", "[git]") {
+    MirrorFixture ci(HttpGit::Manner::guarded);
+    TestRepo repo = ci.repo();
+    SnapshotRequest request;
+    request.sha = repo.commit({{".ci.yml", "1"}});
+    repo.set_ref("refs/heads/main", request.sha);
+    request.repo = {.project = ProjectId{1},
+                    .url = ci.http.url("app.git"),
+                    .username = "user",
+                    .password = "token"};
+    CHECK(ci.wait(ci.service().snapshot(request)).has_value());
+
+    request.repo.project = ProjectId{2};
+    request.repo.password = GENERATE(std::string("wrong"), std::string());
+    auto refused = ci.wait(ci.service().snapshot(request));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().id == "fetch_failed");
+    CHECK(refused.error().message ==
+          "127.0.0.1 wants credentials, and has got none or refuses them");
+}
+
+TEST_CASE("a ref to fetch is a name, not a refspec", "[git]") {
+    MirrorFixture ci;
+    TestRepo repo = ci.repo();
+    repo.set_ref("refs/heads/main", repo.commit({{"a", "1"}}));
+    for (const char* ref :
+         {"refs/pull/*", "refs/pull/1/head:refs/heads/main", "refs/pull/../x", "refs/pull/"})
+        CHECK(
+            ci.snapshot(ci.http.url("app.git"), std::string(40, 'd'), "", false, ref).error().id ==
+            "bad_ref");
+}
+
 TEST_CASE("a redirect is not followed", "[git]") {
     MirrorFixture ci(HttpGit::Manner::redirect);
     auto snapshot = ci.snapshot(ci.http.url("app.git"), std::string(40, 'd'));
