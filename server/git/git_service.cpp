@@ -45,7 +45,7 @@ struct GitService::Impl {
         if (url.kind == Url::Kind::local && !below_root(url.path, options.local_roots))
             return error(
                 Code::invalid, "url_denied",
-                "local repositories are read only below the roots that the administrator listed",
+                "repositories on this machine are read only below the folders that were given to the server: start it with --local-root DIR",
                 "url");
         return url;
     }
