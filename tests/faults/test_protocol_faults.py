@@ -1,5 +1,7 @@
 """What a broken, stale or lying agent does: one job, one result, no byte of a log lost or doubled."""
 
+import concurrent.futures
+
 import pytest
 
 from fake_agent import FakeAgent, Lease
@@ -147,6 +149,16 @@ def test_an_agent_that_comes_back_before_another_took_over_keeps_its_job(hasty):
     assert lease.finish(b"back again\n").status == 200
     job = hasty.server.ended(hasty.run, "passed")["jobs"][0]
     assert job["attempt"] == 1 and hasty.server.log_of(job["id"]) == b"back again\n"
+
+
+@pytest.mark.xfail(strict=True, reason="the second call finds the attempt revived already and is refused")
+def test_all_calls_of_an_attempt_that_comes_back_at_once_are_served(hasty):
+    lease = hasty.one_job().started()
+    wait_for(lambda: job_of(hasty)["state"] == "ready", "the job to be given up")
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(lambda _: lease.renew(), range(16)))
+    assert {reply.status for reply in replies} == {200}, replies
+    assert lease.finish().status == 200
 
 
 def test_a_claim_whose_answer_was_lost_is_answered_again(fake):
