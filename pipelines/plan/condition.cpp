@@ -122,6 +122,7 @@ Result<bool> evaluate_step_condition(std::string_view condition,
                                      const std::map<std::string, StepFacts>& steps) {
     if (condition.empty()) return true;
     std::vector<expr::Field> fields;
+    fields.reserve(steps.size());
     for (const auto& [id, facts] : steps)
         fields.push_back(
             {id, Value::object({{"outcome", Value::of(std::string(to_text(facts.outcome)))},

@@ -52,6 +52,7 @@ Value pull_request_value(const model::PullRequest& pr) {
 
 expr::Scope common_scope() {
     std::vector<std::string> events;
+    events.reserve(EnumNames<model::EventKind>::names.size());
     for (const auto name : EnumNames<model::EventKind>::names) events.emplace_back(name);
     expr::Scope scope;
     scope["event"] = Type::choice(std::move(events));
@@ -94,6 +95,7 @@ Type matrix_type(const Matrix& matrix) {
 
 Type needs_type(const std::set<std::string>& ancestors) {
     std::vector<TypeField> jobs;
+    jobs.reserve(ancestors.size());
     for (const std::string& id : ancestors)
         jobs.push_back(
             {id, Type::object({{"result", Type::choice({"passed", "warned", "failed", "errored",
@@ -110,6 +112,7 @@ Type steps_type(const std::vector<std::string>& ids) {
     const Type state =
         Type::choice({"passed", "warned", "failed", "errored", "cancelled", "skipped"});
     std::vector<TypeField> steps;
+    steps.reserve(ids.size());
     for (const std::string& id : ids)
         steps.push_back(
             {id,

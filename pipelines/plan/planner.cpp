@@ -181,7 +181,7 @@ private:
     /// The events of `on` in the job, else of its file.
     std::set<std::string> events_of_job(const MergedJob& job) {
         const File& file = files_[static_cast<std::size_t>(job.file)];
-        const std::set<std::string> of_file =
+        std::set<std::string> of_file =
             file.triggers ? events_of(*file.triggers) : std::set<std::string>{};
         const Node* on = job.node.find("on");
         if (on == nullptr) return of_file;
