@@ -13,6 +13,8 @@ namespace {
 using config::Node;
 using expr::Value;
 
+constexpr std::size_t k_max_later_bytes = 32 * 1024;
+
 void collect_ids(const expr::Ast& ast, std::string_view context, std::set<std::string>& out) {
     const bool is_member =
         ast.kind == expr::Ast::Kind::member || ast.kind == expr::Ast::Kind::index;
@@ -94,7 +96,13 @@ std::optional<expr::Ast> read_condition(const Node& scalar, config::Diagnostics&
 Result<Decision> decide(const expr::Ast& condition, const expr::Context& context,
                         std::string_view later) {
     SLUICE_TRY(const expr::Ast rest, expr::fold(condition, context, {std::string(later)}));
-    if (rest.kind != expr::Ast::Kind::literal) return Decision{true, expr::to_source(rest)};
+    if (rest.kind != expr::Ast::Kind::literal) {
+        Decision out{true, expr::to_source(rest)};
+        // Folding may have put a commit message in, and the text is stored and sent.
+        if (out.later.size() <= k_max_later_bytes) return out;
+        return error(Code::invalid, "bad_expression",
+                     fmt::format("the condition grows over {} bytes", k_max_later_bytes), "0");
+    }
     return Decision{rest.value.boolean, ""};
 }
 

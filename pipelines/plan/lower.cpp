@@ -293,6 +293,9 @@ private:
         std::string out;
         for (const std::string& line : texts(run, config::Scalar::script))
             out += (out.empty() ? "" : "\n") + line;
+        if (const auto complaint = config::check_scalar(config::Scalar::script, out))
+            fail(run, 0, complaint->id, fmt::format("{}: {}", where(), complaint->message),
+                 "put it into a file of the repository");
         return out;
     }
 

@@ -27,6 +27,8 @@ constexpr std::size_t k_max_files = 100;
 constexpr std::size_t k_max_jobs = 4'000;
 // Cells copy what their job has: bounds the plan as a whole (see weight()).
 constexpr std::size_t k_max_plan_weight = 1'000'000;
+constexpr std::size_t k_max_job_bytes = 512 * 1024;
+constexpr std::size_t k_max_plan_bytes = 64u << 20;
 
 /// Whether a file's `on` brings its jobs, and by which `paths`.
 struct Fired {
@@ -250,10 +252,30 @@ private:
             std::vector<Need> needs;
             for (const Need& need : graph.needs(i))
                 if (present.contains(need.job)) needs.push_back(need);
-            for (const Cell& cell : matrices_[i].cells)
-                if (auto planned = lower({input_, jobs[i], cell, fired.paths, needs}, diagnostics_))
-                    plan.jobs.push_back(std::move(*planned));
+            for (const Cell& cell : matrices_[i].cells) {
+                auto planned = lower({input_, jobs[i], cell, fired.paths, needs}, diagnostics_);
+                if (!planned) continue;
+                if (!spend(json::serialize(to_json(*planned)).size(), jobs[i].place)) return;
+                plan.jobs.push_back(std::move(*planned));
+            }
         }
+    }
+
+    /// What expressions put in is known only now; a job travels in one message and is read back
+    /// with limits.
+    bool spend(std::size_t bytes, const config::Place& place) {
+        plan_bytes_ += bytes;
+        if (bytes > k_max_job_bytes)
+            diagnostics_.error(
+                place, "job_too_large",
+                fmt::format("the job is {} bytes as JSON, at most {}", bytes, k_max_job_bytes),
+                "put long scripts into files of the repository");
+        if (plan_bytes_ > k_max_plan_bytes)
+            diagnostics_.error(
+                place, "plan_too_large",
+                fmt::format("all jobs together are over {} MiB as JSON", k_max_plan_bytes >> 20),
+                "make fewer cells, or smaller jobs");
+        return bytes <= k_max_job_bytes && plan_bytes_ <= k_max_plan_bytes;
     }
 
     /// A6 step 4: who reads the outputs of a job that is not needed is not needed either.
@@ -286,6 +308,7 @@ private:
     std::vector<Matrix> matrices_;               ///< by job
     std::vector<std::set<std::string>> events_;  ///< by job
     bool unreadable_ = false;
+    std::size_t plan_bytes_ = 0;
 };
 
 }  // namespace

@@ -142,6 +142,24 @@ TEST_CASE("the longest chain that a file holds plans in order", "[plan]") {
     CHECK(plan.jobs.back().spec.id == "j0");
 }
 
+TEST_CASE("what expressions put in is bounded too", "[plan]") {
+    Input input = push(k_head + "jobs: { a: { run: x, env: {" +
+                       many(60, " E{}: \"${{{{ commit.message }}}}\",") + "} } }\n");
+    input.event.message = std::string(30'000, 'm');
+    const Outcome large = make_plan(input);
+    REQUIRE_FALSE(large.diagnostics.empty());
+    CHECK(large.diagnostics[0].id == "job_too_large");
+
+    input.files[0].text = k_head +
+                          "jobs:\n  a: { run: x }\n  b: { needs: [a], run: y, if: \"needs.a.result "
+                          "== replace(commit.message, 'm', 'mm')\" }\n";
+    CHECK_THAT(make_plan(input).diagnostics.at(0).message, Catch::Contains("grows over"));
+
+    std::string lines;
+    for (int i = 0; i < 2'000; ++i) lines += "\"" + std::string(50, 'x') + "\", ";
+    CHECK(faults(k_head + "jobs: { a: { run: [" + lines + "] } }\n").contains("too_long"));
+}
+
 TEST_CASE("gates are read alone: a broken job does not open the branch", "[plan]") {
     const auto gates = read_gates(
         {{".ci.yml", "gate: { branches: [main], require: [test] }\njobs: { a: { stpes: 1 } }\n"}});
