@@ -40,7 +40,7 @@ std::string path_part(std::string_view text) {
 
 Error unreachable(const Session& session, const Error& cause) {
     std::string advice = cause.id == "tls"
-                             ? "is its certificate signed by an authority this machine trusts?"
+                             ? "an authority of your own is named by --ca FILE or SLUICE_CA"
                              : "is it running? Start one with: sluice-server --data DIR";
     return error(Code::unavailable, k_unreachable,
                  fmt::format("no answer from {} (from {}): {}; {}", session.url, session.source,
@@ -60,7 +60,9 @@ Error refusal(const http_client::Response& response, const Session& session) {
 }
 
 ApiClient::ApiClient(Session session)
-    : session_(std::move(session)), client_(http_client::ClientOptions{.user_agent = "sluice-cli"}) {}
+    : session_(std::move(session)),
+      client_(http_client::ClientOptions{.ca_file = session_.ca_file, .user_agent = "sluice-cli"}) {
+}
 
 std::string ApiClient::url_of(const std::string& path, const Query& query) const {
     std::string url = session_.url + path;

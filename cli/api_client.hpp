@@ -32,7 +32,8 @@ public:
     Result<> remove(const std::string& path);
 
     /// Copies a body that may be large to `sink` as it comes.
-    Result<> download(const std::string& path, const Query& query, const http_client::BodySink& sink);
+    Result<> download(const std::string& path, const Query& query,
+                      const http_client::BodySink& sink);
 
     /// Reads an event stream until `parser` wants no more or the connection ends. `resume_at` is
     /// sent as Last-Event-ID when not empty.

@@ -4,6 +4,7 @@
 #include "cli/json_view.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 
 namespace sluice::cli {
 
@@ -29,12 +30,18 @@ Result<ApiClient*> Context::api() {
         hints.url = globals.url;
         hints.env_url = environment("SLUICE_URL");
         hints.env_token = environment("SLUICE_TOKEN");
+        hints.ca_file = ca_file();
         hints.config_file = config_file();
         SLUICE_TRY(auto session, find_session(hints));
         http_client::init_client();
         api_ = std::make_unique<ApiClient>(std::move(session));
     }
     return api_.get();
+}
+
+std::string Context::ca_file() const {
+    std::string named = globals.ca.empty() ? environment("SLUICE_CA").value_or("") : globals.ca;
+    return named.empty() ? named : std::filesystem::absolute(named).string();
 }
 
 void Context::show(const json::Value& reply, const std::function<void()>& people) const {

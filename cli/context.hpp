@@ -20,6 +20,7 @@ namespace sluice::cli {
 struct GlobalOptions {
     std::string url;   ///< --url
     std::string data;  ///< --data
+    std::string ca;    ///< --ca
     bool json = false;
     bool no_colour = false;
 };
@@ -36,6 +37,8 @@ public:
     /// The server of this call; resolved and connected at first use.
     Result<ApiClient*> api();
     files::Path config_file() const;
+    /// PEM file of the authority to trust, from --ca or SLUICE_CA, absolute; "" = none named.
+    std::string ca_file() const;
 
     /// With --json the reply as it came, else what `people` prints.
     void show(const json::Value& reply, const std::function<void()>& people) const;

@@ -12,9 +12,10 @@
 namespace sluice::cli {
 
 struct Session {
-    std::string url;     ///< no trailing slash
-    std::string token;   ///< "" = none known
-    std::string source;  ///< for people: `SLUICE_URL`, a path …
+    std::string url;      ///< no trailing slash
+    std::string token;    ///< "" = none known
+    std::string source;   ///< for people: `SLUICE_URL`, a path …
+    std::string ca_file;  ///< PEM: the only authority to trust; "" = the system's
 };
 
 /// What the caller said, strongest first: --data, --url, environment, `sluice login`, the default
@@ -24,6 +25,7 @@ struct SessionHints {
     std::string url;       ///< --url
     std::optional<std::string> env_url;
     std::optional<std::string> env_token;
+    std::string ca_file;  ///< --ca or SLUICE_CA
     files::Path config_file;
 };
 

@@ -14,6 +14,8 @@ void add_all_commands(CLI::App& app, GlobalOptions& globals, Command& chosen) {
         ->type_name("URL");
     app.add_option("--data", globals.data, "Use the server on this machine that has its data there")
         ->type_name("DIR");
+    app.add_option("--ca", globals.ca, "PEM file of the authority to trust (also: SLUICE_CA)")
+        ->type_name("FILE");
     app.add_flag("--json", globals.json, "The server's reply as JSON, for programs");
     app.add_flag("--no-color", globals.no_colour, "No colours (also: NO_COLOR=1)");
     app.require_subcommand(1);

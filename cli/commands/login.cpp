@@ -60,7 +60,7 @@ Result<Exit> login(Context& context, const std::string& url) {
             auto normal,
             normal_url(!url.empty() ? url : environment("SLUICE_URL").value_or(k_default_url)));
         SLUICE_TRY(auto token, read_token(context));
-        session = {normal, token, "this login"};
+        session = {normal, token, "this login", context.ca_file()};
         http_client::init_client();
     }
     ApiClient server(session);

@@ -23,9 +23,8 @@ cmd_build() {
 }
 
 cmd_bench() {
-    need up test
+    need up test >&2
     build release >&2
-    build dev >&2
     exec "$python" bench/run.py "$@"
 }
 

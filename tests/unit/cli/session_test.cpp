@@ -93,3 +93,21 @@ TEST_CASE("the configuration lies where XDG says, else in the home folder", "[cl
     CHECK(with(std::nullopt) == "/home/me/.config/sluice/config.json");
     CHECK(with("") == "/home/me/.config/sluice/config.json");
 }
+
+TEST_CASE("the authority to trust is stored with a login and belongs to that server", "[cli]") {
+    TempFolder folder;
+    auto file = folder / "config.json";
+    REQUIRE(save_session(file, {"https://stored", "t", "", "/ca.pem"}).has_value());
+    CHECK(find_session({.config_file = file})->ca_file == "/ca.pem");
+    CHECK(find_session({.url = "https://elsewhere", .config_file = file})->ca_file.empty());
+    CHECK(find_session({.ca_file = "/mine.pem", .config_file = file})->ca_file == "/mine.pem");
+}
+
+TEST_CASE("a server with TLS is reached by its public URL, one without by its address", "[cli]") {
+    TempFolder folder;
+    folder.write("admin-token", "abc\n");
+    folder.write("server.json", R"({"url": "https://ci.example.org", "address": "127.0.0.1:1"})");
+    CHECK(find_session({.data_dir = folder.path().string()})->url == "https://ci.example.org");
+    folder.write("server.json", R"({"url": "http://ci.example.org", "address": "127.0.0.1:1"})");
+    CHECK(find_session({.data_dir = folder.path().string()})->url == "http://127.0.0.1:1");
+}
