@@ -1,9 +1,8 @@
 #include "server/api/api.hpp"
+#include "server/api/log_text.hpp"
 #include "server/api/views.hpp"
 #include "server/http/range.hpp"
 #include "server/http/sse.hpp"
-
-#include "pipelines/base/text.hpp"
 
 #include <unistd.h>
 
@@ -13,7 +12,7 @@ namespace sluice::api {
 
 namespace {
 
-constexpr std::size_t k_stream_piece = 64 * 1024;
+constexpr std::size_t k_stream_piece = 256 * 1024;
 
 awaitable<Result<store::Job>> find_job(Api& api, JobId id) {
     auto read = [id](store::Tx& tx) { return store::find_job(tx, id); };
@@ -88,33 +87,6 @@ awaitable<Reply> log(Api& api, Request& request) {
     co_return reply;
 }
 
-/// Bytes as a JSON string: invalid UTF-8 becomes U+FFFD, everything else is kept (the viewer
-/// interprets it). A sequence cut by the end of the piece is left for the next one, by lowering
-/// `taken`.
-std::string log_text(std::string_view bytes, bool last, std::size_t& taken) {
-    taken = bytes.size();
-    if (!last) {
-        // At most three bytes of an unfinished sequence are held back.
-        for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
-            const auto c = static_cast<unsigned char>(bytes[bytes.size() - back]);
-            if ((c & 0xC0) == 0x80) continue;
-            const std::size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-            if (need > back) taken = bytes.size() - back;
-            break;
-        }
-    }
-    std::string clean;
-    clean.reserve(taken);
-    std::string_view rest = bytes.substr(0, taken);
-    while (auto bad = text::find_invalid_utf8(rest)) {
-        clean.append(rest.substr(0, *bad));
-        clean += "\xEF\xBF\xBD";
-        rest.remove_prefix(*bad + 1);
-    }
-    clean.append(rest);
-    return json::serialize(json::Value(boost::json::string(clean)));
-}
-
 awaitable<void> tail(Api& api, JobId id, std::int64_t offset, http::StreamWriter& out) {
     std::shared_ptr<files::Fd> fd;
     AttemptId attempt;
@@ -154,12 +126,17 @@ awaitable<void> tail(Api& api, JobId id, std::int64_t offset, http::StreamWriter
             };
             const Piece piece = co_await runtime::run_on(api.disk, std::move(load));
             if (piece.got == 0) break;
-            std::size_t taken = 0;
             const bool last = ended && offset + piece.got >= piece.size;
-            auto data = log_text({buffer.data(), static_cast<std::size_t>(piece.got)}, last, taken);
+            // The id stands before the data, so the text comes first.
+            std::string text;
+            const auto taken =
+                append_log_text(text, {buffer.data(), static_cast<std::size_t>(piece.got)}, last);
             if (taken == 0) break;
             offset += static_cast<std::int64_t>(taken);
-            std::string event = http::format_sse({std::to_string(offset), "log", std::move(data)});
+            std::string event = "id: " + std::to_string(offset) + "\nevent: log\ndata: ";
+            event.reserve(event.size() + text.size() + 2);
+            event += text;
+            event += "\n\n";
             if (!co_await out.write(std::move(event))) co_return;
         }
         if (ended) {

@@ -109,6 +109,17 @@ awaitable<Reply> cancel(Api& api, Request& request, const Principal& who) {
     co_return co_await show_run_only(api, *id, 200);
 }
 
+awaitable<Reply> approve(Api& api, Request& request, const Principal& who) {
+    auto id = path_id<RunId>(request, "run");
+    if (!id) co_return http::error_reply(id.error());
+    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<> {
+        return api.lifecycle.approve_run(tx, id, by);
+    };
+    auto done = co_await api.writer.write(std::move(change));
+    if (!done) co_return http::error_reply(done.error());
+    co_return co_await show_run_only(api, *id, 200);
+}
+
 awaitable<Reply> retry(Api& api, Request& request, const Principal& who) {
     auto id = path_id<RunId>(request, "run");
     if (!id) co_return http::error_reply(id.error());
@@ -143,6 +154,8 @@ std::vector<http::Route> run_routes(Api& api) {
                }),
         person(api, Method::post, "/api/v1/runs/{run}/cancel", Role::write,
                [&api](Request& r, const Principal& who) { return cancel(api, r, who); }),
+        person(api, Method::post, "/api/v1/runs/{run}/approve", Role::write,
+               [&api](Request& r, const Principal& who) { return approve(api, r, who); }),
         person(api, Method::post, "/api/v1/runs/{run}/retry", Role::write,
                [&api](Request& r, const Principal& who) { return retry(api, r, who); }),
     };

@@ -227,18 +227,14 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project,
 awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, model::Event event,
                                                     std::string ref) {
     const git::Repo repo{project.id, project.url};
-    git::SnapshotRequest request{repo, event.sha, "", false, ref};
+    git::SnapshotRequest request;
+    request.repo = repo;
+    request.sha = event.sha;
+    request.ref = ref;
     if (event.kind == model::EventKind::push) {
         request.base = event.old_sha;
-        if ((event.old_sha.empty() || text::is_zero_id(event.old_sha) || event.forced) &&
-            event.branch != project.default_branch) {
-            // A new or rewritten branch is compared with where it left the default branch
-            // (reference A2).
-            const std::string name = "refs/heads/" + project.default_branch;
-            auto base = co_await parts_.git.resolve(repo, name);
-            request.base = base ? *base : "";
-            request.use_merge_base = true;
-        }
+        if (event.branch != project.default_branch)
+            request.fallback_branch = project.default_branch;
     } else if (event.pull_request) {
         const std::string name = "refs/heads/" + event.pull_request->target_branch;
         auto base = co_await parts_.git.resolve(repo, name);
@@ -297,6 +293,9 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
         diagnostics.push_back(config::to_json(diagnostic));
     run.diagnostics = json::serialize(diagnostics);
     run.plan = std::move(outcome.plan);
+    // Code of strangers: it runs on our machines only after someone with write access has looked
+    // (reference A9, T0).
+    if (!input.trusted) run.hold = "from a fork: held until someone approves the run";
     if (!run.plan) {
         const auto errors =
             std::count_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),

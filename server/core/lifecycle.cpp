@@ -192,8 +192,10 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.finished_at = now.ms;
         } else if (planned.needs.empty() && planned.late_if.empty() &&
                    planned.when == model::When::success) {
-            job.state = *model::next_state(JobState::waiting, JobEvent::needs_met);
-            job.wait_reason = wait_for_agent(planned);
+            // Only what would start now is held: the rest waits for it anyway.
+            const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
+            job.state = *model::next_state(JobState::waiting, event);
+            job.wait_reason = fresh.hold.empty() ? wait_for_agent(planned) : fresh.hold;
         } else {
             job.wait_reason = wait_for_needs(planned);
         }
@@ -534,6 +536,28 @@ Result<> Lifecycle::cancel_run(store::Tx& tx, RunId id, const std::string& by) {
     store::insert_audit(tx, clock_.now(), by, "run.cancel", fmt::format("run {}", id.value), "");
     for (const auto& job : store::jobs_of(tx, id)) cancel_live(tx, *run, job, by);
     advance(tx, id);
+    return {};
+}
+
+Result<> Lifecycle::approve_run(store::Tx& tx, RunId id, const std::string& by) {
+    auto run = store::find_run(tx, id);
+    if (!run) return error(Code::not_found, "not_found", "no such run");
+    std::vector<JobId> ready;
+    for (const auto& job : store::jobs_of(tx, id)) {
+        if (job.state != JobState::held) continue;
+        store::JobChange next;
+        next.id = job.id;
+        next.from = job.state;
+        next.to = model::next_state(job.state, JobEvent::approve).value();
+        next.wait_reason = "approved by " + by + ", waiting for an agent";
+        change(tx, *run, next);
+        ready.push_back(job.id);
+    }
+    if (ready.empty())
+        return error(Code::conflict, "nothing_held", "no job of the run waits for an approval");
+    store::insert_audit(tx, clock_.now(), by, "run.approve", fmt::format("run {}", id.value),
+                        run->sha);
+    for (auto job : ready) scheduler_.offer(tx, job);
     return {};
 }
 

@@ -27,6 +27,7 @@ struct NewRun {
     std::optional<plan::Plan> plan;  ///< absent: the run ends at once as errored(config)
     std::string diagnostics = "[]";  ///< JSON array
     std::string reason;              ///< for a run without plan
+    std::string hold;  ///< not empty: nothing runs before approve_run(); the reason for people
     RunId retry_of;
     bool carry_passed =
         false;  ///< with retry_of: take passed, warned and not_selected jobs over by reference
@@ -77,6 +78,8 @@ public:
 
     /// Cancels what has not ended. Running jobs are asked to stop and end by their runner's word.
     Result<> cancel_run(store::Tx& tx, RunId run, const std::string& by);
+    /// Lets the held jobs of a run go (a fork's pull request, reference A9). `nothing_held` else.
+    Result<> approve_run(store::Tx& tx, RunId run, const std::string& by);
     Result<> cancel_job(store::Tx& tx, JobId job, const std::string& by);
 
     /// Follows the states to a fixed point. Returns the number of transitions; also used by the

@@ -43,10 +43,10 @@ struct GitService::Impl {
         SLUICE_TRY(Url url, parse_url(text));
         SLUICE_CHECK(check_literal(url, options.allowed_hosts));
         if (url.kind == Url::Kind::local && !below_root(url.path, options.local_roots))
-            return error(
-                Code::invalid, "url_denied",
-                "repositories on this machine are read only below the folders that were given to the server: start it with --local-root DIR",
-                "url");
+            return error(Code::invalid, "url_denied",
+                         "repositories on this machine are read only below the folders that were "
+                         "given to the server: start it with --local-root DIR",
+                         "url");
         return url;
     }
 
@@ -99,6 +99,7 @@ awaitable<Result<Snapshot>> GitService::snapshot(SnapshotRequest wanted) {
     request.sha = std::move(wanted.sha);
     request.base = std::move(wanted.base);
     request.use_merge_base = wanted.use_merge_base;
+    request.fallback_branch = std::move(wanted.fallback_branch);
     request.ref = std::move(wanted.ref);
     co_return co_await impl->send(std::move(request));
 }

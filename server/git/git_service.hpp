@@ -1,6 +1,7 @@
 #pragma once
-/// What the server asks of git: done by worker processes (`sluice-server git-worker`) over a pipe, because libgit2 1.5
-/// has no socket timeout and parses hostile packs (R7, rule 6). A worker past its deadline is killed and replaced.
+/// What the server asks of git: done by worker processes (`sluice-server git-worker`) over a pipe,
+/// because libgit2 1.5 has no socket timeout and parses hostile packs (R7, rule 6). A worker past
+/// its deadline is killed and replaced.
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/result.hpp"
@@ -23,15 +24,19 @@ template <class T>
 using awaitable = boost::asio::awaitable<T>;
 
 struct Options {
-    files::Path data;                      ///< mirrors go to data/mirrors/<project>.git, packs to data/packs
-    std::vector<files::Path> local_roots;  ///< absolute paths below these are opened in place, without a mirror
+    files::Path data;  ///< mirrors go to data/mirrors/<project>.git, packs to data/packs
+    std::vector<files::Path>
+        local_roots;  ///< absolute paths below these are opened in place, without a mirror
     std::size_t workers = 2;
-    std::chrono::milliseconds deadline{120000};  ///< wall clock per request; then SIGKILL and `fetch_timeout`
-    files::Path program;                   ///< the executable to start as `git-worker`; default /proc/self/exe
-    /// Hosts (`name`, `name:port`, or `*`) that may be reached although their address is loopback, private or link-local.
+    std::chrono::milliseconds deadline{
+        120000};          ///< wall clock per request; then SIGKILL and `fetch_timeout`
+    files::Path program;  ///< the executable to start as `git-worker`; default /proc/self/exe
+    /// Hosts (`name`, `name:port`, or `*`) that may be reached although their address is loopback,
+    /// private or link-local.
     std::vector<std::string> allowed_hosts;
-    files::Path ssh_key;                          ///< private key for ssh URLs (its .pub beside it); "" = the ssh agent
-    std::uint64_t pack_cache_bytes = 2ull << 30;  ///< data/packs is kept below this, least recently used first
+    files::Path ssh_key;  ///< private key for ssh URLs (its .pub beside it); "" = the ssh agent
+    std::uint64_t pack_cache_bytes =
+        2ull << 30;  ///< data/packs is kept below this, least recently used first
 };
 
 /// A project's repository, as the store knows it.
@@ -44,26 +49,35 @@ struct Repo {
 
 /// The commit as the planner needs it.
 struct Snapshot {
-    std::string sha;  ///< the commit that was read: what the request's id names, an annotated tag peeled
-    std::vector<plan::SourceFile> files;  ///< `.ci.yml` and `.ci/*.yml`, byte order; empty when there is none
-    std::string message;                  ///< sanitised, at most 64 KiB
-    std::string author;                   ///< name only, sanitised
-    /// Changed paths from base to sha; nothing when base is empty, unknown or the diff is over 50,000 paths.
+    std::string
+        sha;  ///< the commit that was read: what the request's id names, an annotated tag peeled
+    std::vector<plan::SourceFile>
+        files;            ///< `.ci.yml` and `.ci/*.yml`, byte order; empty when there is none
+    std::string message;  ///< sanitised, at most 64 KiB
+    std::string author;   ///< name only, sanitised
+    /// Changed paths from base to sha; nothing when base is empty, unknown or the diff is over
+    /// 50,000 paths.
     std::optional<std::vector<std::string>> changed_paths;
 };
 
 struct SnapshotRequest {
     Repo repo;
     std::string sha;
-    std::string base;  ///< 40/64 hex or zeros or ""; for pull requests a branch tip: the merge base is taken
+    std::string base;  ///< 40/64 hex or zeros or ""; for pull requests a branch tip: the merge base
+                       ///< is taken
     bool use_merge_base = false;
-    std::string ref;   ///< full ref name that holds it (for the fetch); "" = all heads and tags
+    /// For pushes: where `base` is none of the commit's ancestors (a new branch, a force-push, an
+    /// unknown old tip), what changed is told against the merge base with this branch (reference
+    /// A2). "" = no such rule.
+    std::string fallback_branch{};
+    std::string ref;  ///< full ref name that holds it (for the fetch); "" = all heads and tags
 };
 
-/// Any coroutine may call; requests for one repository are handled one at a time, others in parallel.
-/// Errors: `commit_gone`, `fetch_timeout`, `fetch_failed`, `url_denied`, `config_not_regular_file`, `config_too_large`,
-/// `config_wrong_name` (`.ci.yaml`), `bad_ref`, `repository_missing`, `git_worker_died`, `stopped`.
-/// The io_context of `executor` must outlive the service. Any number of its threads may run.
+/// Any coroutine may call; requests for one repository are handled one at a time, others in
+/// parallel. Errors: `commit_gone`, `fetch_timeout`, `fetch_failed`, `url_denied`,
+/// `config_not_regular_file`, `config_too_large`, `config_wrong_name` (`.ci.yaml`), `bad_ref`,
+/// `repository_missing`, `git_worker_died`, `stopped`. The io_context of `executor` must outlive
+/// the service. Any number of its threads may run.
 class GitService {
 public:
     GitService(boost::asio::any_io_executor executor, Options options);
@@ -73,13 +87,16 @@ public:
 
     /// Refuses schemes and addresses that are not allowed (G1, G2): id `url_denied`. Pure.
     Result<> check_url(const std::string& url) const;
-    /// Reads what planning needs; fetches the mirror first when the commit is not there (refetched once by SHA).
+    /// Reads what planning needs; fetches the mirror first when the commit is not there (refetched
+    /// once by SHA).
     awaitable<Result<Snapshot>> snapshot(SnapshotRequest request);
-    /// The commit that a branch, tag or full ref points to now, after a fetch for mirrors. `ref_not_found`.
+    /// The commit that a branch, tag or full ref points to now, after a fetch for mirrors.
+    /// `ref_not_found`.
     awaitable<Result<std::string>> resolve(Repo repo, std::string ref);
     /// `.ci.yml` and `.ci/*.yml` at the tip of a branch; for the gate.
     awaitable<Result<Snapshot>> branch_tip(Repo repo, std::string branch, std::string* sha);
-    /// A pack file with the commit, its tree and all blobs (no history); cached by (project, sha). Depth-1 clone content.
+    /// A pack file with the commit, its tree and all blobs (no history); cached by (project, sha).
+    /// Depth-1 clone content.
     awaitable<Result<files::Path>> pack(Repo repo, std::string sha);
     /// Kills the workers. Any thread.
     void stop();

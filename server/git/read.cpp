@@ -134,9 +134,22 @@ int note_delta(const git_diff*, const git_diff_delta* delta, const char*, void* 
 
 std::optional<Commit> find_base(git_repository* repository, git_commit* commit,
                                 const wire::Request& request) {
-    if (request.base.empty() || text::is_zero_id(request.base)) return std::nullopt;
-    auto base = find_commit(repository, request.base);
-    if (!base || !request.use_merge_base) return base;
+    std::optional<Commit> base;
+    if (!request.base.empty() && !text::is_zero_id(request.base))
+        base = find_commit(repository, request.base);
+    bool merge_base_wanted = request.use_merge_base;
+    if (!request.fallback_branch.empty()) {
+        const bool ancestor = base && git_graph_descendant_of(repository, git_commit_id(commit),
+                                                              git_commit_id(base->get())) == 1;
+        if (!ancestor) {
+            git_oid tip;
+            const std::string name = "refs/heads/" + request.fallback_branch;
+            if (git_reference_name_to_id(&tip, repository, name.c_str()) != 0) return std::nullopt;
+            base = find_commit(repository, to_hex(&tip));
+            merge_base_wanted = true;
+        }
+    }
+    if (!base || !merge_base_wanted) return base;
     git_oid merge_base;
     if (git_merge_base(&merge_base, repository, git_commit_id(base->get()),
                        git_commit_id(commit)) != 0)

@@ -97,6 +97,7 @@ std::string encode(const Request& request) {
                               {"sha", request.sha},
                               {"base", request.base},
                               {"use_merge_base", request.use_merge_base},
+                              {"fallback_branch", request.fallback_branch},
                               {"ref", request.ref},
                               {"refresh", request.refresh},
                               {"pack", request.pack}});
@@ -116,6 +117,7 @@ Result<Request> decode_request(std::string_view text) {
     request.sha = reader.string("sha");
     request.base = reader.string("base");
     request.use_merge_base = reader.boolean_or("use_merge_base", false);
+    request.fallback_branch = reader.string_or("fallback_branch", "");
     request.ref = reader.string("ref");
     request.refresh = reader.boolean_or("refresh", false);
     request.pack = reader.string("pack");

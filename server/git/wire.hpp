@@ -45,6 +45,7 @@ struct Request {
     std::string sha;  ///< "" = what `ref` points to
     std::string base;
     bool use_merge_base = false;
+    std::string fallback_branch{};
     std::string ref;
     bool refresh = false;  ///< fetch the mirror first, even if it has what is asked for
     std::string pack;      ///< for pack: the file to write

@@ -319,3 +319,26 @@ TEST_CASE("every state change appends an event in its transaction", "[lifecycle]
                                            "job.changed passed", "run.finished passed"});
     CHECK(events.back().run == run);
 }
+
+TEST_CASE("a held run starts nothing before someone approves it", "[lifecycle]") {
+    Fixture ci;
+    core::NewRun fresh;
+    fresh.project = ci.project;
+    fresh.event.sha = std::string(40, 'a');
+    fresh.hold = "from a fork";
+    fresh.plan.emplace();
+    fresh.plan->jobs.push_back(job("a").planned);
+    fresh.plan->jobs.push_back(job("b").after("a").planned);
+    const auto run = ci.write(
+        [&](store::Tx& tx) -> Result<RunId> { return ci.lifecycle.create_run(tx, fresh); });
+    CHECK(ci.state(run, "a") == JobState::held);
+    CHECK(ci.job_row(run, "a").wait_reason == "from a fork");
+    CHECK(ci.claim(Fixture::ClaimOptions{}).empty());
+    REQUIRE(
+        ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.approve_run(tx, run, "ann"); }));
+    ci.finish(ci.started(), passed()).value();
+    CHECK(ci.state(run, "b") == JobState::ready);
+    CHECK(ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.approve_run(tx, run, "ann"); })
+              .error()
+              .id == "nothing_held");
+}
