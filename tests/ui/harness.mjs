@@ -37,7 +37,7 @@ export async function startBrowser() {
     return {
         async newContext(options = {}) {
             const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
-            context.setDefaultTimeout(60_000);
+            context.setDefaultTimeout(120_000);
             return context;
         },
         stop: () => browser.close(),
@@ -74,7 +74,7 @@ export async function signIn(page, server) {
 }
 
 /** Waits until `condition()` is true in this process; fails with `what` at the deadline. */
-export async function eventually(what, condition, ms = 10_000) {
+export async function eventually(what, condition, ms = 30_000) {
     const end = Date.now() + ms;
     while (Date.now() < end) {
         if (await condition()) return;

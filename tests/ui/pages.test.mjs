@@ -47,8 +47,21 @@ describe('the pages', { skip, timeout: 900_000 }, () => {
         await signIn(page, server);
         await page.getByRole('button', { name: /sign out/ }).click();
         await page.getByLabel('API token').waitFor();
+        await page.getByRole('button', { name: /sign out/ }).waitFor({ state: 'detached' });
         await page.goto(server.url);
-        await page.getByLabel('API token').waitFor();
+        await page.getByRole('button', { name: 'Sign in' }).waitFor();
+        assert.equal(await page.getByRole('heading', { name: 'Projects' }).count(), 0);
+    });
+
+    it('ask little of the server while nothing happens', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/projects/hostile`);
+        await page.getByText('fake admin').waitFor();
+        await page.getByText('#1', { exact: true }).waitFor();
+        const asked = [];
+        page.on('request', (request) => asked.push(request.url()));
+        await new Promise((resolve) => setTimeout(resolve, 3000));  // nothing to wait for: silence is the result
+        assert.ok(asked.length <= 2, asked.join(' '));
     });
 
     it('lead from the projects to the test that failed', { skip: !onFake }, async () => {

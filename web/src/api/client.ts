@@ -1,7 +1,7 @@
 // The one place that talks to the REST API. Paths and bodies are typed by the OpenAPI document.
 import createClient, { type Middleware } from 'openapi-fetch';
 import type { paths } from './schema';
-import { csrfToken, forgetCsrf, noteServerTime, noteSignedOut } from '../lib/session.svelte';
+import { csrfToken, forgetCsrf, noteServerTime, noteSignedOut, session } from '../lib/session.svelte';
 
 /** A refusal of the server, or of the network (`unreachable`). */
 export class RefusedError extends Error {
@@ -18,16 +18,21 @@ export class RefusedError extends Error {
 
 export const api = createClient<paths>({ baseUrl: '/' });
 
+const epochs = new WeakMap<Request, number>();
+
 const middleware: Middleware = {
     async onRequest({ request }) {
+        epochs.set(request, session.epoch);
         if (request.method === 'GET') return undefined;
         const csrf = await csrfToken();
         if (csrf !== '') request.headers.set('X-CSRF', csrf);
-        return request;
+        return undefined;
     },
-    onResponse({ response, schemaPath }) {
+    onResponse({ request, response, schemaPath }) {
         noteServerTime(response.headers.get('Date'));
-        if (response.status === 401 && schemaPath !== '/api/v1/session') noteSignedOut();
+        // A slow 401 to a request from before the sign-in must not end the session that has begun since.
+        const current = epochs.get(request) === session.epoch;
+        if (response.status === 401 && current && schemaPath !== '/api/v1/session') noteSignedOut();
         return undefined;
     },
 };

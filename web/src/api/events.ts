@@ -68,11 +68,19 @@ export function watch(what: Watch, watcher: Watcher): () => void {
         }
         connect();
     };
+    const onShown = (event: PageTransitionEvent): void => {
+        if (event.persisted) onVisibility();
+    };
     document.addEventListener('visibilitychange', onVisibility);
+    // A page that the browser keeps for the back button must not keep a connection.
+    window.addEventListener('pagehide', disconnect);
+    window.addEventListener('pageshow', onShown);
     if (document.hidden) onVisibility();
     else connect();
     return () => {
         document.removeEventListener('visibilitychange', onVisibility);
+        window.removeEventListener('pagehide', disconnect);
+        window.removeEventListener('pageshow', onShown);
         disconnect();
     };
 }

@@ -1,4 +1,5 @@
 // Something that is loaded, shown, and loaded again when it may have changed.
+import { untrack } from 'svelte';
 import { RefusedError } from '../api/client';
 
 const leastIntervalMs = 300;
@@ -17,12 +18,16 @@ export class Resource<T> {
     private timer: ReturnType<typeof setTimeout> | undefined;
     private generation = 0;
 
-    constructor(private load: () => Promise<T>) {
-        this.reload();
+    constructor(private load: () => Promise<T>, first: 'now' | 'later' = 'now') {
+        if (first === 'now') this.reload();
     }
 
-    /** Asks again soon: at once, or after the least interval. */
+    /** Asks again soon: at once, or after the least interval. An effect that calls it does not depend on it. */
     reload(): void {
+        untrack(() => this.schedule());
+    }
+
+    private schedule(): void {
         if (this.loading) {
             this.again = true;
             return;

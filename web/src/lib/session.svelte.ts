@@ -10,6 +10,8 @@ class Session {
     /** The last reply said 401: pages give way to the login page. */
     signedOut = $state(false);
     who = $state.raw<Token | undefined>(undefined);
+    /** Counts sign-ins: a 401 to a request from before the last one says nothing about it. */
+    epoch = 0;
     /** Server clock minus ours; running durations need it when a clock is wrong. */
     skewMs = $state(0);
 
@@ -37,6 +39,7 @@ export function noteSignedOut(): void {
 
 export function noteSignedIn(csrf: string): void {
     sessionStorage.setItem(key, csrf);
+    session.epoch += 1;
     channel?.postMessage({ csrf });  // the cookie is every tab's: an older token no longer fits it
     session.signedOut = false;
 }
