@@ -10,14 +10,16 @@ constexpr const char* k_token_elsewhere = "in-lease-file";
 Result<AttemptFolder> create_folder(const files::Path& path, const Assignment& assignment) {
     AttemptFolder folder{path};
     SLUICE_CHECK(files::make_dirs(path, 0700));
+    // No runner looks before both are there, and a half-written folder of a dead daemon is only
+    // thrown away.
     json::Object lease;
     lease["server"] = assignment.server.url;
     lease["ca_file"] = assignment.server.ca_file;
     lease["token"] = assignment.job.lease_token;
-    SLUICE_CHECK(files::write_atomic(folder.lease(), json::serialize(lease), 0600, false));
+    SLUICE_CHECK(files::write_new(folder.lease(), json::serialize(lease), 0600));
     protocol::ClaimedJob job = assignment.job;
     job.lease_token = k_token_elsewhere;
-    SLUICE_CHECK(files::write_atomic(folder.job(), json::serialize(to_json(job)), 0600, false));
+    SLUICE_CHECK(files::write_new(folder.job(), json::serialize(to_json(job)), 0600));
     return folder;
 }
 

@@ -22,11 +22,15 @@ std::string& name() {
     return value;
 }
 
-void write(spdlog::level::level_enum level, std::string_view event) { logger().log(level, "{}: {}", name(), event); }
+void write(spdlog::level::level_enum level, std::string_view event) {
+    logger().log(level, "{}: {}", name(), event);
+}
 
 }  // namespace
 
-void set_name(std::string value) { name() = std::move(value); }
+void set_name(std::string value) {
+    name() = std::move(value);
+}
 void info(std::string_view event) {
     write(spdlog::level::info, event);
 }

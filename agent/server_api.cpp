@@ -49,8 +49,8 @@ Result<json::Value> body_of(const http_client::Response& response) {
     return json::parse(response.body, {.bytes = k_reply_max, .depth = 64});
 }
 
-http_client::Request make_request(std::string_view method, std::string url, std::string authorization,
-                           Duration timeout) {
+http_client::Request make_request(std::string_view method, std::string url,
+                                  std::string authorization, Duration timeout) {
     http_client::Request request;
     request.method = method;
     request.url = std::move(url);
@@ -61,7 +61,7 @@ http_client::Request make_request(std::string_view method, std::string url, std:
 }
 
 Result<http_client::Response> send_json(http_client::Client& client, http_client::Request request,
-                                 const json::Value& body) {
+                                        const json::Value& body) {
     std::string text = json::serialize(body);
     request.headers.push_back("Content-Type: application/json");
     request.body = text;
@@ -101,15 +101,17 @@ AgentApi::AgentApi(ServerAddress server, std::string token)
 Result<protocol::RegisterReply> AgentApi::enrol(const protocol::RegisterRequest& body) {
     http_client::Request request =
         make_request("POST", server_.url + "/agent/v1/register", "", k_call_timeout);
-    SLUICE_TRY(http_client::Response response, send_json(client_, std::move(request), to_json(body)));
+    SLUICE_TRY(http_client::Response response,
+               send_json(client_, std::move(request), to_json(body)));
     SLUICE_TRY(json::Value value, body_of(response));
     return protocol::parse_register_reply(value);
 }
 
 Result<protocol::ClaimReply> AgentApi::claim(const protocol::ClaimRequest& body) {
-    http_client::Request request = make_request("POST", server_.url + "/agent/v1/claim", "Agent " + token_,
-                                         body.wait + k_poll_slack);
-    SLUICE_TRY(http_client::Response response, send_json(client_, std::move(request), to_json(body)));
+    http_client::Request request = make_request("POST", server_.url + "/agent/v1/claim",
+                                                "Agent " + token_, body.wait + k_poll_slack);
+    SLUICE_TRY(http_client::Response response,
+               send_json(client_, std::move(request), to_json(body)));
     if (response.status == 204) return protocol::ClaimReply{};
     SLUICE_TRY(json::Value value, body_of(response));
     return protocol::parse_claim_reply(value);
@@ -119,7 +121,8 @@ Result<> AgentApi::release(AttemptId attempt, const std::string& lease_token) {
     http_client::Request request = make_request(
         "POST", server_.url + "/agent/v1/attempts/" + std::to_string(attempt.value) + "/release",
         "Lease " + lease_token, k_call_timeout);
-    SLUICE_TRY(http_client::Response response, send_json(client_, std::move(request), json::Object{}));
+    SLUICE_TRY(http_client::Response response,
+               send_json(client_, std::move(request), json::Object{}));
     if (!response.ok()) return refusal(response);
     return {};
 }
@@ -131,7 +134,7 @@ AttemptApi::AttemptApi(ServerAddress server, AttemptId attempt, std::string leas
       client_(client_options(server_)) {}
 
 http_client::Request AttemptApi::request(std::string_view method, std::string_view call,
-                                  Duration timeout) const {
+                                         Duration timeout) const {
     return make_request(method,
                         server_.url + "/agent/v1/attempts/" + std::to_string(attempt_.value) + "/" +
                             std::string(call),
@@ -139,7 +142,7 @@ http_client::Request AttemptApi::request(std::string_view method, std::string_vi
 }
 
 Result<http_client::Response> AttemptApi::post(std::string_view call, const json::Value& body,
-                                        Duration timeout) {
+                                               Duration timeout) {
     return send_json(client_, request("POST", call, timeout), body);
 }
 
@@ -150,7 +153,8 @@ Result<> AttemptApi::start(const protocol::StartRequest& body) {
 }
 
 Result<protocol::RenewReply> AttemptApi::renew(const protocol::RenewRequest& body) {
-    SLUICE_TRY(http_client::Response response, post("renew", to_json(body), body.wait + k_poll_slack));
+    SLUICE_TRY(http_client::Response response,
+               post("renew", to_json(body), body.wait + k_poll_slack));
     SLUICE_TRY(json::Value value, body_of(response));
     return protocol::parse_renew_reply(value);
 }
@@ -191,10 +195,12 @@ Result<> AttemptApi::release() {
     return {};
 }
 
-Result<bool> AttemptApi::source(const protocol::SourceRequest& body, const http_client::BodySink& sink) {
+Result<bool> AttemptApi::source(const protocol::SourceRequest& body,
+                                const http_client::BodySink& sink) {
     http_client::Request wanted = request("POST", "source", k_source_timeout);
     wanted.sink = sink;
-    SLUICE_TRY(http_client::Response response, send_json(client_, std::move(wanted), to_json(body)));
+    SLUICE_TRY(http_client::Response response,
+               send_json(client_, std::move(wanted), to_json(body)));
     if (response.status == 204) return false;
     if (!response.ok()) return refusal(response);
     return true;

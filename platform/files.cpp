@@ -182,6 +182,15 @@ Result<> write_atomic(const Path& path, std::string_view bytes, int mode, bool s
     return {};
 }
 
+Result<> write_new(const Path& path, std::string_view bytes, int mode) {
+    SLUICE_TRY(Fd fd, open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+    Result<> written = write_all(fd.get(), bytes);
+    if (written) return written;
+    Error failure = written.error();
+    failure.message = path.string() + ": " + failure.message;
+    return failure;
+}
+
 Result<> make_dirs(const Path& path, int mode) {
     if (::mkdir(path.c_str(), static_cast<mode_t>(mode)) == 0) return {};
     if (errno == EEXIST) {

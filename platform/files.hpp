@@ -1,5 +1,6 @@
 #pragma once
-/// Files as the server and the agents need them: RAII descriptors, atomic replacement, locks. Blocking. Any thread.
+/// Files as the server and the agents need them: RAII descriptors, atomic replacement, locks.
+/// Blocking. Any thread.
 
 #include "pipelines/base/result.hpp"
 
@@ -40,17 +41,22 @@ private:
     int fd_ = -1;
 };
 
-/// The error for errno `number` while doing `what` ("open /x"): code io, id from the errno (`disk_full` for ENOSPC and
-/// EDQUOT, `not_found` with Code::not_found for ENOENT, `io` else).
+/// The error for errno `number` while doing `what` ("open /x"): code io, id from the errno
+/// (`disk_full` for ENOSPC and EDQUOT, `not_found` with Code::not_found for ENOENT, `io` else).
 Error errno_error(int number, std::string what);
 
 /// The whole file; refused with too_large over `max_bytes`.
 Result<std::string> read_file(const Path& path, std::size_t max_bytes = 64 << 20);
-/// Writes a temporary beside `path`, optionally fsyncs file and folder, renames. Readers see old or new, never half.
+/// Writes a temporary beside `path`, optionally fsyncs file and folder, renames. Readers see old or
+/// new, never half.
 Result<> write_atomic(const Path& path, std::string_view bytes, int mode = 0644, bool sync = true);
+/// Creates a file that must not exist yet, for places that nobody reads meanwhile; cheaper than
+/// write_atomic.
+Result<> write_new(const Path& path, std::string_view bytes, int mode = 0644);
 /// Creates the folder and its parents, the last with `mode`.
 Result<> make_dirs(const Path& path, int mode = 0755);
-/// Removes a tree without following symbolic links or crossing mounts; unreadable folders are made writable first.
+/// Removes a tree without following symbolic links or crossing mounts; unreadable folders are made
+/// writable first.
 Result<> remove_tree(const Path& path);
 /// Opens with O_CLOEXEC.
 Result<Fd> open(const Path& path, int flags, int mode = 0644);

@@ -21,6 +21,9 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
 
 namespace sluice::agent {
 
@@ -68,7 +71,8 @@ bool send_packet(std::string_view text, int fd) {
     ::dup2(null, 0);
     ::dup2(null, 1);
     ::close_range(3, ~0U, 0);
-    for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+    ::signal(SIGCHLD,
+             SIG_DFL);  // the only one we changed; posix_spawn gave us the rest as defaults
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -86,15 +90,35 @@ bool send_packet(std::string_view text, int fd) {
     ::_exit(code);
 }
 
+/// The runners that live; every other child of ours is something a killed runner left.
+std::set<pid_t>& runners() {
+    static std::set<pid_t> pids;
+    return pids;
+}
+
+/// A runner kills its own tree. One that was killed can't: as sub-reaper we inherit what it left,
+/// also daemons that cleaned their environment and that salvage could not recognise by their
+/// marker.
+void kill_orphans() {
+    std::ifstream list("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+    for (pid_t pid = 0; list >> pid;)
+        if (!runners().contains(pid)) ::kill(pid, SIGKILL);
+}
+
 void reap_runners() {
-    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    while (true) {
+        const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
+        if (pid <= 0) break;
+        runners().erase(pid);
     }
+    kill_orphans();
 }
 
 bool serve_request(char* packet) {
     pid_t pid = ::fork();
     if (pid < 0) return send_packet(std::string("!fork: ") + std::strerror(errno), -1);
     if (pid == 0) become_runner(packet[0], packet + 1);
+    runners().insert(pid);
     // Not reaped before this: the pid is still that child.
     files::Fd pidfd = proc::open_pid(pid);
     return send_packet(std::to_string(pid), pidfd.get());
@@ -114,6 +138,7 @@ std::string image_identity() {
 int run_zygote() {
     ::prctl(PR_SET_DUMPABLE, 0);
     ::prctl(PR_SET_NAME, "sluice-zygote");
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ::mallopt(M_ARENA_MAX, 2);
     if (!peer_is_parent()) {
         std::fprintf(stderr, "sluice-agent: zygote is started by the daemon only\n");

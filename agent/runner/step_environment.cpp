@@ -48,7 +48,7 @@ Result<StepFiles> make_step_files(const AttemptFolder& folder, std::size_t index
     StepFiles made{prefix.string() + ".output", prefix.string() + ".env",
                    prefix.string() + ".summary"};
     for (const files::Path* path : {&made.output, &made.env, &made.summary})
-        SLUICE_CHECK(files::write_atomic(*path, "", 0600, false));
+        SLUICE_CHECK(files::write_new(*path, "", 0600));
     return made;
 }
 

@@ -31,24 +31,48 @@ class GitHub(Forge):
     name, pr_ref, synchronize = "github", "refs/pull/{}/head", "synchronize"
 
     def headers(self, event, body, secret, delivery):
-        return {"X-GitHub-Event": event, "X-GitHub-Delivery": delivery, "X-Hub-Signature-256": "sha256=" + hex_mac(secret, body)}
+        return {
+            "X-GitHub-Event": event,
+            "X-GitHub-Delivery": delivery,
+            "X-Hub-Signature-256": "sha256=" + hex_mac(secret, body),
+        }
 
     def ping(self):
         return "ping", {"zen": "Keep it logically awesome.", "hook_id": 1, "hook": {"type": "Repository"}}
 
     def push(self, ref, before, after, forced=False):
-        return "push", {"ref": ref, "before": before, "after": after, "created": before == ZERO, "deleted": after == ZERO,
-                        "forced": forced, "repository": {"id": 1, "full_name": "ada/app"}, "pusher": {"name": "ada"},
-                        "sender": {"login": "ada"},
-                        "head_commit": None if after == ZERO else {"id": after, "message": "change", "author": {"name": "Ada"}}}
+        return "push", {
+            "ref": ref,
+            "before": before,
+            "after": after,
+            "created": before == ZERO,
+            "deleted": after == ZERO,
+            "forced": forced,
+            "repository": {"id": 1, "full_name": "ada/app"},
+            "pusher": {"name": "ada"},
+            "sender": {"login": "ada"},
+            "head_commit": None if after == ZERO else {"id": after, "message": "change", "author": {"name": "Ada"}},
+        }
 
     def pull_request(self, action, sha, number=7, fork=False, title="A change", **more):
         repo = {"id": 1, "full_name": "ada/app"}
         head = {"id": 2, "full_name": "eve/app"} if fork else repo
-        return "pull_request", {"action": action, "number": number, "sender": {"login": "ada"}, "repository": repo,
-                                "pull_request": {"number": number, "title": title, "draft": False, "user": {"login": "ada"},
-                                                 "labels": [], "head": {"ref": "topic", "sha": sha, "repo": head},
-                                                 "base": {"ref": "main", "sha": ZERO, "repo": repo}}, **more}
+        return "pull_request", {
+            "action": action,
+            "number": number,
+            "sender": {"login": "ada"},
+            "repository": repo,
+            "pull_request": {
+                "number": number,
+                "title": title,
+                "draft": False,
+                "user": {"login": "ada"},
+                "labels": [],
+                "head": {"ref": "topic", "sha": sha, "repo": head},
+                "base": {"ref": "main", "sha": ZERO, "repo": repo},
+            },
+            **more,
+        }
 
 
 class Gitea(GitHub):
@@ -56,8 +80,15 @@ class Gitea(GitHub):
 
     def headers(self, event, body, secret, delivery):
         mac = hex_mac(secret, body)
-        return {"X-Gitea-Event": event, "X-GitHub-Event": event, "X-Gitea-Delivery": delivery, "X-Gitea-Signature": mac,
-                "X-Gogs-Event": event, "X-Gogs-Signature": mac, "X-Hub-Signature-256": "sha256=" + mac}
+        return {
+            "X-Gitea-Event": event,
+            "X-GitHub-Event": event,
+            "X-Gitea-Delivery": delivery,
+            "X-Gitea-Signature": mac,
+            "X-Gogs-Event": event,
+            "X-Gogs-Signature": mac,
+            "X-Hub-Signature-256": "sha256=" + mac,
+        }
 
     def ping(self):
         return "repository", {"action": "created"}
@@ -73,28 +104,58 @@ class GitLab(Forge):
     name, pr_ref, synchronize = "gitlab", "refs/merge-requests/{}/head", "update"
 
     def headers(self, event, body, secret, delivery):
-        return {"X-Gitlab-Event": event, "X-Gitlab-Token": secret, "Idempotency-Key": delivery,
-                "X-Gitlab-Event-UUID": str(uuid.uuid4()), "X-Gitlab-Instance": "https://gitlab.example.org"}
+        return {
+            "X-Gitlab-Event": event,
+            "X-Gitlab-Token": secret,
+            "Idempotency-Key": delivery,
+            "X-Gitlab-Event-UUID": str(uuid.uuid4()),
+            "X-Gitlab-Instance": "https://gitlab.example.org",
+        }
 
     def ping(self):
         return "Pipeline Hook", {"object_kind": "pipeline"}
 
     def push(self, ref, before, after, forced=False):
         kind = "tag_push" if ref.startswith("refs/tags/") else "push"
-        return ("Tag Push Hook" if kind == "tag_push" else "Push Hook",
-                {"object_kind": kind, "event_name": kind, "ref": ref, "before": before, "after": after,
-                 "checkout_sha": None if after == ZERO else after, "user_username": "ada", "user_name": "Ada", "project_id": 1,
-                 "commits": [{"id": after, "message": "change", "author": {"name": "Ada"}}]})
+        return (
+            "Tag Push Hook" if kind == "tag_push" else "Push Hook",
+            {
+                "object_kind": kind,
+                "event_name": kind,
+                "ref": ref,
+                "before": before,
+                "after": after,
+                "checkout_sha": None if after == ZERO else after,
+                "user_username": "ada",
+                "user_name": "Ada",
+                "project_id": 1,
+                "commits": [{"id": after, "message": "change", "author": {"name": "Ada"}}],
+            },
+        )
 
     def pull_request(self, action, sha, number=7, fork=False, title="A change", **more):
         words = {"opened": "open", "closed": "close", "update": "update"}
-        attributes = {"iid": number, "id": 100, "title": title, "action": words[action], "source_branch": "topic",
-                      "target_branch": "main", "source_project_id": 2 if fork else 1, "target_project_id": 1, "draft": False,
-                      "last_commit": {"id": sha, "message": "change", "author": {"name": "Ada"}}}
+        attributes = {
+            "iid": number,
+            "id": 100,
+            "title": title,
+            "action": words[action],
+            "source_branch": "topic",
+            "target_branch": "main",
+            "source_project_id": 2 if fork else 1,
+            "target_project_id": 1,
+            "draft": False,
+            "last_commit": {"id": sha, "message": "change", "author": {"name": "Ada"}},
+        }
         if action == "update":
             attributes["oldrev"] = "1" * 40
-        return "Merge Request Hook", {"object_kind": "merge_request", "user": {"username": "ada", "name": "Ada"},
-                                      "object_attributes": attributes, "labels": [], **more}
+        return "Merge Request Hook", {
+            "object_kind": "merge_request",
+            "user": {"username": "ada", "name": "Ada"},
+            "object_attributes": attributes,
+            "labels": [],
+            **more,
+        }
 
 
 class GitLabSigned(GitLab):
@@ -103,8 +164,12 @@ class GitLabSigned(GitLab):
     def headers(self, event, body, secret, delivery):
         stamp = "1700000000"
         mac = hmac.new(secret.encode(), f"{delivery}.{stamp}.".encode() + body, hashlib.sha256).digest()
-        return {"X-Gitlab-Event": event, "webhook-id": delivery, "webhook-timestamp": stamp,
-                "webhook-signature": "v1," + base64.b64encode(mac).decode()}
+        return {
+            "X-Gitlab-Event": event,
+            "webhook-id": delivery,
+            "webhook-timestamp": stamp,
+            "webhook-signature": "v1," + base64.b64encode(mac).decode(),
+        }
 
 
 class Git(Forge):
@@ -116,7 +181,12 @@ class Git(Forge):
         return {"X-Sluice-Delivery": delivery, "X-Sluice-Signature-256": "sha256=" + hex_mac(secret, body)}
 
     def push(self, ref, before, after, forced=False):
-        return "push", {"updates": [{"old": before, "new": after, "ref": ref}], "options": [], "pusher": "ada", "source": "/app.git"}
+        return "push", {
+            "updates": [{"old": before, "new": after, "ref": ref}],
+            "options": [],
+            "pusher": "ada",
+            "source": "/app.git",
+        }
 
 
 FORGES = {"github": GitHub(), "gitlab": GitLab(), "gitlab-signed": GitLabSigned(), "gitea": Gitea()}

@@ -24,14 +24,29 @@ def environment(root, **more):
     """A clean environment: nothing of the person or CI that runs the tests reaches a job."""
     home = pathlib.Path(root) / "home"
     home.mkdir(parents=True, exist_ok=True)
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", leftovers.MARK: str(root),
-            "XDG_CONFIG_HOME": str(home / ".config"), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
-            **{name: str(value) for name, value in more.items()}}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        leftovers.MARK: str(root),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        **{name: str(value) for name, value in more.items()},
+    }
 
 
 def run(command, cwd=None, env=None, check=True, **more):
-    done = subprocess.run([str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True,
-                          timeout=DEADLINE, check=False, **more)
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+        **more,
+    )
     assert not check or done.returncode == 0, f"{command} exited {done.returncode}: {done.stdout}{done.stderr}"
     return done
 
@@ -53,14 +68,22 @@ class Program:
     def spawn(self, command, env):
         self.printed_before = len(self.log)
         with open(self.log_file, "a") as log:
-            self.process = subprocess.Popen([str(word) for word in command], env=env, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                [str(word) for word in command],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def running(self):
         return self.process is not None and self.process.poll() is None
 
     def alive_or_fail(self):
-        assert self.running(), f"{self.log_file.name} ended by itself with {self.process.returncode}:\n{self.log[-4000:]}"
+        assert (
+            self.running()
+        ), f"{self.log_file.name} ended by itself with {self.process.returncode}:\n{self.log[-4000:]}"
 
     def signal(self, number):
         os.kill(self.pid, number)
@@ -127,6 +150,7 @@ class Server(Program):
             self.alive_or_fail_start()
             info = json.loads((self.data / "server.json").read_text())
             return info if info["pid"] == self.pid else None
+
         info = wait_for(serving, "the server to serve")
         self.url = info["url"]
         self.token = (self.data / "admin-token").read_text().strip()
@@ -177,9 +201,11 @@ class Server(Program):
 
     def ended(self, run_id, state=None):
         """The run with its jobs once it has ended; in `state` if one is named."""
+
         def over():
             detail = self.detail(run_id)
             return detail if detail["run"]["state"] != "active" else None
+
         detail = wait_for(over, f"the end of run {run_id}")
         assert state in (None, detail["run"]["state"]), json.dumps(detail, indent=1)
         return detail
@@ -196,8 +222,10 @@ class Server(Program):
         return self.get("/api/v1/agents")["agents"]
 
     def wait_agent_online(self, name="embedded"):
-        return wait_for(lambda: [a for a in self.agents() if a["name"] == name and a["state"] == "online"],
-                        f"agent {name} to be online")[0]
+        return wait_for(
+            lambda: [a for a in self.agents() if a["name"] == name and a["state"] == "online"],
+            f"agent {name} to be online",
+        )[0]
 
     def sluice(self, *words, check=True, cwd=None, **env):
         """The command-line program, logged in by its environment."""
@@ -233,7 +261,9 @@ class Server(Program):
             assert job["state"] in ENDED, f"job {job['id']} never ended: {job['state']}"
             # A job that was carried over or never ran may be born in its last state.
             born_ended = job["carried_from"] is not None or job["attempts"] == 0
-            assert ends == [job["state"]] or (born_ended and not ends), f"job {job['id']} is {job['state']}, was told {ends}"
+            assert ends == [job["state"]] or (
+                born_ended and not ends
+            ), f"job {job['id']} is {job['state']}, was told {ends}"
             if job["state"] in ("passed", "failed", "warned") and not born_ended:
                 assert finished.get(job["id"], 0) >= 1, f"job {job['id']} is {job['state']}, but no attempt said so"
         for run in self.rows("SELECT id, state FROM runs"):
@@ -265,9 +295,11 @@ class Project:
 
     def run_of(self, sha, event=None, count=1):
         """The id of the newest run of a commit, once it exists."""
+
         def there():
             found = [run for run in self.runs(sha=sha) if event in (None, run["event"])]
             return found if len(found) >= count else None
+
         return wait_for(there, f"a run of {sha[:10]} in {self.name}")[0]["id"]
 
     def push_and_end(self, files, state=None, **more):
@@ -286,9 +318,11 @@ class Project:
 
     def settled(self, delivery_id):
         """The delivery once the server is done with it."""
+
         def done():
             found = [row for row in self.deliveries() if row["id"] == delivery_id]
             return found[0] if found and found[0]["state"] != "received" else None
+
         return wait_for(done, f"delivery {delivery_id} to be settled")
 
 
@@ -308,18 +342,30 @@ class Agent(Program):
         self.enrolled = self.enrol(token)
 
     def enrol(self, token, dir=None, check=True):
-        words = [BIN / "sluice-agent", "enrol", "--server", self.server.url, "--dir", dir or self.dir, "--name", self.name]
+        words = [
+            BIN / "sluice-agent",
+            "enrol",
+            "--server",
+            self.server.url,
+            "--dir",
+            dir or self.dir,
+            "--name",
+            self.name,
+        ]
         if self.server.tls:
             words += ["--ca", self.server.tls.ca]
         return run(words, env=environment(self.root, SLUICE_ENROL_TOKEN=token), check=check)
 
     def start(self):
-        self.spawn([BIN / "sluice-agent", "run", "--dir", self.dir, "--capacity", self.capacity], environment(self.root))
+        self.spawn(
+            [BIN / "sluice-agent", "run", "--dir", self.dir, "--capacity", self.capacity], environment(self.root)
+        )
 
         def ready():
             if not self.running():
                 raise RuntimeError(f"the agent did not start ({self.process.returncode}):\n{self.log[-4000:]}")
             return "agent ready" in self.log[self.printed_before:]
+
         wait_for(ready, "the agent to be ready")
         return self
 
@@ -338,17 +384,20 @@ class Agent(Program):
 
     def attempt(self):
         """The folder of the one attempt here, once its runner runs."""
+
         def there():
             folders = [path for path in (self.dir / "attempts").iterdir() if (path / "runner").exists()]
             return folders[0] if folders else None
+
         return wait_for(there, "a runner's folder")
 
     def runner_pid(self):
         return json.loads((self.attempt() / "runner").read_text())["pid"]
 
     def zygote_pid(self):
-        return wait_for(lambda: [pid for pid, command in children(self.pid).items() if command.endswith(" zygote")],
-                        "the zygote")[0]
+        return wait_for(
+            lambda: [pid for pid, command in children(self.pid).items() if command.endswith(" zygote")], "the zygote"
+        )[0]
 
 
 class EmbeddedAgent:
@@ -361,8 +410,10 @@ class EmbeddedAgent:
     runner_pid = Agent.runner_pid
 
     def daemon_pid(self):
-        return wait_for(lambda: [pid for pid, command in children(self.server.pid).items() if "sluice-agent run" in command],
-                        "the embedded agent's daemon")[0]
+        return wait_for(
+            lambda: [pid for pid, command in children(self.server.pid).items() if "sluice-agent run" in command],
+            "the embedded agent's daemon",
+        )[0]
 
 
 class Repo:
@@ -371,8 +422,14 @@ class Repo:
     def __init__(self, root, name, default_branch="main"):
         self.root, self.bare = pathlib.Path(root), pathlib.Path(root) / "repos" / f"{name}.git"
         self.work = pathlib.Path(root) / "work" / name
-        self.env = environment(root, GIT_AUTHOR_NAME="Ada", GIT_AUTHOR_EMAIL="ada@example.org", GIT_COMMITTER_NAME="Ada",
-                               GIT_COMMITTER_EMAIL="ada@example.org", GIT_CONFIG_GLOBAL="/dev/null")
+        self.env = environment(
+            root,
+            GIT_AUTHOR_NAME="Ada",
+            GIT_AUTHOR_EMAIL="ada@example.org",
+            GIT_COMMITTER_NAME="Ada",
+            GIT_COMMITTER_EMAIL="ada@example.org",
+            GIT_CONFIG_GLOBAL="/dev/null",
+        )
         run(["git", "init", "-q", "--bare", "-b", default_branch, self.bare], env=self.env)
         run(["git", "init", "-q", "-b", default_branch, self.work], env=self.env)
         self.git("remote", "add", "origin", self.bare)

@@ -66,10 +66,12 @@ def mounts(root):
 
 def assert_no_job_left(root):
     """Every attempt's processes and folder are gone, or go within the deadline."""
+
     def gone():
         left = {**carrying(root), **{path: "attempt folder" for path in attempt_folders(root)}}
         assert not left, left
         return True
+
     wait_for(gone, "the end of every attempt's processes and folder")
 
 
@@ -81,6 +83,7 @@ def assert_nothing_left(root):
         left = processes(root)
         assert not left, left
         return True
+
     wait_for(gone, "the end of every process of the test")
     assert mounts(root) == []
 

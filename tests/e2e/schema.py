@@ -4,8 +4,22 @@ so that the document can't grow beyond what is checked."""
 import datetime
 import re
 
-KNOWN = {"type", "properties", "required", "items", "enum", "format", "description", "oneOf", "$ref", "pattern", "minimum",
-         "maximum", "default", "additionalProperties"}
+KNOWN = {
+    "type",
+    "properties",
+    "required",
+    "items",
+    "enum",
+    "format",
+    "description",
+    "oneOf",
+    "$ref",
+    "pattern",
+    "minimum",
+    "maximum",
+    "default",
+    "additionalProperties",
+}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 
 

@@ -33,22 +33,36 @@ def test_each_role_may_what_it_should(people, project, ci):
         for path in READS:
             assert people[role].call("GET", path).status == 200, (role, path)
         assert people[role].get("/api/v1/whoami")["role"] == role
-    writes = [("POST", f"{project.path}/runs"), ("POST", "/api/v1/runs/999999/cancel"), ("POST", "/api/v1/runs/999999/retry"),
-              ("POST", "/api/v1/jobs/999999/cancel"), ("GET", "/api/v1/deliveries")]
+    writes = [
+        ("POST", f"{project.path}/runs"),
+        ("POST", "/api/v1/runs/999999/cancel"),
+        ("POST", "/api/v1/runs/999999/retry"),
+        ("POST", "/api/v1/jobs/999999/cancel"),
+        ("GET", "/api/v1/deliveries"),
+    ]
     for method, path in writes:
         assert people["read"].call(method, path, {}).status == 403, path
         assert people["write"].call(method, path, {}).status not in (401, 403), path
-    for method, path in [("POST", "/api/v1/projects"), ("POST", f"{project.path}/hook-secret"), ("GET", "/api/v1/tokens"),
-                         ("POST", "/api/v1/tokens"), ("DELETE", "/api/v1/tokens/999999"), ("POST", "/api/v1/agents/1/drain"),
-                         ("POST", "/api/v1/agents/1/resume"), ("POST", "/api/v1/agents/enrolment-tokens")]:
+    for method, path in [
+        ("POST", "/api/v1/projects"),
+        ("POST", f"{project.path}/hook-secret"),
+        ("GET", "/api/v1/tokens"),
+        ("POST", "/api/v1/tokens"),
+        ("DELETE", "/api/v1/tokens/999999"),
+        ("POST", "/api/v1/agents/1/drain"),
+        ("POST", "/api/v1/agents/1/resume"),
+        ("POST", "/api/v1/agents/enrolment-tokens"),
+    ]:
         reply = people["write"].call(method, path, {})
         assert reply.status == 403 and "admin" in reply.json["message"], (path, reply)
 
 
 def test_a_refusal_names_the_role_that_is_needed(people, project):
     reply = people["read"].call("POST", f"{project.path}/runs", {})
-    assert reply.json == {"error": "forbidden", "message": "this needs a token with role write; yours has read"} or \
-        {"error", "message"} <= set(reply.json), reply
+    assert reply.json == {"error": "forbidden", "message": "this needs a token with role write; yours has read"} or {
+        "error",
+        "message",
+    } <= set(reply.json), reply
     assert "write" in reply.json["message"] and "read" in reply.json["message"]
 
 
@@ -57,8 +71,9 @@ def test_a_revoked_token_ends_at_once(people, ci):
     assert ci.call("DELETE", f"/api/v1/tokens/{people['write'].id}").status == 204
     assert people["write"].call("GET", "/api/v1/status").status == 401
     assert ci.call("DELETE", "/api/v1/tokens/999999").status == 404
-    assert people["write"].id not in {token["id"] for token in ci.get("/api/v1/tokens")["tokens"]
-                                      if not token.get("revoked_at")}
+    assert people["write"].id not in {
+        token["id"] for token in ci.get("/api/v1/tokens")["tokens"] if not token.get("revoked_at")
+    }
 
 
 def test_tokens_are_kept_hashed_and_the_admin_token_is_readable_by_its_owner_only(people, ci):
@@ -109,12 +124,24 @@ def test_unknown_paths_methods_and_ids_are_told_apart(ci):
     assert ci.call("POST", "/api/v1/no-such-thing", {}).status == 404
     wrong = ci.call("DELETE", "/api/v1/runs")
     assert wrong.status == 405 and "GET" in wrong.headers["Allow"]
-    for path in ("/api/v1/runs/999999", "/api/v1/jobs/999999", "/api/v1/jobs/999999/log", "/api/v1/projects/no-such-project",
-                 "/api/v1/projects/no-such-project/runs", "/api/v1/projects/no-such-project/gate"):
+    for path in (
+        "/api/v1/runs/999999",
+        "/api/v1/jobs/999999",
+        "/api/v1/jobs/999999/log",
+        "/api/v1/projects/no-such-project",
+        "/api/v1/projects/no-such-project/runs",
+        "/api/v1/projects/no-such-project/gate",
+    ):
         reply = ci.call("GET", path)
         assert reply.status == 404 and reply.json["error"], (path, reply)
-    for path in ("/api/v1/runs/abc", "/api/v1/runs/-1", "/api/v1/runs/99999999999999999999", "/api/v1/runs?limit=0",
-                 "/api/v1/runs?limit=201", "/api/v1/runs?limit=x"):
+    for path in (
+        "/api/v1/runs/abc",
+        "/api/v1/runs/-1",
+        "/api/v1/runs/99999999999999999999",
+        "/api/v1/runs?limit=0",
+        "/api/v1/runs?limit=201",
+        "/api/v1/runs?limit=x",
+    ):
         reply = ci.call("GET", path)
         assert reply.status in (400, 404, 422) and reply.json["error"], (path, reply)
 
@@ -124,6 +151,7 @@ def test_a_body_that_is_wrong_is_refused_with_the_place(ci, name):
         reply = ci.call("POST", "/api/v1/projects", body, headers)
         assert 400 <= reply.status < 500, reply
         return reply.status, reply.json["error"], reply.json.get("where", "")
+
     assert refusal({"name": name})[2] == "/url"
     assert refusal({"name": "../up", "url": "/x"})[1] == "bad_name"
     assert refusal({"name": name, "url": "/etc"})[1] == "url_denied"

@@ -10,23 +10,23 @@ from wire import wait_for
 
 
 def pipeline(run, runs_on="[sluicetest]"):
-    return f"version: 1\non: {{push: {{}}, manual: {{}}}}\njobs:\n  a: {{runs_on: {runs_on}, run: \"{run}\"}}\n"
+    return f'version: 1\non: {{push: {{}}, manual: {{}}}}\njobs:\n  a: {{runs_on: {runs_on}, run: "{run}"}}\n'
 
 
-@pytest.mark.xfail(strict=True, reason="registering an agent with labels fails: a loop over a destroyed temporary")
 def test_an_enrolled_agent_works_and_is_shown(world):
     server = world.server(embedded=False)
     agent = world.agent(server, labels=["sluicetest", "size=big"])
     shown = server.wait_agent_online("builder")
     assert shown["labels"] == ["sluicetest", "size=big"] and shown["capacity"] == 2 and shown["os"] == "linux"
     project = server.project("app", hooks=())
-    detail, jobs = project.push_and_end({".ci.yml": pipeline("echo here", "[sluicetest, size=big, os=linux]")}, "passed")
+    detail, jobs = project.push_and_end(
+        {".ci.yml": pipeline("echo here", "[sluicetest, size=big, os=linux]")}, "passed"
+    )
     assert jobs["a"]["agent"] == "builder" and server.log_of(jobs["a"]["id"]) == b"here\n"
-    config = (agent.dir / "agent.json")
+    config = agent.dir / "agent.json"
     assert config.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.xfail(strict=True, reason="registering an agent with labels fails: a loop over a destroyed temporary")
 def test_an_enrolment_token_enrols_one_agent(world):
     server = world.server(embedded=False)
     token = server.post("/api/v1/agents/enrolment-tokens", {"labels": ["a"]})["token"]
@@ -41,7 +41,6 @@ def test_an_enrolment_token_enrols_one_agent(world):
     assert names[0] == "first" and len(names) == len(set(names)) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="registering an agent with labels fails: a loop over a destroyed temporary")
 def test_a_job_waits_for_an_agent_with_its_labels_and_says_so(world):
     server = world.server(embedded=False)
     world.agent(server)
@@ -69,7 +68,6 @@ def test_an_agent_takes_no_more_jobs_than_it_has_slots(world):
     server.ended(run, "passed")
 
 
-@pytest.mark.xfail(strict=True, reason="a claim parked before the drain still gets a job")
 def test_a_drained_agent_finishes_its_job_and_takes_no_other_until_resumed(world):
     server = world.server(embedded=False)
     world.agent(server)
@@ -110,7 +108,9 @@ def test_two_signals_make_a_daemon_leave_and_the_next_one_adopts_its_job(world):
     agent = world.agent(server)
     flag = Flag(world.root)
     project = server.project("app", hooks=())
-    run = project.run_of(project.push({".ci.yml": pipeline("echo begun; " + flag.wait() + "; echo done", "[os=linux]")}))
+    run = project.run_of(
+        project.push({".ci.yml": pipeline("echo begun; " + flag.wait() + "; echo done", "[os=linux]")})
+    )
     wait_for(lambda: server.detail(run)["jobs"][0]["state"] == "running", "the job to run")
     agent.attempt()
     assert agent.leave() == 0
@@ -126,7 +126,9 @@ def test_a_second_daemon_on_one_folder_refuses(world):
     agent = world.agent(server)
     second = run_program([BIN / "sluice-agent", "run", "--dir", agent.dir], env=environment(world.root), check=False)
     assert second.returncode == 3 and "another sluice-agent runs" in second.stderr
-    lost = run_program([BIN / "sluice-agent", "run", "--dir", world.root / "empty"], env=environment(world.root), check=False)
+    lost = run_program(
+        [BIN / "sluice-agent", "run", "--dir", world.root / "empty"], env=environment(world.root), check=False
+    )
     assert lost.returncode == 2 and "enrol" in lost.stderr
 
 

@@ -48,9 +48,21 @@ def test_from_an_empty_server_to_a_green_gate_by_commands_alone(world):
     assert "embedded" in server.sluice("agent", "list").stdout
 
 
-@pytest.mark.parametrize("words", [
-    ("status",), ("project", "list"), ("project", "show", "{project}"), ("run", "list"), ("run", "list", "--project", "{project}"),
-    ("run", "show", "{run}"), ("gate", "{sha}", "--project", "{project}"), ("agent", "list"), ("token", "list"), ("version",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("project", "list"),
+        ("project", "show", "{project}"),
+        ("run", "list"),
+        ("run", "list", "--project", "{project}"),
+        ("run", "show", "{run}"),
+        ("gate", "{sha}", "--project", "{project}"),
+        ("agent", "list"),
+        ("token", "list"),
+        ("version",),
+    ],
+)
 def test_every_reading_command_prints_json_for_programs(ci, finished, words):
     done = ci.sluice(*[word.format(**finished) for word in words], "--json")
     assert json.loads(done.stdout), words
@@ -71,7 +83,10 @@ def test_a_run_is_started_cancelled_and_retried(ci, name):
     project.repo.push("main", options=["ci.skip"])
     started = ci.sluice("run", "start", name, "--json")
     run_id = str(json.loads(started.stdout)["id"])
-    wait_for(lambda: [job for job in ci.detail(run_id)["jobs"] if job["state"] == "running" and job["key"] == "test"], "the test to run")
+    wait_for(
+        lambda: [job for job in ci.detail(run_id)["jobs"] if job["state"] == "running" and job["key"] == "test"],
+        "the test to run",
+    )
     ci.sluice("run", "cancel", run_id)
     ci.ended(run_id, "cancelled")
     flag.raise_it()
@@ -98,6 +113,7 @@ def test_exit_codes_tell_usage_outage_and_refusal_apart(ci, finished):
         done = ci.sluice(*words, check=False, **env)
         assert done.returncode == 0 or done.stderr, words
         return done.returncode
+
     assert code("run", "list") == 0
     assert code("no-such-command") == 3
     assert code("gate") == 3 and code("run", "show", "abc") == 3

@@ -14,12 +14,15 @@ def states(detail):
 def test_a_job_starts_only_after_all_that_it_needs(project, ci):
     marks = ci.root / f"marks-{project.name}"
     marks.mkdir()
-    detail, jobs = project.push_and_end({".ci.yml": pipeline(f"""
+    detail, jobs = project.push_and_end(
+        {".ci.yml": pipeline(f"""
   a: {{run: "sleep 0.2; touch {marks}/a"}}
   b: {{run: "touch {marks}/b"}}
   c: {{needs: [a, b], run: "test -e {marks}/a; test -e {marks}/b"}}
   d: {{needs: [c], run: "true"}}
-""")}, "passed")
+""")},
+        "passed",
+    )
     assert set(states(detail).values()) == {"passed"}
     assert jobs["c"]["needs"] == ["a", "b"]
     assert jobs["c"]["started_at"] >= max(jobs["a"]["finished_at"], jobs["b"]["finished_at"])
@@ -27,12 +30,15 @@ def test_a_job_starts_only_after_all_that_it_needs(project, ci):
 
 
 def test_what_needs_a_failed_job_is_blocked_and_names_it(project):
-    detail, jobs = project.push_and_end({".ci.yml": pipeline("""
+    detail, jobs = project.push_and_end(
+        {".ci.yml": pipeline("""
   a: {run: "exit 4"}
   b: {needs: [a], run: "true"}
   c: {needs: [b], run: "true"}
   other: {run: "true"}
-""")}, "failed")
+""")},
+        "failed",
+    )
     assert states(detail) == {"a": "failed", "b": "blocked", "c": "blocked", "other": "passed"}
     assert jobs["a"]["exit_code"] == 4
     assert "a" in jobs["b"]["message"] and "a" in jobs["c"]["message"]
@@ -40,7 +46,8 @@ def test_what_needs_a_failed_job_is_blocked_and_names_it(project):
 
 
 def test_a_matrix_makes_one_job_for_each_cell(project, ci):
-    detail, jobs = project.push_and_end({".ci.yml": pipeline("""
+    detail, jobs = project.push_and_end(
+        {".ci.yml": pipeline("""
   test:
     matrix:
       py: ["3.10", "3.11"]
@@ -49,7 +56,9 @@ def test_a_matrix_makes_one_job_for_each_cell(project, ci):
     env: {PY: "${{ matrix.py }}", DB: "${{ matrix.db }}"}
     run: echo "$PY on $DB"
   after: {needs: [test], run: "true"}
-""")}, "passed")
+""")},
+        "passed",
+    )
     cells = {key: job for key, job in jobs.items() if job["base"] == "test"}
     values = {(job["matrix"]["py"], job["matrix"]["db"]) for job in cells.values()}
     assert values == {("3.10", "lite"), ("3.11", "lite"), ("3.11", "pg")}
@@ -60,12 +69,20 @@ def test_a_matrix_makes_one_job_for_each_cell(project, ci):
 
 
 def test_one_bad_cell_makes_the_matrix_job_red_in_the_gate(project):
-    detail, _ = project.push_and_end({".ci.yml": pipeline("""
+    detail, _ = project.push_and_end(
+        {
+            ".ci.yml": pipeline(
+                """
   test:
     matrix: {n: [1, 2]}
     env: {N: "${{ matrix.n }}"}
     run: test $N = 1
-""", head="gate: {branches: [main], require: [test]}\n")}, "failed")
+""",
+                head="gate: {branches: [main], require: [test]}\n",
+            )
+        },
+        "failed",
+    )
     gate = project.gate(sha=detail["run"]["sha"])
     assert gate["verdict"] == "red" and len(gate["checks"]) == 1
     assert "2" in gate["checks"][0]["note"]
@@ -84,12 +101,15 @@ def test_jobs_for_failure_run_only_after_one_and_jobs_for_always_in_any_case(pro
 
 
 def test_a_failure_that_is_allowed_is_a_warning_and_blocks_nothing(project):
-    detail, jobs = project.push_and_end({".ci.yml": pipeline("""
+    detail, jobs = project.push_and_end(
+        {".ci.yml": pipeline("""
   any: {allow_failure: true, run: "exit 9"}
   only_three: {allow_failure: [3], run: "exit 3"}
   not_this: {allow_failure: [3], run: "exit 4"}
   after: {needs: [any, only_three], run: "true"}
-""")}, "failed")
+""")},
+        "failed",
+    )
     assert states(detail) == {"any": "warned", "only_three": "warned", "not_this": "failed", "after": "passed"}
     assert jobs["any"]["allow_failure"] is True and jobs["any"]["exit_code"] == 9
 
@@ -109,26 +129,37 @@ def test_changes_and_if_leave_out_what_is_not_needed(project):
 """)
     project.push_and_end({".ci.yml": text})
     detail, jobs = project.push_and_end({"src/a.c": "int a;\n"}, "passed")
-    assert states(detail) == {"docs": "not_selected", "code": "passed", "release": "not_selected", "after_docs": "passed"}
+    assert states(detail) == {
+        "docs": "not_selected",
+        "code": "passed",
+        "release": "not_selected",
+        "after_docs": "passed",
+    }
     assert jobs["docs"]["message"], "a person is told why"
 
 
 def test_a_late_condition_reads_the_results_of_needs(project):
-    detail, _ = project.push_and_end({".ci.yml": pipeline("""
+    detail, _ = project.push_and_end(
+        {".ci.yml": pipeline("""
   probe: {allow_failure: true, run: "exit 1"}
   on_warning: {needs: [probe], if: "needs.probe.result == 'warned'", run: "true"}
   on_pass: {needs: [probe], if: "needs.probe.result == 'passed'", run: "true"}
-""")}, "warned")
+""")},
+        "warned",
+    )
     assert states(detail) == {"probe": "warned", "on_warning": "passed", "on_pass": "not_selected"}
 
 
 def test_a_retry_carries_passed_jobs_over_and_runs_the_rest_again(project, ci):
     mend = ci.root / f"mended-{project.name}"
-    detail, jobs = project.push_and_end({".ci.yml": pipeline(f"""
+    detail, jobs = project.push_and_end(
+        {".ci.yml": pipeline(f"""
   build: {{run: "echo built"}}
   test: {{needs: [build], run: "test -e {mend}"}}
   ship: {{needs: [test], run: "echo shipped"}}
-""")}, "failed")
+""")},
+        "failed",
+    )
     mend.touch()
     again = ci.post(f"/api/v1/runs/{detail['run']['id']}/retry")
     assert again["retry_of"] == detail["run"]["id"] and again["sha"] == detail["run"]["sha"]

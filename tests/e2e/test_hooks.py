@@ -1,4 +1,4 @@
-"""Hooks of plain git: telling of pushes, keeping protected branches closed, and not losing a push while the server is away."""
+"""Hooks of plain git: telling of pushes, keeping protected branches closed, losing no push while the server is away."""
 
 import time
 
@@ -47,7 +47,6 @@ def guarded(ci, name):
     return project
 
 
-@pytest.mark.xfail(strict=True, reason="the gate for the update hook knows no unprotected branch")
 def test_a_protected_branch_moves_to_a_commit_that_is_green(guarded, ci):
     repo = guarded.repo
     good = repo.commit({"a": "1"})
@@ -60,7 +59,6 @@ def test_a_protected_branch_moves_to_a_commit_that_is_green(guarded, ci):
     assert repo.git("ls-remote", "origin", "refs/heads/main").stdout.split()[0] == good
 
 
-@pytest.mark.xfail(strict=True, reason="the gate for the update hook knows no unprotected branch")
 def test_a_protected_branch_stays_closed_for_a_red_commit(guarded, ci):
     repo = guarded.repo
     bad = repo.commit({"test.sh": "exit 1"})
@@ -70,14 +68,12 @@ def test_a_protected_branch_stays_closed_for_a_red_commit(guarded, ci):
     assert refused.returncode != 0 and "red (test failed)" in refused.stderr
 
 
-@pytest.mark.xfail(strict=True, reason="the gate for the update hook knows no unprotected branch")
 def test_a_branch_without_a_gate_is_open(guarded, ci):
     sha = guarded.repo.commit({"a": "1"}, branch="topic")
     guarded.repo.push("topic")
     ci.ended(guarded.run_of(sha), "passed")
 
 
-@pytest.mark.xfail(strict=True, reason="the gate for the update hook knows no unprotected branch")
 def test_the_first_push_of_a_repository_is_open(ci, name):
     project = ci.project(name, hooks=("--update-hook",))
     project.push_and_end({".ci.yml": PIPELINE, "test.sh": "true"}, "passed")

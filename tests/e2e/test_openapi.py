@@ -44,14 +44,22 @@ def lived_in(shared):
     detail, jobs = project.push_and_end({".ci.yml": PIPELINE, "junit.txt": JUNIT}, "failed")
     broken, _ = project.push_and_end({".ci.yml": "version: 1\njobs: {a: {run: 1, rum: 2}}\n"}, "errored")
     assert broken["diagnostics"]
-    project.known = {"project": project.name, "run": str(detail["run"]["id"]), "job": str(jobs["test (1)"]["id"]), "agent": "1"}
+    project.known = {
+        "project": project.name,
+        "run": str(detail["run"]["id"]),
+        "job": str(jobs["test (1)"]["id"]),
+        "agent": "1",
+    }
     project.broken = broken["run"]["id"]
     return project
 
 
 def operations(document):
-    return [(method.upper(), path, operation) for path, methods in document["paths"].items()
-            for method, operation in methods.items()]
+    return [
+        (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
 
 
 def filled(path, known):
@@ -85,7 +93,7 @@ def test_every_documented_get_answers_what_it_says(document, shared, lived_in):
             continue
         reply = shared.call("GET", filled(path, lived_in.known), token=None if public else ...)
         assert reply.status == 200, f"{path}: {reply}"
-        (kind, described), = content.items()
+        ((kind, described),) = content.items()
         assert reply.headers["Content-Type"].split(";")[0] == kind, path
         if kind == "application/json":
             assert schemas.problems(reply.json, described["schema"], path) == []
@@ -98,7 +106,9 @@ def test_every_documented_get_refuses_strangers_with_the_documented_error(docume
     for method, path, operation in operations(document):
         if operation.get("security") == []:
             continue
-        reply = shared.call(method, filled(path, {**lived_in.known, "token": "1"}), None if method == "GET" else {}, token=None)
+        reply = shared.call(
+            method, filled(path, {**lived_in.known, "token": "1"}), None if method == "GET" else {}, token=None
+        )
         assert reply.status == 401, f"{method} {path}: {reply}"
         assert schemas.problems(reply.json, {"$ref": "#/components/schemas/Error"}, path) == []
 
@@ -131,14 +141,20 @@ def test_writes_answer_what_the_document_says(document, shared, lived_in, name):
     created = check("POST", "/api/v1/projects", {"name": f"{name}-again", "url": str(bare)})
     project = created["project"]["name"]
     check("POST", f"/api/v1/projects/{project}/hook-secret", {}, "/api/v1/projects/{project}/hook-secret")
-    run = check("POST", f"{lived_in.path}/runs", {"sha": shared.detail(lived_in.known["run"])["run"]["sha"]},
-                "/api/v1/projects/{project}/runs")
+    run = check(
+        "POST",
+        f"{lived_in.path}/runs",
+        {"sha": shared.detail(lived_in.known["run"])["run"]["sha"]},
+        "/api/v1/projects/{project}/runs",
+    )
     check("POST", f"/api/v1/runs/{run['id']}/cancel", {}, "/api/v1/runs/{run}/cancel")
     shared.ended(run["id"])
     again = check("POST", f"/api/v1/runs/{run['id']}/retry", {}, "/api/v1/runs/{run}/retry")
     job = wait_for(lambda: shared.detail(again["id"])["jobs"], "its jobs")[0]["id"]
     cancelled = shared.call("POST", f"/api/v1/jobs/{job}/cancel", {})
-    schema = document["paths"]["/api/v1/jobs/{job}/cancel"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    schema = document["paths"]["/api/v1/jobs/{job}/cancel"]["post"]["responses"]["200"]["content"]["application/json"][
+        "schema"
+    ]
     assert cancelled.status == 409 or schemas.problems(cancelled.json, schema) == []
     shared.ended(again["id"])
     check("POST", "/api/v1/agents/enrolment-tokens", {"labels": ["a"]})
@@ -154,8 +170,14 @@ def test_writes_answer_what_the_document_says(document, shared, lived_in, name):
 
 def test_refusals_are_the_documented_error(document, shared):
     schemas = Schemas(document)
-    for method, path, body in (("GET", "/api/v1/runs/999999", None), ("GET", "/api/v1/no-such", None), ("DELETE", "/api/v1/runs", None),
-                               ("POST", "/api/v1/projects", {}), ("POST", "/hooks/github/nobody", {}), ("POST", "/hooks/nowhere/nobody", {})):
+    for method, path, body in (
+        ("GET", "/api/v1/runs/999999", None),
+        ("GET", "/api/v1/no-such", None),
+        ("DELETE", "/api/v1/runs", None),
+        ("POST", "/api/v1/projects", {}),
+        ("POST", "/hooks/github/nobody", {}),
+        ("POST", "/hooks/nowhere/nobody", {}),
+    ):
         reply = shared.call(method, path, body)
         assert reply.status >= 400
         assert schemas.problems(reply.json, {"$ref": "#/components/schemas/Error"}, path) == [], path

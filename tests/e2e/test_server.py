@@ -28,7 +28,9 @@ def test_a_job_outlives_a_graceful_restart_of_its_server(world):
     server = world.server()
     flag = Flag(world.root)
     project = server.project("app", hooks=())
-    run_id = project.run_of(project.push({".ci.yml": PIPELINE.replace("echo hello", f'"echo one; {flag.wait()}; echo two"')}))
+    run_id = project.run_of(
+        project.push({".ci.yml": PIPELINE.replace("echo hello", f'"echo one; {flag.wait()}; echo two"')})
+    )
     wait_for(lambda: b"one\n" in server.log_of(server.detail(run_id)["jobs"][0]["id"]), "the job to print")
     assert server.stop() == 0
     server.restart()
@@ -62,12 +64,68 @@ class Certificates:
         env = environment(root)
         extensions = folder / "ext"
         extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", folder / "ca.key",
-             "-out", self.ca, "-subj", "/CN=Test CA", "-days", "2", "-addext", "basicConstraints=critical,CA:TRUE"], env=env)
-        run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", self.key,
-             "-out", folder / "server.csr", "-subj", "/CN=localhost"], env=env)
-        run(["openssl", "x509", "-req", "-in", folder / "server.csr", "-CA", self.ca, "-CAkey", folder / "ca.key", "-CAcreateserial",
-             "-out", self.cert, "-days", "2", "-extfile", extensions], env=env)
+        run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-keyout",
+                folder / "ca.key",
+                "-out",
+                self.ca,
+                "-subj",
+                "/CN=Test CA",
+                "-days",
+                "2",
+                "-addext",
+                "basicConstraints=critical,CA:TRUE",
+            ],
+            env=env,
+        )
+        run(
+            [
+                "openssl",
+                "req",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-keyout",
+                self.key,
+                "-out",
+                folder / "server.csr",
+                "-subj",
+                "/CN=localhost",
+            ],
+            env=env,
+        )
+        run(
+            [
+                "openssl",
+                "x509",
+                "-req",
+                "-in",
+                folder / "server.csr",
+                "-CA",
+                self.ca,
+                "-CAkey",
+                folder / "ca.key",
+                "-CAcreateserial",
+                "-out",
+                self.cert,
+                "-days",
+                "2",
+                "-extfile",
+                extensions,
+            ],
+            env=env,
+        )
 
 
 @pytest.fixture
@@ -91,8 +149,11 @@ def test_an_agent_that_does_not_trust_the_authority_does_not_enrol(world, tls):
     server = world.server(embedded=False, tls=tls)
     world.keep(Agent(server, name="trusting"))
     token = server.post("/api/v1/agents/enrolment-tokens", {})["token"]
-    refused = run([BIN / "sluice-agent", "enrol", "--server", server.url, "--dir", world.root / "other"],
-                  env=environment(world.root, SLUICE_ENROL_TOKEN=token), check=False)
+    refused = run(
+        [BIN / "sluice-agent", "enrol", "--server", server.url, "--dir", world.root / "other"],
+        env=environment(world.root, SLUICE_ENROL_TOKEN=token),
+        check=False,
+    )
     assert refused.returncode != 0 and "certificate" in refused.stderr.lower()
 
 
@@ -109,6 +170,7 @@ def test_an_option_that_is_wrong_is_explained(world):
         done = run([*server.command()[:1], *words], env=environment(world.root), check=False)
         assert done.returncode not in (0, -6, -11), done
         return done.stderr + done.stdout
+
     assert "--data" in refused()
     assert "--listen" in refused("--data", world.root / "d", "--listen", "nonsense")
     assert "--tls-key" in refused("--data", world.root / "d", "--tls-cert", __file__)

@@ -7,13 +7,16 @@ from wire import wait_for
 
 
 def pipeline(run):
-    return f"version: 1\non: {{push: {{}}}}\njobs:\n  a:\n    run: |\n" + "".join(f"      {line}\n" for line in run.splitlines())
+    return "version: 1\non: {push: {}}\njobs:\n  a:\n    run: |\n" + "".join(
+        f"      {line}\n" for line in run.splitlines()
+    )
 
 
 def started(project, flag, lines=3):
     """A job that prints some lines and waits: (run id, job id)."""
-    run = project.run_of(project.push({".ci.yml": pipeline(
-        f"for i in $(seq {lines}); do echo line $i; done\n{flag.wait()}\necho last")}))
+    run = project.run_of(
+        project.push({".ci.yml": pipeline(f"for i in $(seq {lines}); do echo line $i; done\n{flag.wait()}\necho last")})
+    )
     job = project.server.detail(run)["jobs"][0]["id"]
     wait_for(lambda: b"line 3\n" in project.server.log_of(job), "the first lines to be readable")
     return run, job
@@ -65,8 +68,12 @@ def test_ranges_of_a_log_are_served(project, ci):
     expected = "".join(f"{i}\n" for i in range(1, 1001)).encode()
     assert (whole.status, whole.body, whole.headers["X-Log-Complete"]) == (200, expected, "true")
     size = len(expected)
-    for asked, first, last in (("bytes=0-4", 0, 4), (f"bytes={size - 5}-", size - 5, size - 1), ("bytes=-7", size - 7, size - 1),
-                               (f"bytes=10-{size + 100}", 10, size - 1)):
+    for asked, first, last in (
+        ("bytes=0-4", 0, 4),
+        (f"bytes={size - 5}-", size - 5, size - 1),
+        ("bytes=-7", size - 7, size - 1),
+        (f"bytes=10-{size + 100}", 10, size - 1),
+    ):
         part = ci.call("GET", path, headers={"Range": asked})
         assert part.status == 206 and part.body == expected[first:last + 1], asked
         assert part.headers["Content-Range"] == f"bytes {first}-{last}/{size}"
@@ -108,6 +115,7 @@ def test_events_resume_after_the_last_one_seen(project, ci):
 
     def finished(event):
         return '"run.finished"' in event["data"]
+
     with ci.client.stream("/api/v1/events", run=run, after=0) as stream:
         everything = stream.until(finished)
     for seen in range(len(everything) - 1):

@@ -60,6 +60,7 @@ def test_a_pull_request_is_built_again_when_it_moves_and_not_when_it_closes(told
         sha = told.repo.commit(files, branch="topic")
         told.repo.push(f"+{sha}:{forge.pr_ref.format(7)}")
         return sha
+
     first = head({"b": "1"})
     accepted(forge.send(told, *forge.pull_request("opened", first)))
     detail = ci.ended(told.run_of(first), "passed")
@@ -119,8 +120,12 @@ def test_a_new_secret_ends_the_old_one_at_once(told, forge, ci):
 
 def test_a_github_signature_of_sha1_alone_is_too_weak(ci, name):
     project = ci.project(name, forge="github")
-    reply = GitHub().send(project, *GitHub().push("refs/heads/main", ZERO, "1" * 40), drop=["X-Hub-Signature-256"],
-                          extra={"X-Hub-Signature": "sha1=" + "0" * 40})
+    reply = GitHub().send(
+        project,
+        *GitHub().push("refs/heads/main", ZERO, "1" * 40),
+        drop=["X-Hub-Signature-256"],
+        extra={"X-Hub-Signature": "sha1=" + "0" * 40},
+    )
     assert reply.status == 401 and reply.json["error"] == "signature_weak"
 
 

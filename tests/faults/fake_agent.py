@@ -24,17 +24,37 @@ class FakeAgent:
         self.server, self.client = server, Client(server.url)
         self.session, self.seq = uuid.uuid4().hex, 0
         token = server.post("/api/v1/agents/enrolment-tokens", {})["token"]
-        self.registered = self.client.call("POST", "/agent/v1/register", {
-            "protocol": protocol, "token": token, "install_id": uuid.uuid4().hex, "name": name, "build": "test", "labels": [],
-            "os": "linux", "arch": "x86_64", "host": "here", "cpus": 2})
+        self.registered = self.client.call(
+            "POST",
+            "/agent/v1/register",
+            {
+                "protocol": protocol,
+                "token": token,
+                "install_id": uuid.uuid4().hex,
+                "name": name,
+                "build": "test",
+                "labels": [],
+                "os": "linux",
+                "arch": "x86_64",
+                "host": "here",
+                "cpus": 2,
+            },
+        )
         if self.registered.status == 200:
             self.token = self.registered.json["token"]
 
     def claim(self, free=1, holding=(), wait_ms=20_000, seq=None, session=None):
         if seq is None:
             self.seq += 1
-        body = {"session": session or self.session, "seq": self.seq if seq is None else seq, "free": free, "capacity": 2,
-                "holding": list(holding), "draining": False, "wait_ms": wait_ms}
+        body = {
+            "session": session or self.session,
+            "seq": self.seq if seq is None else seq,
+            "free": free,
+            "capacity": 2,
+            "holding": list(holding),
+            "draining": False,
+            "wait_ms": wait_ms,
+        }
         return self.client.call("POST", "/agent/v1/claim", body, {"Authorization": f"Agent {self.token}"}, timeout=60)
 
     def one_job(self):
@@ -63,16 +83,30 @@ class Lease:
         return self
 
     def log(self, offset, data):
-        return self.call("log", data, "PATCH", {"Upload-Offset": str(offset), "Content-Type": "application/octet-stream"})
+        return self.call(
+            "log", data, "PATCH", {"Upload-Offset": str(offset), "Content-Type": "application/octet-stream"}
+        )
 
     def renew(self):
         return self.call("renew", {"wait_ms": 0, "runner_instance": self.instance})
 
     def outcome(self, log=b"", result="passed", inline=None, **more):
-        """The body of a finish; `log` is what the whole log should be, `inline` an (offset, bytes) that travels along."""
-        body = {"runner_instance": self.instance, "log_size": len(log), "log_crc32c": crc32c(log), "steps": [],
-                "outcome": {"result": result, "exit_code": 0 if result == "passed" else 1, "signal": None,
-                            "cause": "none" if result == "passed" else "script", "message": ""}, "duration_ms": 1, **more}
+        """The body of a finish; `log` is what the whole log should be, `inline` (offset, bytes) travels along."""
+        body = {
+            "runner_instance": self.instance,
+            "log_size": len(log),
+            "log_crc32c": crc32c(log),
+            "steps": [],
+            "outcome": {
+                "result": result,
+                "exit_code": 0 if result == "passed" else 1,
+                "signal": None,
+                "cause": "none" if result == "passed" else "script",
+                "message": "",
+            },
+            "duration_ms": 1,
+            **more,
+        }
         if inline:
             body.update(inline_log_offset=inline[0], inline_log=base64.b64encode(inline[1]).decode())
         return body

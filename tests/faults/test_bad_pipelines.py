@@ -56,7 +56,9 @@ def test_a_yaml_bomb_is_refused_and_costs_nothing(project):
 
 
 def test_every_mistake_is_told_at_once_with_file_line_and_hint(project, ci):
-    detail = errored(project, {".ci.yml": "version: 1\non: {push: {}}\njobs:\n  a: {rum: x}\n  b: {run: y, timeout: 60}\n"})
+    detail = errored(
+        project, {".ci.yml": "version: 1\non: {push: {}}\njobs:\n  a: {rum: x}\n  b: {run: y, timeout: 60}\n"}
+    )
     found = texts(detail)
     assert any(text.startswith(".ci.yml:4:") and "rum" in text for text in found), found
     assert any(text.startswith(".ci.yml:5:") for text in found), found
@@ -67,13 +69,26 @@ def test_every_mistake_is_told_at_once_with_file_line_and_hint(project, ci):
 
 def test_needs_that_go_in_a_circle_are_named(project):
     text = "version: 1\non: {push: {}}\njobs:\n" + "".join(
-        f"  {a}: {{needs: [{b}], run: x}}\n" for a, b in (("a", "b"), ("b", "c"), ("c", "a")))
+        f"  {a}: {{needs: [{b}], run: x}}\n" for a, b in (("a", "b"), ("b", "c"), ("c", "a"))
+    )
     found = " ".join(texts(errored(project, {".ci.yml": text})))
     assert "a" in found and "b" in found and "c" in found and ("cycle" in found or "circle" in found)
 
 
-@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"\x00", b"version: 1\r\non: push\r\n", b"- 1\n", b"42\n", b"version: 1\n---\nversion: 1\n",
-                                  b"version: 2\n", b"jobs: {a: {run: x}}\n", b"!!python/object/apply:os.system [id]\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xff\xfe\x00",
+        b"\x00",
+        b"version: 1\r\non: push\r\n",
+        b"- 1\n",
+        b"42\n",
+        b"version: 1\n---\nversion: 1\n",
+        b"version: 2\n",
+        b"jobs: {a: {run: x}}\n",
+        b"!!python/object/apply:os.system [id]\n",
+    ],
+)
 def test_no_text_is_a_reason_to_fall_silent(project, text):
     detail = errored(project, {".ci.yml": text})
     assert detail["diagnostics"], detail["run"]["reason"]
@@ -102,8 +117,14 @@ def test_a_commit_that_vanishes_before_its_job_starts_fails_with_that_reason(wor
     sha = project.push({"a": "1"}, branch="topic")
     run = project.run_of(sha)
     project.repo.push(":refs/heads/topic")
-    subprocess.run(["git", "-C", project.repo.bare, "-c", "gc.pruneExpire=now", "gc", "-q", "--prune=now"], env=project.repo.env, check=True)
-    gone = subprocess.run(["git", "-C", project.repo.bare, "cat-file", "-e", sha], env=project.repo.env, check=False, capture_output=True)
+    subprocess.run(
+        ["git", "-C", project.repo.bare, "-c", "gc.pruneExpire=now", "gc", "-q", "--prune=now"],
+        env=project.repo.env,
+        check=True,
+    )
+    gone = subprocess.run(
+        ["git", "-C", project.repo.bare, "cat-file", "-e", sha], env=project.repo.env, check=False, capture_output=True
+    )
     assert gone.returncode != 0
     world.agent(server)
     job = server.ended(run, "errored")["jobs"][0]
@@ -134,13 +155,18 @@ def test_a_repository_that_never_answers_is_given_up_and_blocks_nobody(world):
 
 
 def test_a_job_that_cannot_be_checked_out_says_why(project, ci):
-    command = project.push_and_end({".ci.yml": GOOD.replace("echo hello", "no-such-command --at-all")}, "failed")[1]["a"]
+    command = project.push_and_end({".ci.yml": GOOD.replace("echo hello", "no-such-command --at-all")}, "failed")[1][
+        "a"
+    ]
     assert command["exit_code"] == 127 and "command not found" in command["message"]
     assert b"no-such-command" in ci.log_of(command["id"])
-    folder = project.push_and_end({".ci.yml": GOOD.replace("run: echo", "working_directory: nowhere, run: echo")}, "errored")[1]["a"]
+    folder = project.push_and_end(
+        {".ci.yml": GOOD.replace("run: echo", "working_directory: nowhere, run: echo")}, "errored"
+    )[1]["a"]
     assert "nowhere" in folder["message"] and folder["cause"] == "config"
-    outside = project.push_and_end({".ci.yml": GOOD.replace("run: echo", "working_directory: out, run: echo"), "out": Link("/")},
-                                   "errored")[1]["a"]
+    outside = project.push_and_end(
+        {".ci.yml": GOOD.replace("run: echo", "working_directory: out, run: echo"), "out": Link("/")}, "errored"
+    )[1]["a"]
     assert "leaves the workspace" in outside["message"]
 
 

@@ -1,4 +1,4 @@
-"""Full disks: what can't be stored is refused in words, nothing that was acknowledged is lost, and it heals by itself."""
+"""Full disks: what can't be stored is refused in words, nothing acknowledged is lost, and it heals by itself."""
 
 import hashlib
 
@@ -99,7 +99,10 @@ def test_a_full_database_is_read_only_and_heals(full_database, world):
     server.alive_or_fail()
 
     filler.give_back()
-    wait_for(lambda: server.call("POST", "/api/v1/tokens", {"name": "after", "role": "read"}).status == 201, "writes to work again")
+    wait_for(
+        lambda: server.call("POST", "/api/v1/tokens", {"name": "after", "role": "read"}).status == 201,
+        "writes to work again",
+    )
     assert server.call("GET", "/healthz").status == 200
     server.ended(run, "passed")
     assert server.log_of(job) == b"during\nafter\n"

@@ -21,7 +21,9 @@ def stand_still(pid, seconds):
     os.kill(pid, signal.SIGSTOP)
     end = time.monotonic() + seconds
     wait_for(lambda: state_of(pid) == "T", "the process to stand still")
-    wait_for(lambda: state_of(pid) != "T" or time.monotonic() >= end, "the time to pass", deadline=seconds + 30, pause=0.1)
+    wait_for(
+        lambda: state_of(pid) != "T" or time.monotonic() >= end, "the time to pass", deadline=seconds + 30, pause=0.1
+    )
     assert state_of(pid) == "T"
     os.kill(pid, signal.SIGCONT)
 
@@ -93,7 +95,9 @@ def test_a_runner_that_stands_still_too_long_loses_its_job_to_another_and_notice
     server, agent, job = job_on(world, SHORT)
     runner = agent.runner_pid()
     os.kill(runner, signal.SIGSTOP)
-    wait_for(lambda: server.job(job.id)["attempt"] == 2 and server.job(job.id)["state"] == "running", "a second attempt")
+    wait_for(
+        lambda: server.job(job.id)["attempt"] == 2 and server.job(job.id)["state"] == "running", "a second attempt"
+    )
     os.kill(runner, signal.SIGCONT)
     wait_for(lambda: state_of(runner) in ("", "Z"), "the first runner to end by itself")
     job.await_more()
@@ -104,7 +108,6 @@ def test_a_runner_that_stands_still_too_long_loses_its_job_to_another_and_notice
     assert states == ["lost", "finished"]
 
 
-@pytest.mark.xfail(strict=False, reason="two calls at once: the second finds the attempt revived already and is refused")
 def test_a_runner_that_wakes_up_before_another_took_over_keeps_its_job(world):
     server = world.server(embedded=False, args=SHORT)
     agent = world.agent(server, capacity=1)

@@ -33,7 +33,9 @@ class Counting:
     def __init__(self, world, server, name="app"):
         self.server, self.stop_flag = server, Flag(world.root, "stop")
         self.project = server.project(name, hooks=())
-        self.run = self.project.run_of(self.project.push({".ci.yml": COUNTING.replace("STOP", str(self.stop_flag.path))}))
+        self.run = self.project.run_of(
+            self.project.push({".ci.yml": COUNTING.replace("STOP", str(self.stop_flag.path))})
+        )
         self.id = server.detail(self.run)["jobs"][0]["id"]
         self.await_lines(20)
 
@@ -196,7 +198,9 @@ def test_a_runner_is_killed_its_steps_die_and_the_job_is_tried_again(parts):
     assert done["attempt"] == 2
     job.assert_whole()
     first = server.log_of(job.id, attempt=1)
-    assert first.startswith(before) and re.fullmatch(rb"(line \d+ \.*\n)*(line[^\n]*)?", first), "what the first printed is kept"
+    assert first.startswith(before) and re.fullmatch(
+        rb"(line \d+ \.*\n)*(line[^\n]*)?", first
+    ), "what the first printed is kept"
     outcome = json.loads(server.rows("SELECT outcome FROM attempts WHERE epoch = 1")[0]["outcome"])
     assert (outcome["result"], outcome["cause"]) == ("errored", "runner_lost")
 
@@ -204,9 +208,15 @@ def test_a_runner_is_killed_its_steps_die_and_the_job_is_tried_again(parts):
 def test_a_job_whose_runner_always_dies_ends_as_errored(parts):
     server, agent, job = parts
     for attempt in (1, 2, 3):
-        wait_for(lambda: server.job(job.id)["attempt"] == attempt and server.job(job.id)["state"] == "running", f"attempt {attempt}")
+        wait_for(
+            lambda: server.job(job.id)["attempt"] == attempt and server.job(job.id)["state"] == "running",
+            f"attempt {attempt}",
+        )
         wait_for(lambda: os.kill(agent.runner_pid(), signal.SIGKILL) is None, "the runner to kill")
-        wait_for(lambda: server.job(job.id)["state"] != "running" or server.job(job.id)["attempt"] > attempt, "its end to be known")
+        wait_for(
+            lambda: server.job(job.id)["state"] != "running" or server.job(job.id)["attempt"] > attempt,
+            "its end to be known",
+        )
     done = server.ended(job.run, "errored")["jobs"][0]
     assert (done["attempt"], done["cause"]) == (3, "runner_lost") and "runner died" in done["message"]
 

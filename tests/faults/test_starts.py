@@ -42,11 +42,14 @@ def test_an_address_of_another_machine_is_named(world):
     assert done.returncode == 2 and "192.0.2.1:8080" in done.stderr
 
 
-@pytest.mark.parametrize("break_it, words", [
-    (lambda data: data.write_text("a file"), ["--data"]),
-    (lambda data: (data.mkdir(), (data / "sluice.db").write_text("this is no database" * 100)), ["sluice.db"]),
-    (lambda data: (data.mkdir(), (data / "sluice.db").mkdir()), ["sluice.db"]),
-])
+@pytest.mark.parametrize(
+    "break_it, words",
+    [
+        (lambda data: data.write_text("a file"), ["--data"]),
+        (lambda data: (data.mkdir(), (data / "sluice.db").write_text("this is no database" * 100)), ["sluice.db"]),
+        (lambda data: (data.mkdir(), (data / "sluice.db").mkdir()), ["sluice.db"]),
+    ],
+)
 def test_a_data_folder_that_cannot_be_used_is_explained(world, break_it, words):
     server = Server(world.root, embedded=False)
     break_it(server.data)
@@ -61,7 +64,7 @@ def test_a_database_of_a_newer_version_is_not_touched(world):
     server = world.server(embedded=False)
     server.kill()
     database = sqlite3.connect(server.data / "sluice.db")
-    (before,), = database.execute("PRAGMA user_version").fetchall()
+    ((before,),) = database.execute("PRAGMA user_version").fetchall()
     tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     if before:
         database.execute("PRAGMA user_version = 9999")
@@ -85,5 +88,7 @@ def test_a_data_folder_without_rights_is_explained(world):
         return
     os.chmod(world.root, 0o755)
     words = [str(word) for word in server.command()]
-    done = subprocess.run(words, env=environment(world.root), capture_output=True, text=True, timeout=60, user=65534, check=False)
+    done = subprocess.run(
+        words, env=environment(world.root), capture_output=True, text=True, timeout=60, user=65534, check=False
+    )
     assert done.returncode in (1, 2) and str(server.data) in done.stderr, done

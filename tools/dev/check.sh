@@ -41,7 +41,7 @@ cmd_check() {
 
     logged check-format "clang-format" bash -euo pipefail -c check_format || failed+=(format)
     logged check-arch "layers and fences" "$python" -m pytest -q -c tests/pytest.ini tests/arch || failed+=(arch)
-    logged check-python "flake8" "$python" -m flake8 --max-line-length 120 tools tests bench examples || failed+=(python)
+    logged check-python "flake8" "$python" -m flake8 --max-line-length 125 --extend-ignore E203 tools tests bench examples || failed+=(python)
     logged check-shell "bash -n" bash -n dev .ci/run tools/dev/*.sh || failed+=(shell)
 
     if [ $all = 1 ]; then mapfile -t files < <(git ls-files -- '*.cpp'); else mapfile -t files < <(changed_cpp_files); fi

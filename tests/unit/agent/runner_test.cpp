@@ -57,7 +57,8 @@ bool has(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("a short replayable job makes one request: finish, with its log, and the start with it", "[runner]") {
+TEST_CASE("a short replayable job makes one request: finish, with its log, and the start with it",
+          "[runner]") {
     Bench bench;
     auto job = bench.server.job({"echo hello"});
     FakeAttempt attempt = bench.run(job);
@@ -65,8 +66,7 @@ TEST_CASE("a short replayable job makes one request: finish, with its log, and t
     CHECK(attempt.finish->outcome.result == model::AttemptResult::passed);
     CHECK(attempt.log == "hello\n");
     CHECK(attempt.finish->inline_log == "hello\n");
-    CHECK(bench.server.calls() ==
-          std::vector<std::string>{"attempts/1/finish"});
+    CHECK(bench.server.calls() == std::vector<std::string>{"attempts/1/finish"});
     REQUIRE(attempt.finish->steps.size() == 1);
     CHECK(attempt.finish->steps[0].state == model::StepState::passed);
     CHECK(attempt.finish->steps[0].log_end == 6);

@@ -37,6 +37,13 @@ TEST_CASE("an atomic write leaves the new bytes, the exact mode and no temporary
     CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);
 }
 
+TEST_CASE("a new file does not replace one that is there", "[files]") {
+    TemporaryFolder folder;
+    REQUIRE(files::write_new(folder / "a", "first", 0600).has_value());
+    CHECK(files::write_new(folder / "a", "second").has_error());
+    CHECK(files::read_file(folder / "a").value() == "first");
+}
+
 TEST_CASE("reading says not_found and too_large with the path", "[files]") {
     TemporaryFolder folder;
     auto missing = files::read_file(folder / "missing");
