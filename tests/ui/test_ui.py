@@ -9,6 +9,9 @@ import subprocess
 
 import pytest
 
+# A browser on two busy cores takes its time; the cases have deadlines of their own.
+pytestmark = pytest.mark.timeout(1500)
+
 HERE = pathlib.Path(__file__).resolve().parent
 WEB = HERE.parents[1] / "web"
 BIN = pathlib.Path(os.environ.get("SLUICE_BIN_DIR") or os.environ.get("SLUICE_BIN") or HERE.parents[1] / "build/dev/bin")
