@@ -20,7 +20,8 @@ node_is_enough() {
 
 missing_packages() {
     local installed package
-    installed=$(dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null |
+    # It fails when it does not know one of them, which is the very case that matters.
+    installed=$({ dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null || true; } |
         awk '$4 == "installed" { print $1 }')
     for package in "$@"; do
         grep -qxF "$package" <<<"$installed" || echo "$package"
