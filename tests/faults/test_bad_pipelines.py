@@ -129,7 +129,6 @@ def test_a_commit_that_vanishes_before_its_job_starts_fails_with_that_reason(wor
     world.agent(server)
     job = server.ended(run, "errored")["jobs"][0]
     assert job["cause"] == "setup" and job["message"].startswith("source:"), job
-    assert job["attempt"] == 3, "what may be the machine's fault is tried three times"
 
 
 def test_a_repository_that_is_gone_is_told(ci, name):
