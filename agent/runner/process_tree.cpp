@@ -55,17 +55,17 @@ std::set<pid_t> marked(const std::string& entry) {
     return found;
 }
 
-/// Kills what `find` finds until it finds nothing. A killed process is gone a moment later; a fork
-/// bomb needs many rounds, each of which kills the forks of the one before.
-template <class Find, class Confirm>
-KillReport kill_until_none(Find find, Confirm confirm, Duration patience) {
+/// Kills what `find` finds until it finds nothing and `none` agrees. A killed process is gone a
+/// moment later; a fork bomb needs many rounds, each of which kills the forks of the one before.
+template <class Find, class Confirm, class None>
+KillReport kill_until_none(Find find, Confirm confirm, None none, Duration patience) {
     KillReport report;
     std::set<pid_t> counted;
     auto deadline = Clock::now() + patience;
     auto pause = std::chrono::microseconds(200);
     while (true) {
         std::set<pid_t> found = find();
-        if (found.empty()) return report;
+        if (found.empty() && none()) return report;
         for (pid_t pid : found) {
             // Descriptor first, then the check: the pid cannot come to mean another process in
             // between.
@@ -81,6 +81,26 @@ KillReport kill_until_none(Find find, Confirm confirm, Duration patience) {
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, std::chrono::microseconds(50'000));
     }
+}
+
+/// A scan of /proc is no snapshot: a process may fork behind it and exit before it. But whatever is
+/// left of our tree is then our child, and the kernel knows those.
+bool no_children() {
+    siginfo_t info{};
+    return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+}
+
+KillReport kill_by_marker(const std::string& marker, Duration patience) {
+    std::string entry = std::string(k_marker_variable) + "=" + marker;
+    int empty_scans = 0;
+    return kill_until_none([&] { return marked(entry); },
+                           [&](pid_t pid) {
+                               empty_scans = 0;
+                               return proc::environment_has(pid, entry);
+                           },
+                           // Between exec and the first instruction a process shows no environment;
+                           // it is seen next time.
+                           [&] { return ++empty_scans >= 3; }, patience);
 }
 
 }  // namespace
@@ -106,23 +126,23 @@ KillReport kill_descendants(const std::string& marker, Duration patience) {
     // The usual case costs one system call: no child at all means no descendant, for orphans come
     // to us.
     reap_children(0);
-    siginfo_t info{};
-    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD) return {};
+    if (no_children()) return {};
     pid_t self = ::getpid();
-    std::string entry = std::string(k_marker_variable) + "=" + marker;
     KillReport report = kill_until_none(
         [&] {
             reap_children(0);
             return descendants(self);
         },
-        [](pid_t) { return true; }, patience);
-    reap_children(0);
+        [](pid_t) { return true; },
+        [] {
+            reap_children(0);
+            return no_children();
+        },
+        patience);
     if (marker.empty()) return report;
     // What a service of the machine started for the step (at, systemd-run) is no descendant but may
     // carry the marker.
-    KillReport strays =
-        kill_until_none([&] { return marked(entry); },
-                        [&](pid_t pid) { return proc::environment_has(pid, entry); }, patience);
+    KillReport strays = kill_by_marker(marker, patience);
     report.killed += strays.killed;
     report.left += strays.left;
     return report;
@@ -130,9 +150,7 @@ KillReport kill_descendants(const std::string& marker, Duration patience) {
 
 KillReport kill_marked(const std::string& marker, Duration patience) {
     if (marker.empty()) return {};
-    std::string entry = std::string(k_marker_variable) + "=" + marker;
-    return kill_until_none([&] { return marked(entry); },
-                           [&](pid_t pid) { return proc::environment_has(pid, entry); }, patience);
+    return kill_by_marker(marker, patience);
 }
 
 }  // namespace sluice::agent

@@ -306,7 +306,8 @@ FakeReply FakeServer::claim(const FakeRequest& request) {
         bool held =
             std::find(body->holding.begin(), body->holding.end(), at->first) != body->holding.end();
         FakeAttempt& attempt = attempts_[at->first];
-        if (!held && attempt.instance.empty() && !attempt.released) queue_.push_front(at->second);
+        if (!held && attempt.instance.empty() && !attempt.finish && !attempt.released)
+            queue_.push_front(at->second);
         at = held ? std::next(at) : given_.erase(at);
     }
     changed_.notify_all();

@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,7 +153,7 @@ TEST_CASE("a process is known by start time and boot, and found by its environme
     CHECK(proc::start_time(::getpid()).has_value());
     CHECK_FALSE(proc::start_time(1 << 30).has_value());
     CHECK(proc::boot_id().size() == 36);
-    CHECK(proc::environment_has(child, "MARK=m1"));
+    CHECK(eventually([&] { return proc::environment_has(child, "MARK=m1"); }));
     CHECK_FALSE(proc::environment_has(child, "MARK=m"));
     CHECK_FALSE(proc::environment_has(child, "ARK=m1"));
     files::Fd pidfd = proc::open_pid(child);
@@ -175,6 +176,22 @@ TEST_CASE("reaping leaves the one process to its waiter", "[proc]") {
     CHECK(proc::start_time(kept).has_value());
     reap_children(0);
     CHECK_FALSE(proc::start_time(kept).has_value());
+}
+
+TEST_CASE("killing descendants ends a fork bomb and hidden orphans of a sub-reaper", "[proc]") {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    auto bomb =
+        spawn::start({.argv = {"/bin/sh", "-c",
+                               "f() { while true; do (setsid sleep 0.05 &) ; done; }; f & f & "
+                               "env -i setsid sh -c '(sleep 1000 &) ; sleep 1000' & sleep 1000"},
+                      .env = {{"PATH", "/usr/bin:/bin"}},
+                      .directory = {}});
+    REQUIRE(bomb.has_value());
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    KillReport report = kill_descendants("", Duration{20'000});
+    CHECK(report.killed >= 5);
+    CHECK(report.left == 0);
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
 TEST_CASE("killing by marker ends a whole hidden family and nothing else", "[proc]") {
