@@ -21,7 +21,8 @@ constexpr std::string_view k_page = R"(<!doctype html>
 
 constexpr std::array<unsigned char, k_page.size()> k_bytes = [] {
     std::array<unsigned char, k_page.size()> bytes{};
-    for (std::size_t i = 0; i < k_page.size(); ++i) bytes[i] = static_cast<unsigned char>(k_page[i]);
+    for (std::size_t i = 0; i < k_page.size(); ++i)
+        bytes[i] = static_cast<unsigned char>(k_page[i]);
     return bytes;
 }();
 
@@ -30,6 +31,8 @@ const std::array<Asset, 1> k_assets{
 
 }  // namespace
 
-std::span<const Asset> assets() { return k_assets; }
+std::span<const Asset> assets() {
+    return k_assets;
+}
 
 }  // namespace sluice::web
