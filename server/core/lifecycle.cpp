@@ -141,6 +141,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         run.jobs_total = static_cast<std::int64_t>(fresh.plan->jobs.size());
     }
     run.id = store::insert_run(tx, run);
+    if (!fresh.hold.empty()) store::set_run_hold(tx, run.id, fresh.hold);
     tx.after_commit([this] { ++created_; });
     publish_run(tx, run, "run.created", run.state);
     if (!fresh.plan) {
@@ -251,11 +252,16 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
     std::vector<plan::JobNow> now(briefs.size());
     for (std::size_t i = 0; i < briefs.size(); ++i) now[i] = {&planned->jobs[i], briefs[i].state};
 
+    const auto hold = store::run_hold(tx, run_id);
     const auto transitions = plan::advance(now, planned->event, run->cancel_requested);
     std::vector<JobId> ready;
     for (const auto& transition : transitions) {
         auto& job = now[transition.job];
-        const auto to = model::next_state(job.state, transition.event);
+        // A held run holds every job at the moment it would become ready, whatever its graph.
+        const auto event = transition.event == JobEvent::needs_met && !hold.empty()
+                               ? JobEvent::hold
+                               : transition.event;
+        const auto to = model::next_state(job.state, event);
         if (!to)
             throw std::logic_error(fmt::format("no transition {} from {}",
                                                to_text(transition.event), to_text(job.state)));
@@ -264,6 +270,7 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         next.from = job.state;
         next.to = *to;
         if (*to == JobState::ready) next.wait_reason = wait_for_agent(*job.planned);
+        if (*to == JobState::held) next.wait_reason = hold;
         if (*to == JobState::failed) next.cause = Cause::config;
         if (*to == JobState::cancelled) next.cause = Cause::cancelled;
         next.message = transition.reason;
@@ -344,6 +351,15 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
     next.message = outcome.message;
     if (outcome.exit_code) next.exit_code = *outcome.exit_code;
 
+    // A job whose attempt never started passes through running: its runner has reported on it.
+    if (job.state == JobState::ready) {
+        auto started = next;
+        started.to = model::next_state(job.state, JobEvent::start).value();
+        started.cause = Cause::none;
+        started.message.clear();
+        change(tx, run, started);
+        next.from = JobState::running;
+    }
     const std::string retry = retry_class(outcome.cause);
     const bool wants_retry = outcome.result == model::AttemptResult::failed ||
                              outcome.result == model::AttemptResult::errored;
@@ -360,7 +376,7 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
         }
         if (used < retry_budget(spec, retry)) {
             const Duration back_off{std::min<std::int64_t>(30'000, 1000LL << std::min(used, 5))};
-            next.to = model::next_state(job.state, JobEvent::requeue).value();
+            next.to = model::next_state(next.from, JobEvent::requeue).value();
             next.not_before = (service_.now() + back_off).ms;
             next.wait_reason = fmt::format("attempt {} ended by {}; retry {} of {} in {}",
                                            attempt.epoch, to_text(outcome.cause), used + 1,
@@ -369,15 +385,6 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
             next_due_ = std::min<std::int64_t>(next_due_, next.not_before);
             return;
         }
-    }
-    // A job whose attempt never started passes through running: its runner has reported on it.
-    if (job.state == JobState::ready) {
-        auto started = next;
-        started.to = model::next_state(job.state, JobEvent::start).value();
-        started.cause = Cause::none;
-        started.message.clear();
-        change(tx, run, started);
-        next.from = JobState::running;
     }
     next.to = model::next_state(next.from, end_event(spec, outcome)).value();
     change(tx, run, next);
@@ -555,6 +562,7 @@ Result<> Lifecycle::approve_run(store::Tx& tx, RunId id, const std::string& by) 
     }
     if (ready.empty())
         return error(Code::conflict, "nothing_held", "no job of the run waits for an approval");
+    store::set_run_hold(tx, id, "");
     store::insert_audit(tx, clock_.now(), by, "run.approve", fmt::format("run {}", id.value),
                         run->sha);
     for (auto job : ready) scheduler_.offer(tx, job);

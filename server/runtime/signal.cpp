@@ -22,26 +22,38 @@ using boost::system::error_code;
 
 namespace {
 
-/// One waiting coroutine. Three may end it (news, the timer, a cancellation); the first to claim it
-/// does.
-class Waiter : public std::enable_shared_from_this<Waiter> {
+class Waiter;
+
+/// What a Signal knows of a waiter. Three may end a wait (news, the timer, a cancellation); the
+/// first to claim it does, and whoever loses never touches the waiter again: it may be gone with
+/// its io_context.
+struct Entry {
+    std::shared_ptr<std::atomic<bool>> claimed;
+    std::weak_ptr<Waiter> waiter;  // it belongs to its timer's pending operation
+
+    bool claim() const { return !claimed->exchange(true); }
+};
+
+/// One waiting coroutine.
+class Waiter {
 public:
     explicit Waiter(const asio::any_io_executor& executor) : timer_(executor) {}
     virtual ~Waiter() = default;
 
-    bool claim() { return !claimed_.exchange(true); }
-    bool claimed() const { return claimed_.load(); }
-    /// After a successful claim() only; any thread.
-    virtual void resume(error_code ec, bool news) = 0;
+    bool claim() { return !claimed_->exchange(true); }
+    Entry entry(const std::shared_ptr<Waiter>& self) const { return {claimed_, self}; }
+    bool claimed() const { return claimed_->load(); }
+    /// After a successful claim only; any thread. Takes the caller's share, so that the waiter ends
+    /// on its executor.
+    virtual void resume(std::shared_ptr<Waiter> self, error_code ec, bool news) = 0;
 
     asio::steady_timer& timer() { return timer_; }
 
-    std::optional<std::list<std::weak_ptr<Waiter>>::iterator>
-        place;  // guarded by the Signal's mutex
+    std::optional<std::list<Entry>::iterator> place;  // guarded by the Signal's mutex
 
 private:
     asio::steady_timer timer_;
-    std::atomic<bool> claimed_{false};
+    std::shared_ptr<std::atomic<bool>> claimed_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 template <class Handler>
@@ -52,16 +64,18 @@ public:
           home_(asio::prefer(executor, asio::execution::outstanding_work.tracked)),
           handler_(std::move(handler)) {}
 
-    void resume(error_code ec, bool news) override {
-        // The timer is touched on the coroutine's executor alone: it isn't safe for two threads.
-        auto self = std::static_pointer_cast<WaiterOf>(shared_from_this());
-        asio::post(home_, [self, ec, news] {
-            self->timer().cancel();
-            Handler handler = std::move(*self->handler_);
-            self->handler_.reset();
-            self->home_ = {};
+    void resume(std::shared_ptr<Waiter> self, error_code ec, bool news) override {
+        auto home = home_;  // *this may end within post()
+        auto task = [self = std::move(self), this, ec, news]() mutable {
+            // On the coroutine's executor alone: a timer isn't safe for two threads.
+            timer().cancel();
+            Handler handler = std::move(*handler_);
+            handler_.reset();
+            home_ = {};
+            self.reset();
             std::move(handler)(ec, news);
-        });
+        };
+        asio::post(home, std::move(task));
     }
 
 private:
@@ -74,16 +88,14 @@ private:
 struct Signal::Impl {
     std::atomic<std::uint64_t> version{0};
     std::mutex mutex;
-    // Weak: a waiter belongs to its timer's pending operation, so that it dies with its io_context
-    // and no later.
-    std::list<std::weak_ptr<Waiter>> waiters;  // guarded by mutex
+    std::list<Entry> waiters;  // guarded by mutex
 
     /// False when the version has moved on already.
     bool enter(std::uint64_t seen, const std::shared_ptr<Waiter>& waiter) {
         std::lock_guard lock(mutex);
         if (version.load() != seen) return false;
         if (waiter->claimed()) return true;  // by its timer, a moment ago
-        waiter->place = waiters.insert(waiters.end(), waiter);
+        waiter->place = waiters.insert(waiters.end(), waiter->entry(waiter));
         return true;
     }
     void leave(Waiter& waiter) {
@@ -100,20 +112,21 @@ std::uint64_t Signal::version() const {
 }
 
 void Signal::notify() {
-    std::vector<std::shared_ptr<Waiter>> woken;
+    std::list<Entry> woken;
     {
         std::lock_guard lock(impl_->mutex);
         ++impl_->version;
-        woken.reserve(impl_->waiters.size());
-        for (auto& entry : impl_->waiters) {
-            auto waiter = entry.lock();
-            if (!waiter) continue;
-            waiter->place.reset();
-            if (waiter->claim()) woken.push_back(std::move(waiter));
+        for (auto at = impl_->waiters.begin(); at != impl_->waiters.end();) {
+            auto entry = at++;
+            // An entry that another claimed is about to be erased by it.
+            if (entry->claim()) woken.splice(woken.end(), impl_->waiters, entry);
         }
-        impl_->waiters.clear();
     }
-    for (auto& waiter : woken) waiter->resume({}, true);
+    for (Entry& entry : woken)
+        if (auto waiter = entry.waiter.lock()) {
+            Waiter& target = *waiter;
+            target.resume(std::move(waiter), {}, true);
+        }
 }
 
 boost::asio::awaitable<bool> Signal::wait(std::uint64_t seen, std::chrono::milliseconds timeout) {
@@ -130,10 +143,11 @@ boost::asio::awaitable<bool> Signal::wait(std::uint64_t seen, std::chrono::milli
         asio::any_io_executor executor = asio::get_associated_executor(handler);
         auto slot = asio::get_associated_cancellation_slot(handler);
         auto waiter = std::make_shared<WaiterOf<Handler>>(executor, std::move(handler));
-        auto give_up = [state](const std::shared_ptr<Waiter>& who, error_code ec) {
+        auto give_up = [state](std::shared_ptr<Waiter> who, error_code ec) {
             if (!who->claim()) return;
             state->leave(*who);
-            who->resume(ec, false);
+            Waiter& target = *who;
+            target.resume(std::move(who), ec, false);
         };
         // Slot and timer come before enter(): after it another thread may complete the wait.
         if (slot.is_connected())
@@ -144,7 +158,10 @@ boost::asio::awaitable<bool> Signal::wait(std::uint64_t seen, std::chrono::milli
         waiter->timer().async_wait([give_up, who = std::shared_ptr<Waiter>(waiter)](error_code ec) {
             if (!ec) give_up(who, {});
         });
-        if (!state->enter(known, waiter) && waiter->claim()) waiter->resume({}, true);
+        if (!state->enter(known, waiter) && waiter->claim()) {
+            Waiter& target = *waiter;
+            target.resume(std::move(waiter), {}, true);
+        }
     };
     bool news = false;
     error_code ended;

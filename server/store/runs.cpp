@@ -123,6 +123,14 @@ void set_run_progress(Tx& tx, RunId id, std::int64_t done) {
     tx.exec("UPDATE runs SET jobs_done = :a WHERE id = :b", done, id);
 }
 
+std::string run_hold(Tx& tx, RunId id) {
+    return std::get<0>(tx.one<S>("SELECT hold FROM runs WHERE id = :a", id).value());
+}
+
+void set_run_hold(Tx& tx, RunId id, std::string_view reason) {
+    tx.exec("UPDATE runs SET hold = :a WHERE id = :b", reason, id);
+}
+
 void request_run_cancel(Tx& tx, RunId id) {
     tx.exec("UPDATE runs SET cancel_requested = 1 WHERE id = :a", id);
 }

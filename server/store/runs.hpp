@@ -47,6 +47,9 @@ std::vector<Run> list_runs(Tx& tx, const RunFilter& filter);
 std::vector<RunId> active_runs(Tx& tx);
 void finish_run(Tx& tx, RunId id, model::RunState state, std::string_view reason, Timestamp at);
 void set_run_progress(Tx& tx, RunId id, std::int64_t done);
+/// Why no job of the run may become ready yet; "" = nothing holds it.
+std::string run_hold(Tx& tx, RunId id);
+void set_run_hold(Tx& tx, RunId id, std::string_view reason);
 void request_run_cancel(Tx& tx, RunId id);
 
 }  // namespace sluice::store

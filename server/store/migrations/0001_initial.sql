@@ -54,6 +54,7 @@ CREATE TABLE runs (
     plan_hash        TEXT NOT NULL DEFAULT '',
     retry_of         INTEGER,
     cancel_requested INTEGER NOT NULL DEFAULT 0,
+    hold             TEXT NOT NULL DEFAULT '',  -- not empty: no job becomes ready before an approval; the reason
     jobs_total       INTEGER NOT NULL DEFAULT 0,
     jobs_done        INTEGER NOT NULL DEFAULT 0,
     created_at       INTEGER NOT NULL,
