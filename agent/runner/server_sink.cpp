@@ -45,6 +45,7 @@ ServerSink::~ServerSink() {
 
 void ServerSink::begin(SinkEvents events) {
     events_ = std::move(events);
+    begun_ = Clock::now();
     link_thread_ = std::thread([this] { run_link(); });
     renew_thread_ = std::thread([this] { run_renew(); });
 }
@@ -152,18 +153,18 @@ bool ServerSink::start() {
 
 void ServerSink::serve() {
     std::optional<Clock::time_point> flush_at, progress_at;
-    bool first = true;
+    // A line after a silence is sent at once; a stream is sent in batches of the interval.
+    Clock::time_point next_flush = begun_ + options_.first_flush;
     std::unique_lock lock(mutex_);
     while (!closing_ && !finish_ && !lost_) {
         auto now = Clock::now();
         std::int64_t pending = log_refused_ ? 0 : spool_.size() - acked_;
-        if (pending > 0 && !flush_at)
-            flush_at = now + (first ? options_.first_flush : options_.flush_interval);
+        if (pending > 0 && !flush_at) flush_at = next_flush;
         if (pending >= options_.batch / 4) flush_at = now;
         if (steps_dirty_ && !progress_at) progress_at = now + options_.progress_interval;
         if (flush_at && *flush_at <= now) {
             flush_at.reset();
-            first = false;
+            next_flush = now + options_.flush_interval;
             lock.unlock();
             send_log();
             lock.lock();

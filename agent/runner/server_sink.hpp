@@ -15,10 +15,10 @@
 namespace sluice::agent {
 
 struct ServerSinkOptions {
-    /// The first output is held this long: a job that ends within sends its log with finish and
-    /// saves a request.
+    /// Output of the first moments is held until then: a job that ends within sends its log with
+    /// finish and saves a request.
     Duration first_flush{20};
-    Duration flush_interval{50};
+    Duration flush_interval{50};  ///< from one piece of log to the next
     /// A replayable job may run beside its start (rule 7): held back this long, the start is saved
     /// altogether when the job ends within, because finish starts an un-started lease (rule 26).
     /// 0 = start at once.
@@ -77,6 +77,7 @@ private:
     std::optional<protocol::FinishRequest> finish_;
     std::optional<Result<>> finished_;
 
+    Clock::time_point begun_;
     // Link thread only.
     std::int64_t acked_ = 0;
     bool log_refused_ = false;

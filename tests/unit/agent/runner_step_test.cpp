@@ -1,0 +1,210 @@
+// What the runner does with steps: shells, environment, conditions, outcomes, reports.
+
+#include "tests/unit/agent/runner_bench.hpp"
+
+using namespace sluice;
+using namespace sluice::test;
+
+TEST_CASE("a failing step fails the job with its exit code, and later steps are skipped",
+          "[runner]") {
+    Bench bench;
+    FakeAttempt attempt = bench.run(bench.server.job({"echo one", "exit 3", "echo never"}));
+    REQUIRE(attempt.finish);
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::failed);
+    CHECK(attempt.finish->outcome.exit_code == 3);
+    CHECK(attempt.finish->outcome.cause == model::Cause::script);
+    CHECK(attempt.finish->outcome.message == "step \"step 2\": exit code 3");
+    CHECK(attempt.finish->steps[2].state == model::StepState::skipped);
+    CHECK_FALSE(has(attempt.log, "never"));
+}
+
+TEST_CASE("a missing command fails the step and says so", "[runner]") {
+    Bench bench;
+    FakeAttempt attempt = bench.run(bench.server.job({"no-such-command --please"}));
+    REQUIRE(attempt.finish);
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::failed);
+    CHECK(attempt.finish->outcome.exit_code == 127);
+    CHECK(has(attempt.finish->outcome.message, "command not found"));
+    CHECK(has(attempt.log, "no-such-command: command not found"));
+}
+
+TEST_CASE("a shell that is not installed or not known is an error of the set-up, never a pass",
+          "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"echo hi"});
+    job.spec.steps[0].shell = "fish";
+    FakeAttempt attempt = bench.run(job);
+    REQUIRE(attempt.finish);
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::errored);
+    CHECK(attempt.finish->outcome.cause == model::Cause::setup);
+    CHECK(attempt.finish->steps[0].state == model::StepState::errored);
+    CHECK(has(attempt.log, "shell: fish is not known; use bash, sh or python"));
+}
+
+TEST_CASE("a pipe's first failure and an unset errexit fail the default shell", "[runner]") {
+    Bench bench;
+    CHECK(bench.run(bench.server.job({"false | true"})).finish->outcome.exit_code == 1);
+    CHECK_FALSE(has(bench.run(bench.server.job({"false\necho after"})).log, "after"));
+    auto python =
+        bench.server.job({"import os\nprint('py', os.getcwd() == os.environ['CI_WORKSPACE'])"});
+    python.spec.steps[0].shell = "python";
+    CHECK(bench.run(python).log == "py True\n");
+}
+
+TEST_CASE("a script too long for an argument runs from a file", "[runner]") {
+    Bench bench;
+    FakeAttempt attempt =
+        bench.run(bench.server.job({"# " + std::string(200'000, 'x') + "\necho long"}));
+    CHECK(attempt.log == "long\n");
+}
+
+TEST_CASE("a step's environment is made from scratch", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"env"});
+    job.spec.env = {{"FROM_JOB", "job"}, {"BOTH", "job"}, {"CI_FAKE", "no"}, {"CI", "no"}};
+    job.spec.steps[0].env = {{"BOTH", "step"}, {"DOLLAR", "$HOME"}};
+    FakeAttempt attempt = bench.run(job);
+    std::string log = "\n" + attempt.log;
+    CHECK(has(log, "\nFROM_JOB=job\n"));
+    CHECK(has(log, "\nBOTH=step\n"));
+    CHECK(has(log, "\nDOLLAR=$HOME\n"));
+    CHECK(has(log, "\nCI=true\n"));
+    CHECK(has(log, "\nCI_RUN_ID=1\n"));
+    CHECK(has(log, "\nCI_WORKSPACE=" + (bench.agent / "attempts").string()));
+    CHECK(has(log, "\nPATH="));
+    CHECK_FALSE(has(log, "CI_FAKE"));
+    CHECK_FALSE(has(log, "SECRET_OF_THE_AGENT"));
+    CHECK_FALSE(has(log, "lease-"));
+}
+
+TEST_CASE("steps hand on variables by CI_ENV and outputs by CI_OUTPUT", "[runner]") {
+    Bench bench;
+    FakeAttempt attempt = bench.run(
+        bench.server.job({"echo COLOUR=red >> $CI_ENV; printf 'TEXT<<END\\n\\na\\nb\\nEND\\n' >> "
+                          "$CI_ENV; echo CI_X=1 >> $CI_ENV",
+                          "echo \"$COLOUR-$TEXT-$CI_X.\"; echo image=abc >> $CI_OUTPUT; echo "
+                          "nonsense >> $CI_OUTPUT"}));
+    CHECK(has(attempt.log, "red-\na\nb-.\n"));
+    CHECK(has(attempt.log, "sluice: CI_ENV: CI_X is reserved and was not set"));
+    CHECK(has(attempt.log, "sluice: CI_OUTPUT: line 2: expected name=value or name<<END"));
+    CHECK(attempt.finish->outputs == std::map<std::string, std::string>{{"image", "abc"}});
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::passed);
+}
+
+TEST_CASE("a step's folder must stay in the workspace", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"mkdir sub; ln -s / out", "pwd", "pwd"});
+    job.spec.steps[1].working_directory = "sub";
+    job.spec.steps[2].working_directory = "out/etc";
+    FakeAttempt attempt = bench.run(job);
+    CHECK(has(attempt.log, "/workspace/sub\n"));
+    CHECK(has(attempt.log, "working_directory: out/etc leaves the workspace"));
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::errored);
+    CHECK(attempt.finish->outcome.cause == model::Cause::config);
+}
+
+TEST_CASE("when and allow_failure decide by what came before", "[runner]") {
+    Bench bench;
+    auto job =
+        bench.server.job({"exit 7", "exit 8", "echo on-failure", "echo always", "echo success"});
+    job.spec.steps[0].allow_failure.exit_codes = {7};
+    job.spec.steps[2].when = model::When::failure;
+    job.spec.steps[3].when = model::When::always;
+    FakeAttempt attempt = bench.run(job);
+    REQUIRE(attempt.finish);
+    auto& steps = attempt.finish->steps;
+    CHECK(steps[0].state == model::StepState::warned);
+    CHECK(steps[1].state == model::StepState::failed);
+    CHECK(steps[2].state == model::StepState::passed);
+    CHECK(steps[3].state == model::StepState::passed);
+    CHECK(steps[4].state == model::StepState::skipped);
+    CHECK(attempt.finish->outcome.exit_code == 8);
+    auto allowed = bench.server.job({"exit 7", "echo on"});
+    allowed.spec.steps[0].allow_failure.any = true;
+    CHECK(bench.run(allowed).finish->outcome.result == model::AttemptResult::passed);
+}
+
+TEST_CASE("a step's if is decided by the steps before it", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"exit 7", "echo yes", "echo no", "echo broken"});
+    job.spec.steps[0].id = "probe";
+    job.spec.steps[0].allow_failure.any = true;
+    job.spec.steps[1].condition = "steps.probe.outcome == 'failed'";
+    job.spec.steps[2].condition = "steps.probe.result == 'failed'";
+    job.spec.steps[3].condition = "steps.";
+    FakeAttempt attempt = bench.run(job);
+    REQUIRE(attempt.finish);
+    INFO(attempt.log);
+    CHECK(attempt.finish->steps[1].state == model::StepState::passed);
+    CHECK(attempt.finish->steps[2].state == model::StepState::skipped);
+    CHECK(attempt.finish->steps[3].state == model::StepState::errored);
+    CHECK(attempt.finish->outcome.cause == model::Cause::config);
+}
+
+TEST_CASE("junit reports are read, and what is missing is a problem, not a failure", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job(
+        {"mkdir -p out; echo '<testsuite name=\"s\"><testcase name=\"a\"/><testcase name=\"b\">"
+         "<failure message=\"boom\"/></testcase></testsuite>' > out/r.xml"});
+    job.spec.reports = {
+        {"junit", {"out/*.xml"}}, {"junit", {"missing.xml"}}, {"junit", {"../../job.json"}}};
+    FakeAttempt attempt = bench.run(job);
+    REQUIRE(attempt.finish);
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::passed);
+    REQUIRE(attempt.finish->reports.tests);
+    CHECK(attempt.finish->reports.tests->total == 2);
+    CHECK(attempt.finish->reports.tests->failed == 1);
+    REQUIRE(attempt.finish->reports.problems.size() == 2);
+    CHECK(has(attempt.finish->reports.problems[0], "missing.xml: No such file or directory"));
+    CHECK(has(attempt.finish->reports.problems[1], "../../job.json"));
+}
+
+TEST_CASE("image and artifacts are named as not supported, once", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"echo x"});
+    job.spec.image = "python:3.11";
+    job.spec.artifacts = {{"a", {"*.txt"}, std::nullopt, model::UploadWhen::always}};
+    FakeAttempt attempt = bench.run(job);
+    CHECK(has(attempt.log,
+              "sluice: image: python:3.11 is not used: this agent runs steps on the host\n"));
+    CHECK(has(attempt.log,
+              "sluice: artifacts: this agent does not upload artifacts yet; none are kept\n"));
+}
+
+TEST_CASE("a job with source runs in a checkout of its commit", "[runner]") {
+    Bench bench;
+    TemporaryFolder repository;
+    auto made = spawn::run(
+        {"/bin/sh", "-ec",
+         "git init -q -b main; echo hello > file; git add file;"
+         "git -c user.name=a -c user.email=a@b.c commit -qm message; git rev-parse HEAD"},
+        {.directory = repository.path});
+    REQUIRE(made.has_value());
+    REQUIRE(made->exit.ok());
+    auto pack = spawn::run(
+        {"/bin/sh", "-ec", "git rev-list --objects --no-walk HEAD | git pack-objects --stdout -q"},
+        {.directory = repository.path, .merge_error = false});
+    bench.server.pack = pack->output;
+    auto job = bench.server.job({"cat file; git log -1 --format=%s; git status --porcelain"});
+    job.source = job.spec.source = true;
+    job.sha = made->output.substr(0, 40);
+    FakeAttempt attempt = bench.run(job);
+    CHECK(attempt.log == "hello\nmessage\n");
+    job = bench.server.job({"echo never"});
+    job.source = job.spec.source = true;
+    FakeAttempt broken = bench.run(job);
+    REQUIRE(broken.finish);
+    CHECK(broken.finish->outcome.result == model::AttemptResult::errored);
+    CHECK(broken.finish->outcome.cause == model::Cause::setup);
+    CHECK(has(broken.log, "sluice: source: the source lacks its commit"));
+    CHECK(broken.finish->steps[0].state == model::StepState::skipped);
+}
+
+TEST_CASE("a killed step is told from one that ended by itself", "[runner]") {
+    Bench bench;
+    FakeAttempt attempt = bench.run(bench.server.job({"kill -9 $$"}));
+    REQUIRE(attempt.finish);
+    CHECK(attempt.finish->outcome.signal == SIGKILL);
+    CHECK(attempt.finish->outcome.cause == model::Cause::script);
+    CHECK(attempt.finish->outcome.message == "step \"step 1\": signal 9 (SIGKILL)");
+}
