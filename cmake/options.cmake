@@ -41,8 +41,14 @@ endif()
 
 find_program(SLUICE_CCACHE ccache)
 if(SLUICE_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${SLUICE_CCACHE})
-    set(CMAKE_C_COMPILER_LAUNCHER ${SLUICE_CCACHE})
+    # Without these ccache refuses whatever uses a precompiled header. Paths below the source folder count
+    # relative to it, so that another checkout of the same commit finds the objects.
+    set(SLUICE_CCACHE_COMMAND ${CMAKE_COMMAND} -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+        CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${SLUICE_CCACHE})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${SLUICE_CCACHE_COMMAND})
+    set(CMAKE_C_COMPILER_LAUNCHER ${SLUICE_CCACHE_COMMAND})
+    target_compile_options(sluice_settings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()
 find_program(SLUICE_MOLD mold)
 if(SLUICE_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -22,38 +22,26 @@ using boost::system::error_code;
 
 namespace {
 
-class Waiter;
-
-/// What a Signal knows of a waiter. Three may end a wait (news, the timer, a cancellation); the
-/// first to claim it does, and whoever loses never touches the waiter again: it may be gone with
-/// its io_context.
-struct Entry {
-    std::shared_ptr<std::atomic<bool>> claimed;
-    std::weak_ptr<Waiter> waiter;  // it belongs to its timer's pending operation
-
-    bool claim() const { return !claimed->exchange(true); }
-};
-
-/// One waiting coroutine.
+/// One waiting coroutine; it belongs to its timer's pending operation. Three may end a wait (news,
+/// the timer, a cancellation): the first to claim it does.
 class Waiter {
 public:
     explicit Waiter(const asio::any_io_executor& executor) : timer_(executor) {}
     virtual ~Waiter() = default;
 
-    bool claim() { return !claimed_->exchange(true); }
-    Entry entry(const std::shared_ptr<Waiter>& self) const { return {claimed_, self}; }
-    bool claimed() const { return claimed_->load(); }
+    bool claim() { return !claimed_.exchange(true); }
+    bool claimed() const { return claimed_.load(); }
     /// After a successful claim only; any thread. Takes the caller's share, so that the waiter ends
     /// on its executor.
     virtual void resume(std::shared_ptr<Waiter> self, error_code ec, bool news) = 0;
 
     asio::steady_timer& timer() { return timer_; }
 
-    std::optional<std::list<Entry>::iterator> place;  // guarded by the Signal's mutex
+    std::optional<std::list<std::weak_ptr<Waiter>>::iterator> place;  // guarded by the Signal's mutex
 
 private:
     asio::steady_timer timer_;
-    std::shared_ptr<std::atomic<bool>> claimed_ = std::make_shared<std::atomic<bool>>(false);
+    std::atomic<bool> claimed_ = false;
 };
 
 template <class Handler>
@@ -88,14 +76,14 @@ private:
 struct Signal::Impl {
     std::atomic<std::uint64_t> version{0};
     std::mutex mutex;
-    std::list<Entry> waiters;  // guarded by mutex
+    std::list<std::weak_ptr<Waiter>> waiters;  // guarded by mutex
 
     /// False when the version has moved on already.
     bool enter(std::uint64_t seen, const std::shared_ptr<Waiter>& waiter) {
         std::lock_guard lock(mutex);
         if (version.load() != seen) return false;
         if (waiter->claimed()) return true;  // by its timer, a moment ago
-        waiter->place = waiters.insert(waiters.end(), waiter->entry(waiter));
+        waiter->place = waiters.insert(waiters.end(), waiter);
         return true;
     }
     void leave(Waiter& waiter) {
@@ -112,21 +100,27 @@ std::uint64_t Signal::version() const {
 }
 
 void Signal::notify() {
-    std::list<Entry> woken;
+    std::vector<std::shared_ptr<Waiter>> woken;
     {
         std::lock_guard lock(impl_->mutex);
         ++impl_->version;
         for (auto at = impl_->waiters.begin(); at != impl_->waiters.end();) {
             auto entry = at++;
-            // An entry that another claimed is about to be erased by it.
-            if (entry->claim()) woken.splice(woken.end(), impl_->waiters, entry);
+            // Held before it is claimed: its timer, firing now, would drop the last share. One that
+            // another claimed is still held there, because it takes this mutex to leave the list.
+            auto waiter = entry->lock();
+            if (waiter && !waiter->claim()) continue;
+            if (waiter) {
+                waiter->place.reset();
+                woken.push_back(std::move(waiter));
+            }
+            impl_->waiters.erase(entry);
         }
     }
-    for (Entry& entry : woken)
-        if (auto waiter = entry.waiter.lock()) {
-            Waiter& target = *waiter;
-            target.resume(std::move(waiter), {}, true);
-        }
+    for (auto& waiter : woken) {
+        Waiter& target = *waiter;
+        target.resume(std::move(waiter), {}, true);
+    }
 }
 
 boost::asio::awaitable<bool> Signal::wait(std::uint64_t seen, std::chrono::milliseconds timeout) {

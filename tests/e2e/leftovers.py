@@ -31,7 +31,9 @@ def processes(root):
             folder = os.readlink(f"{base}/cwd").encode()
         except OSError:
             folder = b""
-        if not (below in command + b"\0" or folder.startswith(below) or mark in _read(f"{base}/environ") + b"\0"):
+        environment = _read(f"{base}/environ") + b"\0"
+        # A program that passes little of its environment on still passes HOME, which is below the root, too.
+        if not (below in command + b"\0" or folder.startswith(below) or mark in environment or below in environment):
             continue
         if _read(f"{base}/stat").rpartition(b")")[2].split()[:1] == [b"Z"]:
             continue

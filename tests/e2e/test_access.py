@@ -86,6 +86,17 @@ def test_tokens_are_kept_hashed_and_the_admin_token_is_readable_by_its_owner_onl
     assert ci.data.stat().st_mode & 0o077 == 0
 
 
+def test_no_secret_reaches_the_servers_log(people, ci, name):
+    project = ci.project(name, hooks=())
+    secrets = [people["write"].token, project.secret, ci.post("/api/v1/agents/enrolment-tokens", {})["token"]]
+    cookie, csrf = sign_in(ci)
+    ci.call("POST", f"/hooks/git/{name}", {}, {"X-Sluice-Signature-256": "sha256=" + "0" * 64})
+    ci.call("GET", f"/api/v1/runs?token={people['write'].token}")
+    printed = ci.log.split("serves", 1)[1]  # the first start prints the admin token before that
+    for secret in [*secrets, ci.token, cookie.value, csrf]:
+        assert secret not in printed
+
+
 def sign_in(ci):
     reply = ci.call("POST", "/api/v1/session", {"token": ci.token}, token=None)
     assert reply.status == 200, reply

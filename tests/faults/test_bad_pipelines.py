@@ -1,6 +1,5 @@
 """Configurations and commits that are wrong: a run says so where people look, the gate is red, and nothing hangs."""
 
-import socket
 import subprocess
 
 import pytest
@@ -141,16 +140,6 @@ def test_a_repository_that_is_gone_is_told(ci, name):
     assert refused.status >= 400 and refused.json["error"] == "repository_missing", refused
     project.repo.bare.with_suffix(".moved").rename(project.repo.bare)
     assert ci.ended(project.start(), "passed")["run"]["sha"] == sha
-
-
-def test_a_repository_that_never_answers_is_given_up_and_blocks_nobody(world):
-    server = world.server()
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/app.git"
-        reply = server.call("POST", "/api/v1/projects", {"name": "silent", "url": url})
-        if reply.status == 400 or reply.json.get("error") == "url_denied":
-            assert "private or local address" in reply.json["message"]
-            pytest.skip("the server refuses repositories on loopback, and no option allows a host by name")
 
 
 def test_a_job_that_cannot_be_checked_out_says_why(project, ci):

@@ -331,3 +331,26 @@ TEST_CASE("speed: claim reply to first command", "[.speed]") {
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     WARN("200 jobs, one slot: " << 200 / took.count() << " jobs/s");
 }
+
+// Not a check: prints what a log of 100 MB costs the runner. Run it by name.
+TEST_CASE("speed: a log of 100 MB", "[.speed]") {
+    Site site;
+    site.start(1);
+    auto job = site.server.job(
+        {"yes 'a line of eighty bytes, more or less, as compilers and tests print them all day' | "
+         "head -c 100000000"});
+    job.log_limit = 200 << 20;
+    auto begin = std::chrono::steady_clock::now();
+    site.server.enqueue(job);
+    std::string peak;
+    REQUIRE(eventually([&] {
+        auto runner = agent::load_identity({site.folder(job)});
+        auto status = runner ? files::read_file("/proc/" + std::to_string(runner->pid) + "/status")
+                             : Result<std::string>(std::string());
+        std::size_t at = status ? status->find("VmHWM") : std::string::npos;
+        if (at != std::string::npos) peak = status->substr(at, status->find('\n', at) - at);
+        return site.server.finished(job.attempt);
+    }));
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    WARN("100 MB in " << took.count() << " s, runner " << peak);
+}

@@ -86,6 +86,7 @@ public:
 
     /// A copy of the state now.
     FakeAttempt attempt(AttemptId attempt);
+    bool finished(AttemptId attempt);
     std::vector<protocol::ClaimRequest> claims();
     std::vector<std::string> calls();
     /// Waits until `done` holds; false after the deadline.

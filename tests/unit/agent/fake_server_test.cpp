@@ -241,6 +241,11 @@ FakeAttempt FakeServer::attempt(AttemptId attempt) {
     return attempts_[attempt];
 }
 
+bool FakeServer::finished(AttemptId attempt) {
+    std::lock_guard lock(mutex_);
+    return attempts_[attempt].finish.has_value();
+}
+
 std::vector<protocol::ClaimRequest> FakeServer::claims() {
     std::lock_guard lock(mutex_);
     return claims_;
@@ -261,7 +266,7 @@ bool FakeServer::wait(const std::function<bool()>& done, std::chrono::millisecon
 }
 
 bool FakeServer::wait_finished(AttemptId id, std::chrono::milliseconds longest) {
-    return eventually([&] { return attempt(id).finish.has_value(); }, longest);
+    return eventually([&] { return finished(id); }, longest);
 }
 
 FakeReply FakeServer::handle(const FakeRequest& request) {

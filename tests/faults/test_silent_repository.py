@@ -1,0 +1,76 @@
+"""A repository whose server takes the connection and never answers (rule 6: libgit2 has no timeout of its own)."""
+
+import concurrent.futures
+import os
+import socket
+import subprocess
+
+import leftovers
+import pytest
+
+from wire import wait_for
+
+PIPELINE = "version: 1\non: {push: {}, manual: {}}\njobs:\n  a: {run: echo hello}\n"
+# Of the block for documentation: no one's address, but not a private one, which the server refuses.
+ADDRESS = "203.0.113.77"
+
+
+@pytest.fixture
+def silent():
+    """host:port of a listener that accepts and is silent for ever."""
+
+    def ip(word):
+        words = ["ip", "address", word, f"{ADDRESS}/32", "dev", "lo"]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
+
+    added = ip("add")
+    if added.returncode != 0 and "exists" not in added.stderr:
+        pytest.skip(f"needs the right to add an address to the loopback interface: {added.stderr.strip()}")
+    try:
+        with socket.create_server((ADDRESS, 0), backlog=50) as listener:
+            yield f"{ADDRESS}:{listener.getsockname()[1]}"
+    finally:
+        ip("del")
+
+
+def workers(world):
+    return [command for command in leftovers.processes(world.root).values() if "git-worker" in command]
+
+
+@pytest.fixture
+def hanging(world, silent):
+    """A server of which a git worker hangs, asked three times; the caller ends the server."""
+    server = world.server()
+    server.post("/api/v1/projects", {"name": "silent", "url": f"http://{silent}/app.git"})
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(lambda: server.client.call("POST", "/api/v1/projects/silent/runs", {}, timeout=200))
+        wait_for(lambda: workers(world), "a worker that hangs")
+        try:
+            yield server
+        finally:
+            if server.running():
+                server.kill()
+
+
+def test_a_repository_that_never_answers_blocks_no_other(world, hanging):
+    project = hanging.project("app", hooks=())
+    project.push_and_end({".ci.yml": PIPELINE}, "passed")
+    assert hanging.call("GET", "/healthz").status == 200
+    assert hanging.stop() == 0
+    wait_for(lambda: not workers(world), "the workers to end with their server")
+
+
+@pytest.mark.xfail(strict=True, reason="a worker notices the end of its server only between two requests")
+def test_a_worker_that_hangs_ends_with_a_server_that_is_killed(world, hanging):
+    hanging.kill()
+    wait_for(lambda: not workers(world), "the workers to end with their server", deadline=5)
+
+
+@pytest.mark.skipif(os.environ.get("SLUICE_LONG") != "1", reason="takes minutes: set SLUICE_LONG=1")
+def test_a_repository_that_never_answers_is_given_up(world, silent):
+    server = world.server()
+    server.post("/api/v1/projects", {"name": "silent", "url": f"http://{silent}/app.git"})
+    reply = server.client.call("POST", "/api/v1/projects/silent/runs", {}, timeout=300)
+    assert reply.status >= 400 and reply.json["error"] == "fetch_timeout", reply
+    wait_for(lambda: not workers(world), "the worker to be ended")
