@@ -59,7 +59,8 @@ public:
     Result<> start(const protocol::StartRequest& request);
     Result<protocol::RenewReply> renew(const protocol::RenewRequest& request);
     /// `size` bytes from `body` at `offset` of the log.
-    Result<LogAnswer> append_log(std::int64_t offset, std::int64_t size, http_client::BodyReader body);
+    Result<LogAnswer> append_log(std::int64_t offset, std::int64_t size,
+                                 http_client::BodyReader body);
     Result<> progress(const protocol::ProgressRequest& request);
     Result<FinishAnswer> finish(const protocol::FinishRequest& request);
     Result<> release();
@@ -71,8 +72,10 @@ public:
     void resume() { client_.resume(); }
 
 private:
-    http_client::Request request(std::string_view method, std::string_view call, Duration timeout) const;
-    Result<http_client::Response> post(std::string_view call, const json::Value& body, Duration timeout);
+    http_client::Request request(std::string_view method, std::string_view call,
+                                 Duration timeout) const;
+    Result<http_client::Response> post(std::string_view call, const json::Value& body,
+                                       Duration timeout);
 
     ServerAddress server_;
     AttemptId attempt_;

@@ -21,9 +21,13 @@ public:
 class SystemClock final : public Clock {
 public:
     Timestamp now() const override {
-        return {std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
+        return {std::chrono::duration_cast<Duration>(
+                    std::chrono::system_clock::now().time_since_epoch())
+                    .count()};
     }
-    std::chrono::steady_clock::time_point steady() const override { return std::chrono::steady_clock::now(); }
+    std::chrono::steady_clock::time_point steady() const override {
+        return std::chrono::steady_clock::now();
+    }
 };
 
 class ManualClock final : public Clock {

@@ -1,13 +1,15 @@
 /* sluice-exec [--parent PID] [--oom-score-adj N] [--rlimit NAME=N]... [--] PROGRAM ARG...
  *
- * Does in the child what posix_spawn cannot (engine rule 1), then executes PROGRAM. libc only and static, so that it
- * costs well under a millisecond. Started by the runner for each step.
+ * Does in the child what posix_spawn cannot (engine rule 1), then executes PROGRAM. libc only and
+ * static, so that it costs well under a millisecond. Started by the runner for each step.
  *
- *   --parent PID     die (SIGKILL) when the thread that started us ends; fail if PID is already not our parent
+ *   --parent PID     die (SIGKILL) when the thread that started us ends; fail if PID is already not
+ * our parent
  *   --oom-score-adj N  0 … 1000: a step must not inherit the protection of the agent's service
  *   --rlimit NAME=N  soft and hard limit: core, nofile, nproc, fsize, as
  *
- * Exit codes when PROGRAM does not run, as shells have them: 127 not found, 126 not executable, 125 our own failure.
+ * Exit codes when PROGRAM does not run, as shells have them: 127 not found, 126 not executable, 125
+ * our own failure.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +28,9 @@ static int fail(const char* what, const char* which) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: sluice-exec [--parent PID] [--oom-score-adj N] [--rlimit NAME=N]... [--] PROGRAM ARG...\n");
+    fprintf(stderr,
+            "usage: sluice-exec [--parent PID] [--oom-score-adj N] [--rlimit NAME=N]... [--] "
+            "PROGRAM ARG...\n");
     return 125;
 }
 
@@ -63,7 +67,8 @@ static int set_limit(const char* option) {
     return -1;
 }
 
-/* Only raised, never lowered: lowering needs a privilege, and failing to raise is no reason not to run. */
+/* Only raised, never lowered: lowering needs a privilege, and failing to raise is no reason not to
+ * run. */
 static void raise_oom_score(unsigned long long wanted) {
     char text[32] = {0};
     int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);

@@ -4,17 +4,19 @@
 /// values over the stated limits. Requests carry `Authorization: Agent <token>` (claim) or
 /// `Authorization: Lease <token>` (attempts/…).
 ///
+// clang-format off
 /// | call | body → reply |
 /// |---|---|
-/// | POST register               | RegisterRequest → RegisterReply; 401 enrolment_used, 426
-/// upgrade_required | | POST claim                  | ClaimRequest → 200 ClaimReply or 204; 409
-/// session_superseded or seq_too_low | | POST attempts/{id}/start    | StartRequest → 200 {}; 409
-/// when another instance won, or it was cancelled | | POST attempts/{id}/renew    | RenewRequest →
-/// RenewReply (long poll) | | PATCH attempts/{id}/log     | raw bytes, header Upload-Offset → 200
-/// LogReply; 409 LogReply with the right offset | | POST attempts/{id}/progress | ProgressRequest →
-/// 204 | | POST attempts/{id}/finish   | FinishRequest → 200 FinishReply; 409 finish_conflict,
-/// log_mismatch (LogReply) | | POST attempts/{id}/release  | {} → 204 | | POST attempts/{id}/source
-/// | SourceRequest → 200 pack bytes, header X-Commit; 204 when the agent has it |
+/// | POST register               | RegisterRequest → RegisterReply; 401 enrolment_used, 426 upgrade_required |
+/// | POST claim                  | ClaimRequest → 200 ClaimReply or 204; 409 session_superseded or seq_too_low |
+/// | POST attempts/{id}/start    | StartRequest → 200 {}; 409 when another instance won, or it was cancelled |
+/// | POST attempts/{id}/renew    | RenewRequest → RenewReply (long poll) |
+/// | PATCH attempts/{id}/log     | raw bytes, header Upload-Offset → 200 LogReply; 409 LogReply with the right offset |
+/// | POST attempts/{id}/progress | ProgressRequest → 204 |
+/// | POST attempts/{id}/finish   | FinishRequest → 200 FinishReply; 409 finish_conflict, log_mismatch (LogReply) |
+/// | POST attempts/{id}/release  | {} → 204 |
+/// | POST attempts/{id}/source   | SourceRequest → 200 pack bytes, header X-Commit; 204 when the agent has it |
+// clang-format on
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/json.hpp"

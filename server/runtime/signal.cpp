@@ -37,7 +37,8 @@ public:
 
     asio::steady_timer& timer() { return timer_; }
 
-    std::optional<std::list<std::weak_ptr<Waiter>>::iterator> place;  // guarded by the Signal's mutex
+    std::optional<std::list<std::weak_ptr<Waiter>>::iterator>
+        place;  // guarded by the Signal's mutex
 
 private:
     asio::steady_timer timer_;

@@ -1,4 +1,5 @@
-/// Runs a fuzz target over the files of the folders given: what a fuzzer once found stays fixed, with any compiler.
+/// Runs a fuzz target over the files of the folders given: what a fuzzer once found stays fixed,
+/// with any compiler.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

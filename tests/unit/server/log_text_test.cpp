@@ -26,7 +26,7 @@ TEST_CASE("log bytes become a JSON string that keeps them", "[log_text]") {
 
 TEST_CASE("what is not UTF-8 becomes U+FFFD, byte by byte", "[log_text]") {
     CHECK(shown("a\xff"
-               "b") ==
+                "b") ==
           "\"a\xEF\xBF\xBD"
           "b\"");
     CHECK(shown("\xC0\x80") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
