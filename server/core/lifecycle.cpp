@@ -17,6 +17,7 @@ using model::JobEvent;
 using model::JobState;
 
 constexpr std::size_t k_plans_kept = 256;
+constexpr std::string_view k_stopping = "stopping: ";
 
 /// Which retry budget a cause draws on (reference A3 `retry`).
 const char* retry_class(Cause cause) {
@@ -79,7 +80,15 @@ std::string wait_for_agent(const plan::PlannedJob& job) {
 
 Lifecycle::Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed,
                      const ServiceClock& service, const Clock& clock)
-    : scheduler_(scheduler), leases_(leases), feed_(feed), service_(service), clock_(clock) {}
+    : scheduler_(scheduler), leases_(leases), feed_(feed), service_(service), clock_(clock) {
+    scheduler_.set_on_unstarted_cancel([this](store::Tx& tx, JobId id) {
+        const auto job = store::find_job(tx, id).value();
+        if (model::is_terminal(job.state)) return;
+        const auto run = store::find_run(tx, job.run).value();
+        end_cancelled(tx, run, job, job.wait_reason.substr(k_stopping.size()));
+        advance(tx, job.run);
+    });
+}
 
 LifecycleStats Lifecycle::stats() const {
     return {created_, finished_, lost_, mended_};
@@ -307,7 +316,10 @@ Result<> Lifecycle::start(store::Tx& tx, AttemptId id, const std::string& instan
     auto attempt = store::find_attempt(tx, id);
     if (!attempt) return error(Code::not_found, "not_found", "no such attempt");
     if (attempt->state == AttemptState::running && attempt->runner_instance == instance) return {};
-    if (attempt->state != AttemptState::leased || attempt->cancel_requested)
+    // A replayable job may have begun before its start is told (decision 0002): the runner goes on
+    // and stops as one that runs, so that its log and its clean-up steps are kept.
+    if (attempt->state != AttemptState::leased ||
+        (attempt->cancel_requested && !attempt->replayable))
         return error(
             Code::lease_lost, "lease_lost",
             "the lease is over: another runner started it, it was cancelled or it expired");
@@ -364,7 +376,7 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
     const bool wants_retry = outcome.result == model::AttemptResult::failed ||
                              outcome.result == model::AttemptResult::errored;
     if (wants_retry && !retry.empty() && !run.cancel_requested && !attempt.cancel_requested &&
-        job.state == JobState::running) {
+        next.from == JobState::running) {
         int used = 0;
         for (std::int64_t epoch = 1; epoch < attempt.epoch; ++epoch) {
             auto before = store::find_attempt_by_epoch(tx, job.id, epoch);
@@ -511,19 +523,25 @@ void Lifecycle::cancel_live(store::Tx& tx, const store::Run& run, const store::J
                             const std::string& by) {
     if (model::is_terminal(job.state)) return;
     const std::string why = "cancelled by " + by;
-    if (job.attempt && job.state == JobState::running) {
+    const auto attempt = job.attempt ? store::find_attempt(tx, job.attempt) : std::nullopt;
+    if (attempt && (job.state == JobState::running || attempt->replayable)) {
         store::request_attempt_cancel(tx, job.attempt);
-        store::set_wait_reason(tx, job.id, "stopping: " + why);
+        store::set_wait_reason(tx, job.id, std::string(k_stopping) + why);
         tx.after_commit(
             [this, attempt = job.attempt, why] { leases_.request_cancel(attempt, why); });
         return;
     }
-    if (job.attempt) {
-        // Leased but not started: its start will get 409 (rule 11).
+    if (attempt) {
+        // Leased, and nothing of the user runs before its start, which will get 409 (rules 7, 11).
         store::change_attempt(tx, job.attempt, AttemptState::leased, AttemptState::lost,
                               clock_.now());
         tx.after_commit([this, attempt = job.attempt] { leases_.erase(attempt); });
     }
+    end_cancelled(tx, run, job, why);
+}
+
+void Lifecycle::end_cancelled(store::Tx& tx, const store::Run& run, const store::Job& job,
+                              const std::string& why) {
     store::JobChange next;
     next.id = job.id;
     next.from = job.state;

@@ -99,6 +99,8 @@ private:
     void end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome);
     void cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
                      const std::string& by);
+    void end_cancelled(store::Tx& tx, const store::Run& run, const store::Job& job,
+                       const std::string& why);
     void publish_run(store::Tx& tx, const store::Run& run, std::string_view type,
                      model::RunState state);
 

@@ -146,7 +146,8 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx,
         return claim->state == ParkedClaim::State::gone ||
                claim->state == ParkedClaim::State::superseded;
     });
-    if (jobs.empty() && free > 0 && request.wait.count() > 0) {
+    if (jobs.empty() && request.wait.count() > 0) {
+        // Without a free slot, too: a resumed agent's poll is answered at once by release().
         parked->free = free;
         parked_.push_back(parked);
         tx.after_rollback([this, parked] {
@@ -236,8 +237,12 @@ bool Scheduler::give_back(store::Tx& tx, AttemptId id) {
                                clock_.now()))
         return false;
     store::set_job_attempt(tx, attempt->job, id, AttemptId{});
-    store::set_wait_reason(tx, attempt->job, "waiting for an agent");
     tx.after_commit([this, id] { leases_.erase(id); });
+    if (attempt->cancel_requested) {
+        on_unstarted_cancel_(tx, attempt->job);
+        return true;
+    }
+    store::set_wait_reason(tx, attempt->job, "waiting for an agent");
     offer(tx, attempt->job);
     return true;
 }

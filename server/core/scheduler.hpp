@@ -70,6 +70,10 @@ public:
         : leases_(leases), service_(service), clock_(clock), times_(times) {}
 
     void set_dispatch(Dispatch dispatch) { dispatch_ = std::move(dispatch); }
+    /// Called, inside the closure, for a job whose lease ends un-started after a cancel was asked:
+    /// it must end instead of being queued again. Lifecycle sets it.
+    using OnUnstartedCancel = std::function<void(store::Tx&, JobId)>;
+    void set_on_unstarted_cancel(OnUnstartedCancel ends) { on_unstarted_cancel_ = std::move(ends); }
 
     /// A claim inside a closure: gives back what earlier, unanswered claims left un-started, then
     /// leases ready jobs to it; when there are none it parks `parked`. Errors:
@@ -82,7 +86,8 @@ public:
     /// closure.
     void offer(store::Tx& tx, JobId job);
 
-    /// The agent drains: its parked claim is answered without a job.
+    /// The agent was told to drain or to go on: its parked claim is answered without a job, so that
+    /// it claims anew.
     void release(AgentId agent);
     /// The poll is over: takes the claim out of the queue. False when a commit is about to answer
     /// it: wait on.
@@ -110,6 +115,7 @@ private:
     const Clock& clock_;
     LeaseTimes times_;
     Dispatch dispatch_;
+    OnUnstartedCancel on_unstarted_cancel_;
 
     mutable std::mutex mutex_;
     std::deque<std::shared_ptr<ParkedClaim>> parked_;

@@ -2,7 +2,9 @@
 #include "server/git/git_service.hpp"
 #include "server/git/worker.hpp"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -62,6 +64,12 @@ wire::Reply answer(Worker& worker, std::string_view frame) {
     return worker.handle(*request);
 }
 
+/// True when the server's end of the pipe is closed, whatever it wrote before.
+bool server_is_gone() {
+    pollfd pipe{k_pipe_fd, POLLRDHUP, 0};
+    return poll(&pipe, 1, 0) > 0 && (pipe.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
 }  // namespace
 
 void limit_worker() {
@@ -76,6 +84,9 @@ void limit_worker() {
     // Over the file limit: an error from write(), not a death.
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    // A worker that hangs in a fetch would outlive a killed server: it notices a closed pipe only
+    // between two requests. The threads that start workers live as long as the server.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     git_libgit2_init();
     git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, std::size_t{20'000'000});
     git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECT_SIZE, static_cast<std::size_t>(2 * k_gib));
@@ -99,6 +110,8 @@ void limit_request(std::int64_t deadline_ms) {
 
 int worker_main() {
     limit_worker();
+    // It may have died before the death signal was asked for.
+    if (server_is_gone()) return 0;
     auto first = read_frame();
     if (!first) return 0;
     auto setup = wire::decode_setup(*first);

@@ -93,7 +93,6 @@ def test_a_drained_agent_finishes_its_job_and_takes_no_other(world):
     server.ended(waiting, "cancelled")
 
 
-@pytest.mark.xfail(strict=True, reason="the poll of a drained agent is held to its end after resume")
 def test_a_resumed_agent_takes_jobs_at_once(world):
     server, waiting = drained(world)
     server.sluice("agent", "resume", "builder")

@@ -61,7 +61,6 @@ def test_a_repository_that_never_answers_blocks_no_other(world, hanging):
     wait_for(lambda: not workers(world), "the workers to end with their server")
 
 
-@pytest.mark.xfail(strict=True, reason="a worker notices the end of its server only between two requests")
 def test_a_worker_that_hangs_ends_with_a_server_that_is_killed(world, hanging):
     hanging.kill()
     wait_for(lambda: not workers(world), "the workers to end with their server", deadline=5)

@@ -247,14 +247,41 @@ TEST_CASE("a pass that races a cancel stays passed", "[lifecycle][rule11]") {
     CHECK(ci.finish(lease, passed()).value() == JobState::passed);
 }
 
-TEST_CASE("a leased job that is cancelled refuses its start", "[lifecycle][rule11]") {
+TEST_CASE("a leased job that isn't replayable ends with its cancel and refuses its start",
+          "[lifecycle][rule11]") {
     Fixture ci;
-    const auto run = ci.run({job("a")});
+    const auto run = ci.run({job("a").not_replayable()});
     auto lease = ci.claim();
     REQUIRE(
         ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, run, "ann"); }));
     CHECK(ci.state(run, "a") == JobState::cancelled);
     CHECK(ci.start(lease).error().code == Code::lease_lost);
+}
+
+TEST_CASE("a leased job that may have begun is asked to stop, and its runner has the last word",
+          "[lifecycle][rule11]") {
+    Fixture ci;
+    const auto run = ci.run({job("a")});
+    auto lease = ci.claim();
+    REQUIRE(
+        ci.attempt_write([&](store::Tx& tx) { return ci.lifecycle.cancel_run(tx, run, "ann"); }));
+    CHECK(ci.state(run, "a") == JobState::ready);
+    CHECK(ci.leases.find(lease.attempt)->cancel);
+    SECTION("its start is accepted, its finish counts") {
+        REQUIRE(ci.start(lease));
+        CHECK(ci.finish(lease, cancelled()).value() == JobState::cancelled);
+    }
+    SECTION("its finish may come without a start") {
+        CHECK(ci.finish(lease, cancelled()).value() == JobState::cancelled);
+    }
+    SECTION("a lease that ends un-started is not queued again") {
+        ci.write([&](store::Tx& tx) -> Result<bool> {
+            return ci.scheduler.give_back(tx, lease.attempt);
+        });
+        CHECK(ci.state(run, "a") == JobState::cancelled);
+        CHECK(ci.job_row(run, "a").message == "cancelled by ann");
+    }
+    CHECK(ci.run_state(run) == RunState::cancelled);
 }
 
 TEST_CASE("an equal finish gets the same answer, another one a conflict with the recorded result",
