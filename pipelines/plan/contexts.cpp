@@ -35,6 +35,21 @@ Type pull_request_type() {
         .or_null();
 }
 
+/// `team/app` of `https://git.example/team/app.git`, `git@git.example:team/app` and `/srv/app.git`
+/// alike (there: `srv/app`).
+std::string path_of(std::string_view url) {
+    if (const auto scheme = url.find("://"); scheme != std::string_view::npos) {
+        const auto slash = url.find('/', scheme + 3);
+        url = slash == std::string_view::npos ? std::string_view{} : url.substr(slash);
+    } else if (const auto colon = url.find(':'); colon != std::string_view::npos) {
+        url.remove_prefix(colon + 1);
+    }
+    while (url.starts_with('/')) url.remove_prefix(1);
+    while (url.ends_with('/')) url.remove_suffix(1);
+    if (url.ends_with(".git")) url.remove_suffix(4);
+    return std::string(url);
+}
+
 Value pull_request_value(const model::PullRequest& pr) {
     std::vector<Value> labels;
     for (const std::string& label : pr.labels) labels.push_back(Value::of(label));
@@ -72,9 +87,17 @@ expr::Scope common_scope() {
                       {"url", later("run.url")}});
     scope["job"] = Type::object({{"id", internal()}, {"name", internal()}});
     scope["project"] =
-        Type::object({{"name", internal()}, {"url", internal()}, {"path", later("project.path")}});
-    for (const std::string_view name : {"queue", "schedule", "dataset", "params"})
-        scope[std::string(name)] = later(name);
+        Type::object({{"name", internal()}, {"url", internal()}, {"path", internal()}});
+    scope["queue"] =
+        Type::object({{"prs", Type::list(Type::number())}, {"position", Type::number()}}).or_null();
+    // The date of the tick is digits and dashes of ours, so it may stand in scripts.
+    scope["schedule"] =
+        Type::object({{"name", internal()}, {"date", Type::string()}, {"time", internal()}})
+            .or_null();
+    scope["dataset"] =
+        Type::object({{"name", internal()}, {"version", internal()}, {"digest", internal()}})
+            .or_null();
+    scope["params"] = Type::refused("there are no `params` here");
     scope["matrix"] =
         Type::refused("this job has no `matrix`", "e.g. `matrix: { py: [3.11, 3.12] }`");
     scope["env"] = Type::refused("`env` cannot be read here");
@@ -142,7 +165,8 @@ std::vector<Field> common_values(const Input& input) {
         {"trusted", Value::of(input.trusted)},
         {"run", Value::object({{"number", Value::of(static_cast<double>(input.run_number))}})},
         {"project", Value::object({{"name", Value::of(input.project_name)},
-                                   {"url", Value::of(input.project_url)}})},
+                                   {"url", Value::of(input.project_url)},
+                                   {"path", Value::of(path_of(input.project_url))}})},
     };
     if (is_pull_request) {
         out.push_back({"pr", pull_request_value(*event.pull_request)});
@@ -152,7 +176,20 @@ std::vector<Field> common_values(const Input& input) {
 }
 
 expr::World world_of(const Input& input) {
-    return {[&input](std::span<const std::string> globs) { return paths_changed(input, globs); }};
+    expr::World world;
+    world.changed = [&input](std::span<const std::string> globs) {
+        return paths_changed(input, globs);
+    };
+    if (input.tree)
+        world.tree = [&input]() -> const std::vector<expr::TreeFile>& { return *input.tree; };
+    return world;
+}
+
+bool reads_tree(const std::vector<SourceFile>& files) {
+    return std::any_of(files.begin(), files.end(), [](const SourceFile& file) {
+        return file.text.find("exists(") != std::string::npos ||
+               file.text.find("hash_files(") != std::string::npos;
+    });
 }
 
 bool paths_changed(const Input& input, std::span<const std::string> globs) {

@@ -134,6 +134,13 @@ private:
                                  expr::to_source(part.ast)));
                 return std::nullopt;
             }
+            if (!expr::can_stand_in_text(*value)) {
+                fail(node, part.offset + part.ast.begin, "bad_expression",
+                     fmt::format("{}: `{}` is no text, number or boolean", where(),
+                                 expr::to_source(part.ast)),
+                     "name one of its properties, or write to_json(…)");
+                return std::nullopt;
+            }
             out += expr::to_plain_text(*value);
             if (out.size() > 256 * 1024) {
                 fail(node, part.offset, "too_long",

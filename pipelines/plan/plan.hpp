@@ -3,6 +3,7 @@
 /// randomness.
 
 #include "pipelines/config/diagnostic.hpp"
+#include "pipelines/config/expression/tree.hpp"
 #include "pipelines/model/event.hpp"
 #include "pipelines/model/spec.hpp"
 
@@ -24,6 +25,8 @@ struct Input {
     /// Paths that changed against the base of `changes` (renames with both names); nothing =
     /// everything changed.
     std::optional<std::vector<std::string>> changed_paths;
+    /// The commit's files; needed when reads_tree() says so, else their functions are refused.
+    std::optional<std::vector<config::expression::TreeFile>> tree;
     std::string default_branch = "main";
     std::string project_name;
     std::string project_url;
@@ -73,6 +76,9 @@ struct Outcome {
 
 /// Plans the event. A missing configuration (no files) is one error diagnostic `config_missing`.
 Outcome make_plan(const Input& input);
+
+/// Whether planning these files may ask for Input::tree: they name `exists(` or `hash_files(`.
+bool reads_tree(const std::vector<SourceFile>& files);
 
 /// `gate:` of the files alone (the target branch's tip), without planning. Empty when absent;
 /// nothing when invalid.

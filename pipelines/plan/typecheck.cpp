@@ -193,11 +193,17 @@ private:
                                               : "name one of its properties");
             return;
         }
+        if (type.kind == Type::Kind::semver) {
+            add(config::Severity::error, "bad_expression",
+                fmt::format("`{}` is a semver and cannot stand in a text", source),
+                "write the text that semver() was given");
+            return;
+        }
         if (type.nullable)
             add(config::Severity::warning, "maybe_null",
                 fmt::format("`{}` may be null, which is an error then", source),
                 fmt::format("write `${{{{ {} ?? '' }}}}`, or an `if` that rules it out", source));
-        if (type.kind != Type::Kind::string) return;
+        if (type.kind != Type::Kind::string && type.kind != Type::Kind::any) return;
         if (key.strings == config::Strings::safe_only && type.taint != Taint::safe) {
             const std::string variable = variable_for(type.origin);
             const std::string_view who = type.taint == Taint::outsider
@@ -207,7 +213,8 @@ private:
                 fmt::format("`{}` {} cannot stand in `{}`", type.origin, who, label),
                 fmt::format("pass it by the environment: `env: {{ {}: \"${{{{ {} }}}}\" }}` and "
                             "use \"${}\"",
-                            variable, type.origin, variable));
+                            variable, source.find('"') == std::string::npos ? source : type.origin,
+                            variable));
         } else if (key.strings == config::Strings::no_text && type.taint == Taint::outsider) {
             add(config::Severity::error, "interpolation_forbidden",
                 fmt::format("`{}` is text that an outsider can choose; it is refused in `{}`",

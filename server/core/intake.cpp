@@ -263,6 +263,7 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     input.event = event;
     input.files = std::move(snapshot.files);
     input.changed_paths = std::move(snapshot.changed_paths);
+    input.tree = std::move(snapshot.tree);
     input.default_branch = project.default_branch;
     input.project_name = project.name;
     input.project_url = project.url;

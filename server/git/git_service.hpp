@@ -58,6 +58,9 @@ struct Snapshot {
     /// Changed paths from base to sha; nothing when base is empty, unknown or the diff is over
     /// 50,000 paths.
     std::optional<std::vector<std::string>> changed_paths;
+    /// All files of the commit with their blob ids, when its configuration asks for them
+    /// (plan::reads_tree()) and there are at most 500,000; submodules are not files.
+    std::optional<std::vector<config::expression::TreeFile>> tree;
 };
 
 struct SnapshotRequest {

@@ -13,6 +13,8 @@ constexpr std::size_t k_max_config_files = 200;
 constexpr std::size_t k_max_config_total = 8 << 20;
 constexpr std::size_t k_max_paths = 50'000;
 constexpr std::size_t k_max_path_bytes = 32 << 20;
+constexpr std::size_t k_max_tree_files = 500'000;
+constexpr std::size_t k_max_tree_bytes = 64 << 20;
 constexpr std::size_t k_max_message_bytes = 64 << 10;
 constexpr std::size_t k_max_author_bytes = 256;
 
@@ -183,6 +185,26 @@ std::optional<std::vector<std::string>> changed_paths(git_repository* repository
     return std::move(list.paths);
 }
 
+struct TreeList {
+    std::vector<config::expression::TreeFile> files;
+    std::size_t bytes = 0;
+};
+
+int note_file(const char* folder, const git_tree_entry* entry, void* payload) {
+    auto& list = *static_cast<TreeList*>(payload);
+    if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB) return 0;
+    list.files.push_back(
+        {std::string(folder) + git_tree_entry_name(entry), to_hex(git_tree_entry_id(entry))});
+    list.bytes += list.files.back().path.size();
+    return list.files.size() > k_max_tree_files || list.bytes > k_max_tree_bytes ? -1 : 0;
+}
+
+std::optional<std::vector<config::expression::TreeFile>> all_files(const git_tree* root) {
+    TreeList list;
+    if (git_tree_walk(root, GIT_TREEWALK_PRE, note_file, &list) != 0) return std::nullopt;
+    return std::move(list.files);
+}
+
 Result<Commit> peel(git_reference* reference, const std::string& name) {
     git_object* object = nullptr;
     if (git_reference_peel(&object, reference, GIT_OBJECT_COMMIT) != 0)
@@ -246,6 +268,7 @@ Result<Snapshot> read_snapshot(git_repository* repository, git_commit* commit,
     const git_signature* author = git_commit_author(commit);
     if (author && author->name) out.author = text::sanitize_utf8(author->name, k_max_author_bytes);
     out.changed_paths = changed_paths(repository, commit, request);
+    if (plan::reads_tree(out.files)) out.tree = all_files(tree);
     return out;
 }
 

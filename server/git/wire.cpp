@@ -152,6 +152,15 @@ std::string encode(const Reply& reply) {
             raw += '\0';
         }
     }
+    if (reply->tree) {
+        out["tree"] = reply->tree->size();
+        for (const auto& file : *reply->tree) {
+            raw += file.digest;
+            raw += ' ';
+            raw += file.path;
+            raw += '\0';
+        }
+    }
     return frame(out, raw);
 }
 
@@ -183,6 +192,17 @@ Reply decode_reply(std::string_view text, std::string_view raw) {
             const std::size_t end = raw.find('\0');
             if (end == std::string_view::npos) return damaged("a path is cut");
             out.changed_paths->emplace_back(raw.substr(0, end));
+            raw.remove_prefix(end + 1);
+        }
+    }
+    if (reader.find("tree")) {
+        const std::int64_t count = reader.integer("tree", 0, INT64_MAX);
+        out.tree.emplace();
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::size_t space = raw.find(' '), end = raw.find('\0');
+            if (end == std::string_view::npos || space > end) return damaged("a file's id is cut");
+            out.tree->push_back({std::string(raw.substr(space + 1, end - space - 1)),
+                                 std::string(raw.substr(0, space))});
             raw.remove_prefix(end + 1);
         }
     }

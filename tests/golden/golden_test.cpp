@@ -87,6 +87,11 @@ plan::Input input_of(const fs::path& folder) {
             input.changed_paths = in.strings_or_empty("changed_paths");
         input.default_branch = in.string_or("default_branch", "main");
         input.trusted = in.boolean_or("trusted", true);
+        if (in.find("tree") != nullptr) {
+            input.tree.emplace();
+            for (const auto& [path, digest] : in.string_map_or_empty("tree"))
+                input.tree->push_back({path, digest});
+        }
         REQUIRE(in.finish_strict().has_value());
     }
     for (const char* name : {".ci.yml", ".ci.yaml"})

@@ -61,12 +61,14 @@ public:
     void condition(const Ast& ast, std::string_view where) {
         const Type got = type(ast);
         const std::string source = to_source(ast);
+        if (got.kind == Kind::any) return;  // known when it is evaluated
         if (got.kind != Kind::boolean) {
             std::string hint;
             if (got.kind == Kind::string && !got.nullable)
                 hint = fmt::format("write `{} != ''`", source);
             if (got.kind == Kind::string && got.nullable)
                 hint = fmt::format("write `({} ?? '') != ''`", source);
+            if (got.kind == Kind::semver) hint = "compare it, e.g. `>= semver('1.4')`";
             if (got.kind == Kind::object) hint = fmt::format("write `{} != null`", source);
             if (got.kind == Kind::number) hint = fmt::format("write `{} != 0`", source);
             if (got.kind == Kind::list) hint = fmt::format("write `length({}) > 0`", source);
@@ -102,6 +104,7 @@ private:
             case Value::Kind::boolean: return Type::boolean();
             case Value::Kind::number: return Type::number();
             case Value::Kind::string: return Type::string();
+            case Value::Kind::semver: return Type::semver();
             case Value::Kind::list: {
                 Type out;
                 out.kind = Kind::list;
@@ -120,7 +123,7 @@ private:
         if (!type.refusal.empty())
             fail(ast.begin, type.refusal, type.refusal_hint, "context_not_here");
         Type out = type;
-        if (out.taint != Taint::safe && out.origin.empty()) out.origin = dotted(ast);
+        if (deep_taint(out) != Taint::safe && out.origin.empty()) out.origin = dotted(ast);
         if (out.nullable && is_narrowed(ast)) out.nullable = false;
         return out;
     }
@@ -150,6 +153,7 @@ private:
         while (root->kind == Ast::Kind::member) root = &root->children[0];
         if (root->kind == Ast::Kind::name && !scope_.contains(root->name)) name(*root, dotted(ast));
         const Type parent = type(ast.children[0]);
+        if (parent.kind == Kind::any) return parent;
         if (parent.kind != Kind::object)
             fail(ast.end - ast.name.size(),
                  fmt::format("`{}` is {} and has no property `{}`", to_source(ast.children[0]),
@@ -181,6 +185,7 @@ private:
         const Type parent = type(ast.children[0]);
         const Ast& key = ast.children[1];
         const Type at = type(key);
+        if (parent.kind == Kind::any) return parent;
         if (parent.kind == Kind::object) {
             if (key.kind != Ast::Kind::literal || key.value.kind != Value::Kind::string)
                 fail(key.begin, "a property is named by a string, e.g. matrix['py']");
@@ -210,7 +215,7 @@ private:
                 out.taint = item.taint;
                 out.origin = item.origin;
             }
-            if (!out.item.empty() && out.item[0].kind != item.kind)
+            if (!out.item.empty() && !is_one_type(out.item[0], item))
                 fail(child.begin, "the elements of a list have one type");
             if (out.item.empty()) out.item.push_back(std::move(item));
         }
@@ -230,10 +235,6 @@ private:
             fail(ast.begin, fmt::format("there is no function `{}`", ast.name), hint,
                  "unknown_name");
         }
-        if (!function->supported)
-            fail(ast.begin,
-                 fmt::format("function `{}` is not supported yet by this version", ast.name), {},
-                 "not_supported");
         const std::size_t wanted = function->params.size();
         const std::size_t got = ast.children.size();
         if (got < wanted || (got > wanted && !function->variadic))
@@ -245,13 +246,56 @@ private:
         for (std::size_t i = 0; i < got; ++i)
             types.push_back(
                 argument(*function, function->params[std::min(i, wanted - 1)], ast.children[i], i));
-        if (function->name == "choose" && types[1].kind != types[2].kind &&
-            types[1].kind != Kind::null && types[2].kind != Kind::null)
+        if (function->name == "choose" && !is_one_type(types[1], types[2]))
             fail(ast.children[2].begin,
                  fmt::format("choose() picks between {} and {}", article(types[1]),
                              article(types[2])),
                  "give both the same type");
+        if (function->name == "contains") check_contains(ast, types);
+        if (function->name == "join" && !types[0].item.empty() && !is_plain(types[0].item[0]))
+            fail(ast.children[0].begin,
+                 fmt::format("join() takes texts, numbers and booleans, not {}",
+                             describe(types[0].item[0])),
+                 "write to_json(…) for a list of other values");
+        if (function->pure) try_literals(*function, ast);
         return function->type(types);
+    }
+
+    static bool is_plain(const Type& type) {
+        return type.kind == Kind::string || type.kind == Kind::number ||
+               type.kind == Kind::boolean || type.kind == Kind::any;
+    }
+    /// null and `any` go with everything.
+    static bool is_one_type(const Type& a, const Type& b) {
+        return a.kind == b.kind || a.kind == Kind::null || b.kind == Kind::null ||
+               a.kind == Kind::any || b.kind == Kind::any;
+    }
+
+    void check_contains(const Ast& ast, const std::vector<Type>& types) {
+        const Type& x = types[1];
+        if (types[0].kind == Kind::string && !is_one_type(types[0], x))
+            fail(ast.children[1].begin,
+                 fmt::format("a text contains texts, `{}` is {}", to_source(ast.children[1]),
+                             article(x)),
+                 x.kind == Kind::number ? fmt::format("quote it: '{}'", to_source(ast.children[1]))
+                                        : std::string{});
+        if (types[0].kind == Kind::list && !types[0].item.empty() &&
+            !is_one_type(types[0].item[0], x))
+            fail(ast.children[1].begin,
+                 fmt::format("`{}` is {}, and `{}` is {}", to_source(ast.children[0]),
+                             article(types[0]), to_source(ast.children[1]), article(x)),
+                 "look for a value of the list's type");
+    }
+
+    /// A call of constants fails for every event or for none: better said now.
+    void try_literals(const Function& function, const Ast& ast) {
+        std::vector<Value> arguments;
+        for (const Ast& child : ast.children) {
+            if (child.kind != Ast::Kind::literal || child.value.is_null()) return;
+            arguments.push_back(child.value);
+        }
+        const auto result = function.apply(arguments, World{});
+        if (!result) fail(ast.begin, result.error().message);
     }
 
     Type argument(const Function& function, Param param, const Ast& ast, std::size_t position) {
@@ -260,7 +304,7 @@ private:
             return Type::boolean();
         }
         Type got = type(ast);
-        const bool fits = param == Param::any ||
+        const bool fits = param == Param::any || got.kind == Kind::any ||
                           (param == Param::string && got.kind == Kind::string) ||
                           (param == Param::number && got.kind == Kind::number) ||
                           (param == Param::list && got.kind == Kind::list) ||
@@ -275,11 +319,9 @@ private:
                 fmt::format("argument {} of {}() is {}", position + 1, function.name, article(got)),
                 hint);
         }
-        if (got.nullable && function.name != "choose")
-            problems_.push_back({Severity::warning, "maybe_null",
-                                 fmt::format("`{}` may be null, and {}() takes no null",
-                                             to_source(ast), function.name),
-                                 fmt::format("write `{} ?? ''`", to_source(ast)), ast.begin});
+        if (function.takes_null && param == Param::any) return got;
+        const bool reads_number = function.name == "semver" || function.name == "number";
+        warn_null(ast, got, fmt::format("{}()", function.name), reads_number ? "'0'" : "");
         return got;
     }
 
@@ -295,13 +337,14 @@ private:
                 out.taint = taint;
                 continue;
             }
-            if (next.kind != Kind::null && next.kind != out.kind)
+            if (!is_one_type(out, next))
                 fail(child.begin, fmt::format("`??` joins {} and {}", article(out), article(next)),
                      "give both the same type");
             if (next.taint > out.taint) {
                 out.taint = next.taint;
                 out.origin = next.origin;
             }
+            if (next.kind == Kind::any) out.kind = Kind::any;
             out.nullable = next.nullable;
             if (!next.values.empty() || !out.values.empty()) out.values.clear();
         }
@@ -312,6 +355,7 @@ private:
         const Ast &left_ast = ast.children[0], &right_ast = ast.children[1];
         const Type left = type(left_ast), right = type(right_ast);
         if (ast.name == "in") {
+            if (right.kind == Kind::any) return Type::boolean();
             if (right.kind != Kind::list)
                 fail(right_ast.begin,
                      fmt::format("right of `in` stands a list, `{}` is {}", to_source(right_ast),
@@ -320,6 +364,7 @@ private:
                                                 : "e.g. branch in ['main', 'next']");
             if (!right.item.empty()) same_type(ast, left_ast, left, right_ast, right.item[0]);
             for (const Ast& item : right_ast.children) check_choice(left, item);
+            warn_null(right_ast, right, "`in`");
             return Type::boolean();
         }
         if (ast.name == "==" || ast.name == "!=") {
@@ -331,26 +376,61 @@ private:
         }
         for (const Ast* side : {&left_ast, &right_ast}) {
             const Type& got = side == &left_ast ? left : right;
-            if (got.kind == Kind::number) continue;
+            const Type& other = side == &left_ast ? right : left;
+            if (got.kind == Kind::number || got.kind == Kind::semver || got.kind == Kind::any)
+                continue;
+            std::string hint;
+            if (got.kind == Kind::string)
+                hint = fmt::format("write {}({})", other.kind == Kind::number ? "number" : "semver",
+                                   to_source(*side));
             fail(side->begin,
-                 fmt::format("`{}` compares numbers, `{}` is {}", ast.name, to_source(*side),
-                             article(got)),
-                 got.kind == Kind::string ? fmt::format("write number({})", to_source(*side))
-                                          : std::string{});
+                 fmt::format("`{}` compares numbers or versions, `{}` is {}", ast.name,
+                             to_source(*side), article(got)),
+                 hint);
         }
+        same_type(ast, left_ast, left, right_ast, right);
+        warn_null(left_ast, left, fmt::format("`{}`", ast.name));
+        warn_null(right_ast, right, fmt::format("`{}`", ast.name));
         return Type::boolean();
+    }
+
+    void warn_null(const Ast& ast, const Type& type, const std::string& taker,
+                   std::string_view instead = {}) {
+        if (!type.nullable) return;
+        if (instead.empty())
+            instead = type.kind == Kind::number    ? "0"
+                      : type.kind == Kind::boolean ? "false"
+                      : type.kind == Kind::list    ? "[]"
+                                                   : "''";
+        problems_.push_back(
+            {Severity::warning, "maybe_null",
+             fmt::format("`{}` may be null, and {} takes no null", to_source(ast), taker),
+             fmt::format("write `{} ?? {}`", to_source(ast), instead), ast.begin});
     }
 
     void same_type(const Ast& ast, const Ast& left_ast, const Type& left, const Ast& right_ast,
                    const Type& right) {
-        if (left.kind == right.kind && left.kind != Kind::object) return;
+        if (is_one_type(left, right) && (left.kind != Kind::object || right.kind != Kind::object))
+            return;
         std::string hint = "compare values of one type";
         const bool left_string = left.kind == Kind::string,
                    right_string = right.kind == Kind::string;
         const Ast& other = left_string ? right_ast : left_ast;
+        if (left.kind == Kind::object || right.kind == Kind::object)
+            hint = "compare one of its properties, or with null";
         if ((left_string || right_string) && other.kind == Ast::Kind::literal &&
             other.value.kind != Value::Kind::list)
             hint = fmt::format("quote it: '{}'", to_source(other));
+        for (const bool left_side : {true, false}) {
+            if ((left_side ? left : right).kind != Kind::boolean) continue;
+            const Ast& text = left_side ? right_ast : left_ast;
+            if (text.kind == Ast::Kind::literal && is_word(text.value.string))
+                hint = fmt::format("write {} without quotes", text.value.string);
+        }
+        if (left.kind == Kind::semver && right_string)
+            hint = fmt::format("write semver({})", to_source(right_ast));
+        if (right.kind == Kind::semver && left_string)
+            hint = fmt::format("write semver({})", to_source(left_ast));
         fail(ast.begin,
              fmt::format("`{}` compares {} with {}", ast.name, article(left), article(right)),
              hint);

@@ -1,11 +1,28 @@
 #include "pipelines/config/expression/evaluate.hpp"
 
+#include "pipelines/config/expression/semver.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace sluice::config::expression {
 namespace {
+
+/// For messages about values whose type was not known before.
+std::string_view described(const Value& value) {
+    switch (value.kind) {
+        case Value::Kind::null: return "null";
+        case Value::Kind::boolean: return "a boolean";
+        case Value::Kind::number: return "a number";
+        case Value::Kind::string: return "a text";
+        case Value::Kind::semver: return "a version";
+        case Value::Kind::list: return "a list";
+        case Value::Kind::object: return "an object";
+    }
+    return "?";
+}
 
 class Evaluator {
 public:
@@ -17,15 +34,8 @@ public:
                           fmt::format("evaluation takes more than {} steps", k_max_steps));
         switch (ast.kind) {
             case Ast::Kind::literal: return ast.value;
-            case Ast::Kind::name: {
-                const Value* found = context_.contexts.find(ast.name);
-                return found == nullptr ? Value{} : *found;
-            }
-            case Ast::Kind::member: {
-                SLUICE_TRY(const Value parent, value(ast.children[0]));
-                const Value* found = parent.find(ast.name);
-                return found == nullptr ? Value{} : *found;
-            }
+            case Ast::Kind::name:
+            case Ast::Kind::member: return member(ast);
             case Ast::Kind::index: return index(ast);
             case Ast::Kind::call: return call(ast);
             case Ast::Kind::list: {
@@ -75,12 +85,31 @@ private:
         return false;
     }
 
+    /// A value of the contexts without copying what it is taken from, which may be all results of a
+    /// large run; nullptr reads as null.
+    const Value* of_context(const Ast& ast) const {
+        if (ast.kind == Ast::Kind::name) return context_.contexts.find(ast.name);
+        const Value* parent = of_context(ast.children[0]);
+        return parent == nullptr ? nullptr : parent->find(ast.name);
+    }
+
+    Result<Value> member(const Ast& ast) {
+        if (!dotted(ast).empty()) {
+            const Value* found = of_context(ast);
+            return found == nullptr ? Value{} : *found;
+        }
+        SLUICE_TRY(const Value parent, value(ast.children[0]));
+        const Value* found = parent.find(ast.name);
+        return found == nullptr ? Value{} : *found;
+    }
+
     Result<bool> boolean(const Ast& ast) {
         SLUICE_TRY(const Value operand, value(ast));
         if (operand.is_null()) return null_value(ast);
         if (operand.kind != Value::Kind::boolean)
-            return refuse(ast, "bad_expression",
-                          fmt::format("`{}` is not a boolean", to_source(ast)));
+            return refuse(
+                ast, "bad_expression",
+                fmt::format("`{}` is not a boolean, it is {}", to_source(ast), described(operand)));
         return operand.boolean;
     }
 
@@ -102,7 +131,8 @@ private:
             return found == nullptr ? Value{} : *found;
         }
         if (at.kind != Value::Kind::number || at.number < 0 ||
-            at.number >= static_cast<double>(list.items.size()))
+            at.number >= static_cast<double>(list.items.size()) ||
+            at.number != std::floor(at.number))
             return Value{};
         return list.items[static_cast<std::size_t>(at.number)];
     }
@@ -116,16 +146,16 @@ private:
         const std::size_t params = function->params.size();
         if (ast.children.size() < params || (ast.children.size() > params && !function->variadic))
             return refuse(ast, "bad_expression", fmt::format("write {}", function->usage));
-        // Only one of the two values is wanted, so the other may be null.
-        const bool lazy = ast.name == "choose";
         std::vector<Value> arguments;
         for (const Ast& child : ast.children) {
             SLUICE_TRY(Value argument, value(child));
-            const bool may_be_null = lazy && !arguments.empty();
+            const Param param = function->params[std::min(arguments.size(), params - 1)];
+            const bool may_be_null = function->takes_null && param == Param::any;
             if (argument.is_null() && !may_be_null) return null_value(child);
-            if (!fits(function->params[std::min(arguments.size(), params - 1)], argument) &&
-                !may_be_null)
-                return refuse(child, "bad_expression", fmt::format("write {}", function->usage));
+            if (!fits(param, argument))
+                return refuse(child, "bad_expression",
+                              fmt::format("`{}` is {}: write {}", to_source(child),
+                                          described(argument), function->usage));
             arguments.push_back(std::move(argument));
         }
         auto result = function->apply(arguments, context_.world);
@@ -139,14 +169,28 @@ private:
         if (ast.name == "==") return Value::of(left == right);
         if (ast.name == "!=") return Value::of(!(left == right));
         if (right.is_null()) return null_value(ast.children[1]);
-        if (ast.name == "in")
+        if (ast.name == "in") {
+            if (right.kind != Value::Kind::list)
+                return refuse(ast.children[1], "bad_expression",
+                              fmt::format("right of `in` stands a list, `{}` is {}",
+                                          to_source(ast.children[1]), described(right)));
             return Value::of(std::find(right.items.begin(), right.items.end(), left) !=
                              right.items.end());
+        }
         if (left.is_null()) return null_value(ast.children[0]);
-        if (ast.name == "<") return Value::of(left.number < right.number);
-        if (ast.name == "<=") return Value::of(left.number <= right.number);
-        if (ast.name == ">") return Value::of(left.number > right.number);
-        return Value::of(left.number >= right.number);
+        const bool versions = left.kind == Value::Kind::semver;
+        if (left.kind != right.kind || (left.kind != Value::Kind::number && !versions))
+            return refuse(ast, "bad_expression",
+                          fmt::format("`{}` compares two numbers or two versions, not {} with {}",
+                                      ast.name, described(left), described(right)));
+        const int order = versions ? compare_semver_texts(left.string, right.string)
+                          : left.number < right.number ? -1
+                          : left.number > right.number ? 1
+                                                       : 0;
+        if (ast.name == "<") return Value::of(order < 0);
+        if (ast.name == "<=") return Value::of(order <= 0);
+        if (ast.name == ">") return Value::of(order > 0);
+        return Value::of(order >= 0);
     }
 
     const Context& context_;

@@ -1,6 +1,7 @@
 #include "pipelines/config/expression/functions.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "pipelines/config/expression/functions_data.hpp"
 
 #include <fmt/format.h>
 
@@ -13,13 +14,11 @@ namespace {
 using Arguments = std::span<const Value>;
 using Types = std::span<const Type>;
 
-// replace() in a row can double a text each time; a plan stays small.
-constexpr std::size_t k_max_result = 64 * 1024;
-
 Error refuse(std::string message) {
     return error(Code::invalid, "bad_expression", std::move(message));
 }
 
+// replace() in a row can double a text each time; a plan stays small.
 Result<Value> sized(std::string text) {
     if (text.size() > k_max_result)
         return refuse(fmt::format("the result is longer than {} bytes", k_max_result));
@@ -35,16 +34,26 @@ Type number_type(Types) {
 Type safe_string_type(Types) {
     return Type::string();
 }
+Type semver_type(Types) {
+    return Type::semver();
+}
 
-/// A string as trustworthy as the least of its sources.
-Type joined_type(Types arguments) {
-    Type out = Type::string();
-    for (const Type& argument : arguments) {
-        if (argument.taint <= out.taint) continue;
-        out.taint = argument.taint;
-        out.origin = argument.origin;
+/// `type` as trustworthy as the least of its sources.
+Type tainted(Type type, Types sources) {
+    for (const Type& source : sources) {
+        const Taint taint = deep_taint(source);
+        if (taint <= type.taint) continue;
+        type.taint = taint;
+        type.origin = source.origin;
     }
-    return out;
+    return type;
+}
+
+Type joined_type(Types arguments) {
+    return tainted(Type::string(), arguments);
+}
+Type any_type(Types arguments) {
+    return tainted(Type::any(Taint::safe), arguments);
 }
 
 Type joined_list_type(Types arguments) {
@@ -52,11 +61,9 @@ Type joined_list_type(Types arguments) {
 }
 
 Type choose_type(Types arguments) {
-    Type out = arguments[1].kind == Type::Kind::null ? arguments[2] : arguments[1];
-    if (arguments[2].taint > out.taint) {
-        out.taint = arguments[2].taint;
-        out.origin = arguments[2].origin;
-    }
+    const bool takes_second =
+        arguments[1].kind == Type::Kind::null || arguments[2].kind == Type::Kind::any;
+    Type out = tainted(takes_second ? arguments[2] : arguments[1], arguments.subspan(1));
     out.nullable = arguments[1].nullable || arguments[2].nullable;
     out.values.clear();
     return out;
@@ -135,6 +142,7 @@ Result<Value> join(Arguments a, const World&) {
     std::string out;
     bool first = true;
     for (const Value& item : a[0].items) {
+        if (!can_stand_in_text(item)) return refuse("join() takes texts, numbers and booleans");
         if (!std::exchange(first, false)) out += a[1].string;
         out += to_plain_text(item);
         if (out.size() > k_max_result) break;
@@ -166,65 +174,145 @@ Result<Value> number(Arguments a, const World&) {
     return Value::of(value);
 }
 
-Function later(std::string_view name) {
-    Function out;
-    out.name = name;
-    out.supported = false;
-    return out;
-}
-
 const std::vector<Function>& table() {
     using P = Param;
     static const std::vector<Function> functions{
-        {"contains",
-         "contains(list or string, x)",
-         {P::list_or_string, P::any},
-         false,
-         boolean_type,
-         contains},
-        {"starts_with",
-         "starts_with(s, prefix)",
-         {P::string, P::string},
-         false,
-         boolean_type,
-         starts_with},
-        {"ends_with",
-         "ends_with(s, suffix)",
-         {P::string, P::string},
-         false,
-         boolean_type,
-         ends_with},
-        {"glob", "glob(s, pattern)", {P::string, P::string}, false, boolean_type, glob},
-        {"changed", "changed(glob, …)", {P::string}, true, boolean_type, changed},
-        {"slug", "slug(s)", {P::string}, false, safe_string_type, slug_of},
-        {"lower", "lower(s)", {P::string}, false, joined_type, lower},
-        {"upper", "upper(s)", {P::string}, false, joined_type, upper},
-        {"replace",
-         "replace(s, a, b)",
-         {P::string, P::string, P::string},
-         false,
-         joined_type,
-         replace},
-        {"split", "split(s, separator)", {P::string, P::string}, false, joined_list_type, split},
-        {"join", "join(list, separator)", {P::list, P::string}, false, joined_type, join},
-        {"length", "length(list or string)", {P::list_or_string}, false, number_type, length},
-        {"choose",
-         "choose(condition, a, b)",
-         {P::boolean, P::any, P::any},
-         false,
-         choose_type,
-         choose},
-        {"number", "number(s)", {P::string}, false, number_type, number},
-        later("semver"),
-        later("exists"),
-        later("hash_files"),
-        later("from_json"),
-        later("to_json"),
+        {.name = "contains",
+         .usage = "contains(list or string, x)",
+         .params = {P::list_or_string, P::any},
+         .type = boolean_type,
+         .apply = contains,
+         .help = "the list holds x, or the text holds the text x"},
+        {.name = "starts_with",
+         .usage = "starts_with(s, prefix)",
+         .params = {P::string, P::string},
+         .type = boolean_type,
+         .apply = starts_with,
+         .help = "s begins with it"},
+        {.name = "ends_with",
+         .usage = "ends_with(s, suffix)",
+         .params = {P::string, P::string},
+         .type = boolean_type,
+         .apply = ends_with,
+         .help = "s ends with it"},
+        {.name = "glob",
+         .usage = "glob(s, pattern)",
+         .params = {P::string, P::string},
+         .type = boolean_type,
+         .apply = glob,
+         .help =
+             "the whole of s matches a glob: `*` up to the next `/`, `**` across, `?`, `[a-z]`, "
+             "`{a,b}`"},
+        {.name = "semver",
+         .usage = "semver(s)",
+         .params = {P::string},
+         .type = semver_type,
+         .apply = data::semver,
+         .help =
+             "s as a version, for `==` and `<`; a leading `v` and missing last parts are taken, "
+             "anything else is an error"},
+        {.name = "changed",
+         .usage = "changed(glob, …)",
+         .params = {P::string},
+         .variadic = true,
+         .type = boolean_type,
+         .apply = changed,
+         .help = "a changed path matches, as `changes` asks it",
+         .pure = false},
+        {.name = "exists",
+         .usage = "exists(glob, …)",
+         .params = {P::string},
+         .variadic = true,
+         .type = boolean_type,
+         .apply = data::exists,
+         .help = "a file of the commit matches",
+         .pure = false},
+        {.name = "hash_files",
+         .usage = "hash_files(glob, …)",
+         .params = {P::string},
+         .variadic = true,
+         .type = safe_string_type,
+         .apply = data::hash_files,
+         .help = "32 hex digits over names and contents of the commit's files that match; matching "
+                 "none is an error",
+         .pure = false},
+        {.name = "slug",
+         .usage = "slug(s)",
+         .params = {P::string},
+         .type = safe_string_type,
+         .apply = slug_of,
+         .help = "`[a-z0-9-]{1,63}`, with a short hash when anything was lost; safe anywhere"},
+        {.name = "lower",
+         .usage = "lower(s)",
+         .params = {P::string},
+         .type = joined_type,
+         .apply = lower,
+         .help = "A-Z to a-z"},
+        {.name = "upper",
+         .usage = "upper(s)",
+         .params = {P::string},
+         .type = joined_type,
+         .apply = upper,
+         .help = "a-z to A-Z"},
+        {.name = "replace",
+         .usage = "replace(s, a, b)",
+         .params = {P::string, P::string, P::string},
+         .type = joined_type,
+         .apply = replace,
+         .help = "every a in s becomes b"},
+        {.name = "split",
+         .usage = "split(s, separator)",
+         .params = {P::string, P::string},
+         .type = joined_list_type,
+         .apply = split,
+         .help = "the parts as a list"},
+        {.name = "join",
+         .usage = "join(list, separator)",
+         .params = {P::list, P::string},
+         .type = joined_type,
+         .apply = join,
+         .help = "the elements as one text"},
+        {.name = "length",
+         .usage = "length(list or string)",
+         .params = {P::list_or_string},
+         .type = number_type,
+         .apply = length,
+         .help = "elements, or characters"},
+        {.name = "choose",
+         .usage = "choose(condition, a, b)",
+         .params = {P::boolean, P::any, P::any},
+         .type = choose_type,
+         .apply = choose,
+         .help = "a when the condition holds, else b; both have one type",
+         .takes_null = true},
+        {.name = "number",
+         .usage = "number(s)",
+         .params = {P::string},
+         .type = number_type,
+         .apply = number,
+         .help = "a decimal text as a number, anything else is an error"},
+        {.name = "from_json",
+         .usage = "from_json(s)",
+         .params = {P::string},
+         .type = any_type,
+         .apply = data::from_json,
+         .help = "the value of a JSON text; its type is known only when it is evaluated"},
+        {.name = "to_json",
+         .usage = "to_json(x)",
+         .params = {P::any},
+         .type = joined_type,
+         .apply = data::to_json,
+         .help = "any value as JSON text",
+         .takes_null = true},
     };
     return functions;
 }
 
 }  // namespace
+
+std::span<const Function> all_functions() {
+    return table();
+}
 
 const Function* find_function(std::string_view name) {
     for (const Function& function : table())
@@ -234,8 +322,7 @@ const Function* find_function(std::string_view name) {
 
 std::vector<std::string> function_names() {
     std::vector<std::string> out;
-    for (const Function& function : table())
-        if (function.supported) out.emplace_back(function.name);
+    for (const Function& function : table()) out.emplace_back(function.name);
     return out;
 }
 

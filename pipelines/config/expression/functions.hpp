@@ -3,6 +3,7 @@
 /// thread.
 
 #include "pipelines/base/result.hpp"
+#include "pipelines/config/expression/tree.hpp"
 #include "pipelines/config/expression/value.hpp"
 
 #include <functional>
@@ -11,14 +12,20 @@
 
 namespace sluice::config::expression {
 
-/// What a parameter takes.
+/// What a parameter takes; `list` holds values that can stand in a text.
 enum class Param { string, number, boolean, list, list_or_string, any };
 
 /// What the world knows beyond the contexts.
 struct World {
     /// Whether a changed path matches one of the globs; everything changed when not set.
     std::function<bool(std::span<const std::string>)> changed;
+    /// The commit's files, in any order; asked only by `exists` and `hash_files`, which are refused
+    /// with id `tree_unknown` when it is not set. The reference must live as long as the world.
+    std::function<const std::vector<TreeFile>&()> tree;
 };
+
+/// No function gives a longer text.
+inline constexpr std::size_t k_max_result = 64 * 1024;
 
 struct Function {
     std::string_view name;
@@ -29,10 +36,15 @@ struct Function {
     Type (*type)(std::span<const Type> arguments) = nullptr;
     /// Its value; arguments fit the params and are not null. Refused with a message only.
     Result<Value> (*apply)(std::span<const Value> arguments, const World& world) = nullptr;
-    bool supported = true;
+    std::string_view help;  ///< for the reference page
+    /// False: reads the world, so nothing is known before there is an event.
+    bool pure = true;
+    bool takes_null = false;  ///< where the param is `any`
 };
 
-/// nullptr when there is none. Unsupported ones are known by name only.
+/// In the order of the reference page.
+std::span<const Function> all_functions();
+/// nullptr when there is none.
 const Function* find_function(std::string_view name);
 std::vector<std::string> function_names();
 

@@ -5,6 +5,8 @@ namespace sluice::config::expression {
 
 void narrow_event(std::string_view event, Narrowed& narrowed) {
     if (event == "push") narrowed.insert("branch");
+    if (event == "schedule" || event == "dataset") narrowed.insert({"branch", std::string(event)});
+    if (event == "merge_queue") narrowed.insert({"queue", "target_branch"});
     if (event == "tag") narrowed.insert("tag");
     if (event == "pull_request") narrowed.insert({"pr", "target_branch"});
 }

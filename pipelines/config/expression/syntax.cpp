@@ -243,13 +243,44 @@ std::string joined(const std::vector<Ast>& children, std::string_view separator)
     return out;
 }
 
+/// Where brackets stand around it anyway.
+std::string without_parentheses(const Ast& ast) {
+    switch (ast.kind) {
+        case Ast::Kind::negation: return "not " + to_source(ast.children[0]);
+        case Ast::Kind::all_of: return joined(ast.children, " && ");
+        case Ast::Kind::any_of: return joined(ast.children, " || ");
+        case Ast::Kind::coalesce: return joined(ast.children, " ?? ");
+        case Ast::Kind::comparison:
+            return fmt::format("{} {} {}", to_source(ast.children[0]), ast.name,
+                               to_source(ast.children[1]));
+        case Ast::Kind::literal:
+        case Ast::Kind::name:
+        case Ast::Kind::member:
+        case Ast::Kind::index:
+        case Ast::Kind::call:
+        case Ast::Kind::list: break;
+    }
+    return to_source(ast);
+}
+
+std::string arguments_of(const Ast& ast) {
+    std::string out;
+    for (const Ast& child : ast.children)
+        out += (out.empty() ? "" : ", ") + without_parentheses(child);
+    return out;
+}
+
 }  // namespace
 
 bool parse(std::string_view source, Ast& ast, Problem& problem, Limits limits) {
     try {
-        if (source.size() > limits.characters)
+        const auto characters =
+            static_cast<std::size_t>(std::count_if(source.begin(), source.end(), [](char c) {
+                return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+            }));
+        if (characters > limits.characters)
             fail_syntax(0, fmt::format("the expression has {} characters, at most {} are read",
-                                       source.size(), limits.characters));
+                                       characters, limits.characters));
         ast = Parser(source, limits.nesting).parse();
         return true;
     } catch (SyntaxError& error) {
@@ -262,18 +293,22 @@ std::string to_source(const Ast& ast) {
     switch (ast.kind) {
         case Ast::Kind::literal: return ast.name.empty() ? to_source(ast.value) : ast.name;
         case Ast::Kind::name: return ast.name;
-        case Ast::Kind::member: return fmt::format("{}.{}", to_source(ast.children[0]), ast.name);
+        case Ast::Kind::member: {
+            const std::string parent = to_source(ast.children[0]);
+            // `1.name` would be read as a number.
+            if (ast.children[0].kind != Ast::Kind::literal) return parent + "." + ast.name;
+            return fmt::format("({}).{}", parent, ast.name);
+        }
         case Ast::Kind::index:
-            return fmt::format("{}[{}]", to_source(ast.children[0]), to_source(ast.children[1]));
-        case Ast::Kind::call: return fmt::format("{}({})", ast.name, joined(ast.children, ", "));
-        case Ast::Kind::list: return fmt::format("[{}]", joined(ast.children, ", "));
-        case Ast::Kind::negation: return fmt::format("(not {})", to_source(ast.children[0]));
-        case Ast::Kind::all_of: return fmt::format("({})", joined(ast.children, " && "));
-        case Ast::Kind::any_of: return fmt::format("({})", joined(ast.children, " || "));
-        case Ast::Kind::coalesce: return fmt::format("({})", joined(ast.children, " ?? "));
-        case Ast::Kind::comparison:
-            return fmt::format("({} {} {})", to_source(ast.children[0]), ast.name,
-                               to_source(ast.children[1]));
+            return fmt::format("{}[{}]", to_source(ast.children[0]),
+                               without_parentheses(ast.children[1]));
+        case Ast::Kind::call: return fmt::format("{}({})", ast.name, arguments_of(ast));
+        case Ast::Kind::list: return fmt::format("[{}]", arguments_of(ast));
+        case Ast::Kind::negation:
+        case Ast::Kind::all_of:
+        case Ast::Kind::any_of:
+        case Ast::Kind::coalesce:
+        case Ast::Kind::comparison: return fmt::format("({})", without_parentheses(ast));
     }
     return {};
 }

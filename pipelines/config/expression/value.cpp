@@ -1,7 +1,11 @@
 #include "pipelines/config/expression/value.hpp"
 
+#include "pipelines/base/json.hpp"
+#include "pipelines/config/expression/semver.hpp"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -30,6 +34,12 @@ Value Value::of(std::string value) {
 
 Value Value::of(const char* value) {
     return of(std::string(value));
+}
+
+Value Value::semver(std::string text) {
+    Value out = of(std::move(text));
+    out.kind = Kind::semver;
+    return out;
 }
 
 Value Value::list(std::vector<Value> items) {
@@ -63,6 +73,7 @@ bool Value::operator==(const Value& other) const {
         case Kind::boolean: return boolean == other.boolean;
         case Kind::number: return number == other.number;
         case Kind::string: return string == other.string;
+        case Kind::semver: return compare_semver_texts(string, other.string) == 0;
         case Kind::list: return items == other.items;
         case Kind::object: return fields == other.fields;
     }
@@ -77,36 +88,85 @@ std::string format_number(double number) {
     return std::string(buffer.data(), end.ptr);
 }
 
+bool can_stand_in_text(const Value& value) {
+    return value.kind == Value::Kind::boolean || value.kind == Value::Kind::number ||
+           value.kind == Value::Kind::string;
+}
+
 std::string to_plain_text(const Value& value) {
     switch (value.kind) {
         case Value::Kind::boolean: return value.boolean ? "true" : "false";
         case Value::Kind::number: return format_number(value.number);
         case Value::Kind::string: return value.string;
         case Value::Kind::null:
+        case Value::Kind::semver:
         case Value::Kind::list:
         case Value::Kind::object: return "";
     }
     return "";
 }
 
-std::string to_source(const Value& value) {
-    std::string out;
+namespace {
+
+std::string quoted(std::string_view text) {
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
+    return out + "'";
+}
+
+/// What the lexer takes as a number; longer ones go through from_json().
+constexpr std::size_t k_max_literal_digits = 18;
+
+}  // namespace
+
+std::string to_json_text(const Value& value) {
     switch (value.kind) {
-        case Value::Kind::null:
-        case Value::Kind::object: return "null";
-        case Value::Kind::boolean:
-        case Value::Kind::number: return to_plain_text(value);
+        case Value::Kind::null: return "null";
+        case Value::Kind::boolean: return to_plain_text(value);
+        case Value::Kind::number: {
+            std::string digits = format_number(value.number);
+            return digits.size() <= k_max_literal_digits ? digits
+                                                         : fmt::format("{:.17g}", value.number);
+        }
         case Value::Kind::string:
-            out = "'";
-            for (const char c : value.string)
-                out += c == '\'' ? std::string("''") : std::string(1, c);
-            return out + "'";
-        case Value::Kind::list:
+        case Value::Kind::semver: return json::serialize(json::Value(value.string));
+        case Value::Kind::list: {
+            std::string out;
+            for (const Value& item : value.items)
+                out += (out.empty() ? "" : ",") + to_json_text(item);
+            return "[" + out + "]";
+        }
+        case Value::Kind::object: {
+            std::string out;
+            for (const Field& field : value.fields)
+                out += (out.empty() ? "" : ",") + json::serialize(json::Value(field.name)) + ":" +
+                       to_json_text(field.value);
+            return "{" + out + "}";
+        }
+    }
+    return "null";
+}
+
+std::string to_source(const Value& value) {
+    switch (value.kind) {
+        case Value::Kind::null: return "null";
+        case Value::Kind::boolean: return to_plain_text(value);
+        case Value::Kind::number: {
+            std::string digits = format_number(value.number);
+            if (digits.size() <= k_max_literal_digits) return digits;
+            return fmt::format("from_json({})", quoted(to_json_text(value)));
+        }
+        case Value::Kind::string: return quoted(value.string);
+        case Value::Kind::semver: return fmt::format("semver({})", quoted(value.string));
+        case Value::Kind::list: {
+            std::string out;
             for (const Value& item : value.items)
                 out += (out.empty() ? "" : ", ") + to_source(item);
             return "[" + out + "]";
+        }
+        case Value::Kind::object: return fmt::format("from_json({})", quoted(to_json_text(value)));
     }
-    return out;
+    return "null";
 }
 
 Type Type::boolean() {
@@ -130,6 +190,19 @@ Type Type::string(Taint taint) {
 
 Type Type::text() {
     return string(Taint::outsider);
+}
+
+Type Type::semver() {
+    Type out;
+    out.kind = Kind::semver;
+    return out;
+}
+
+Type Type::any(Taint taint) {
+    Type out;
+    out.kind = Kind::any;
+    out.taint = taint;
+    return out;
 }
 
 Type Type::choice(std::vector<std::string> values) {
@@ -171,6 +244,14 @@ const Type* Type::find(std::string_view name) const {
     return nullptr;
 }
 
+Taint deep_taint(const Type& type) {
+    Taint out = type.taint;
+    for (const Type& item : type.item) out = std::max(out, deep_taint(item));
+    for (const TypeField& field : type.fields)
+        if (field.type.refusal.empty()) out = std::max(out, deep_taint(field.type));
+    return out;
+}
+
 std::string describe(const Type& type) {
     std::string out;
     switch (type.kind) {
@@ -178,6 +259,8 @@ std::string describe(const Type& type) {
         case Type::Kind::boolean: out = "boolean"; break;
         case Type::Kind::number: out = "number"; break;
         case Type::Kind::string: out = type.taint == Taint::outsider ? "text" : "string"; break;
+        case Type::Kind::semver: out = "semver"; break;
+        case Type::Kind::any: return "value of from_json()";
         case Type::Kind::list:
             out = type.item.empty() ? "list" : fmt::format("list<{}>", describe(type.item[0]));
             break;

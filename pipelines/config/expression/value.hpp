@@ -11,13 +11,14 @@ namespace sluice::config::expression {
 
 struct Field;
 
-/// null, boolean, number, string, list or object. A field that an object lacks reads as null.
+/// null, boolean, number, string, semver, list or object. A field that an object lacks reads as
+/// null.
 struct Value {
-    enum class Kind { null, boolean, number, string, list, object };
+    enum class Kind { null, boolean, number, string, semver, list, object };
     Kind kind = Kind::null;
     bool boolean = false;
     double number = 0;
-    std::string string;
+    std::string string;  ///< string; semver: its text, which is one
     std::vector<Value> items;
     std::vector<Field> fields;
 
@@ -25,6 +26,7 @@ struct Value {
     static Value of(double value);
     static Value of(std::string value);
     static Value of(const char* value);
+    static Value semver(std::string text);
     static Value list(std::vector<Value> items);
     static Value object(std::vector<Field> fields);
     /// As of(string), but null for "": how events say "not given".
@@ -43,10 +45,15 @@ struct Field {
 
 /// Decimal without an exponent; whole numbers without a point.
 std::string format_number(double number);
-/// How the value reads inside text: boolean, number and string only (others are "").
+/// Boolean, number or string: the others are refused inside text.
+bool can_stand_in_text(const Value& value);
+/// How the value reads inside text; "" for what cannot stand there.
 std::string to_plain_text(const Value& value);
-/// As source of an expression: strings in single quotes.
+/// As source of an expression that evaluates to an equal value: strings in single quotes, objects
+/// and what has no literal as `from_json('…')`.
 std::string to_source(const Value& value);
+/// As compact JSON; versions are strings there.
+std::string to_json_text(const Value& value);
 
 /// Who may choose a string. Decides where it may be put (reference A5: `text` is refused where it
 /// could be executed).
@@ -59,7 +66,8 @@ enum class Taint {
 struct TypeField;
 
 struct Type {
-    enum class Kind { null, boolean, number, string, list, object };
+    /// `any`: what from_json() gives; checked when it is evaluated.
+    enum class Kind { null, boolean, number, string, semver, list, object, any };
     Kind kind = Kind::null;
     bool nullable = false;
     Taint taint = Taint::safe;
@@ -75,6 +83,8 @@ struct Type {
     static Type number();
     static Type string(Taint taint = Taint::safe);
     static Type text();
+    static Type semver();
+    static Type any(Taint taint);
     static Type choice(std::vector<std::string> values);
     static Type list(Type item);
     static Type object(std::vector<TypeField> fields);
@@ -89,6 +99,8 @@ struct TypeField {
     Type type;
 };
 
+/// The worst taint in the type, with that of its elements and properties.
+Taint deep_taint(const Type& type);
 /// `text?`, `list<number>`, `string` … for messages.
 std::string describe(const Type& type);
 

@@ -53,6 +53,23 @@ TEST_CASE("a snapshot holds .ci.yml and .ci/*.yml in byte order, and nothing els
     CHECK_FALSE(snapshot->changed_paths);
 }
 
+TEST_CASE("the commit's files come along when its configuration asks for them", "[git]") {
+    GitFixture ci;
+    TestRepo repo = ci.repo();
+    const std::string sha = repo.commit({{".ci.yml", "if: hash_files('src/**') == ''"},
+                                         {"src/deep/a.cpp", "one"},
+                                         {"src/b.cpp", "one"}});
+    auto snapshot = ci.snapshot(repo, sha);
+    REQUIRE(snapshot.has_value());
+    REQUIRE(snapshot->tree.has_value());
+    REQUIRE(snapshot->tree->size() == 3);
+    CHECK((*snapshot->tree)[1].path == "src/b.cpp");
+    CHECK((*snapshot->tree)[2].path == "src/deep/a.cpp");
+    CHECK((*snapshot->tree)[1].digest.size() == 40);
+    CHECK((*snapshot->tree)[1].digest == (*snapshot->tree)[2].digest);
+    CHECK_FALSE(ci.snapshot(repo, repo.commit({{".ci.yml", "jobs: {}"}}))->tree.has_value());
+}
+
 TEST_CASE("a commit without configuration is a snapshot without files", "[git]") {
     GitFixture ci;
     TestRepo repo = ci.repo();
