@@ -1,41 +1,37 @@
 #include "agent/attempt_folder.hpp"
 
+#include <fcntl.h>
+
 namespace sluice::agent {
 
 namespace {
 constexpr std::size_t k_file_max = 64 << 20;
-constexpr const char* k_token_elsewhere = "in-lease-file";
 }  // namespace
 
 Result<AttemptFolder> create_folder(const files::Path& path, const Assignment& assignment) {
     AttemptFolder folder{path};
     SLUICE_CHECK(files::make_dirs(path, 0700));
-    // No runner looks before both are there, and a half-written folder of a dead daemon is only
-    // thrown away.
-    json::Object lease;
-    lease["server"] = assignment.server.url;
-    lease["ca_file"] = assignment.server.ca_file;
-    lease["token"] = assignment.job.lease_token;
-    SLUICE_CHECK(files::write_new(folder.lease(), json::serialize(lease), 0600));
-    protocol::ClaimedJob job = assignment.job;
-    job.lease_token = k_token_elsewhere;
-    SLUICE_CHECK(files::write_new(folder.job(), json::serialize(to_json(job)), 0600));
+    // No runner looks before this returns, and a half-written folder of a dead daemon is only
+    // thrown away: no temporary, no rename.
+    json::Object text;
+    text["server"] = assignment.server.url;
+    text["ca_file"] = assignment.server.ca_file;
+    text["job"] = to_json(assignment.job);
+    SLUICE_CHECK(files::write_new(folder.job(), json::serialize(text), 0600));
     return folder;
 }
 
 Result<Assignment> load_assignment(const AttemptFolder& folder) {
-    SLUICE_TRY(std::string lease_text, files::read_file(folder.lease(), k_file_max));
-    SLUICE_TRY(json::Value lease, json::parse(lease_text));
+    SLUICE_TRY(std::string text, files::read_file(folder.job(), k_file_max));
+    SLUICE_TRY(json::Value value, json::parse(text, {.bytes = k_file_max, .depth = 65}));
     Assignment assignment;
-    json::ObjectReader reader(lease, "");
+    json::ObjectReader reader(value, "");
     assignment.server.url = reader.string("server");
     assignment.server.ca_file = reader.string_or("ca_file", "");
-    std::string token = reader.string("token");
+    const json::Value* job = reader.find("job");
+    if (job == nullptr) reader.fail("job", "an object is required");
     SLUICE_CHECK(reader.finish());
-    SLUICE_TRY(std::string job_text, files::read_file(folder.job(), k_file_max));
-    SLUICE_TRY(json::Value job, json::parse(job_text, {.bytes = k_file_max, .depth = 64}));
-    SLUICE_TRY(assignment.job, protocol::parse_claimed_job(job));
-    assignment.job.lease_token = std::move(token);
+    SLUICE_TRY(assignment.job, protocol::parse_claimed_job(*job));
     return assignment;
 }
 
@@ -46,11 +42,14 @@ Result<> save_identity(const AttemptFolder& folder, const RunnerIdentity& identi
     object["boot_id"] = identity.boot_id;
     object["instance"] = identity.instance;
     object["marker"] = identity.marker;
-    return files::write_atomic(folder.runner(), json::serialize(object), 0600, false);
+    SLUICE_TRY(files::Fd file, files::open(folder.lock(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    // One write, so a kill leaves all or nothing. Nothing means that no step has begun: the journal
+    // says `starting` only after this.
+    return files::write_at(file.get(), json::serialize(object), 0);
 }
 
 Result<RunnerIdentity> load_identity(const AttemptFolder& folder) {
-    SLUICE_TRY(std::string text, files::read_file(folder.runner(), 65536));
+    SLUICE_TRY(std::string text, files::read_file(folder.lock(), 65536));
     SLUICE_TRY(json::Value value, json::parse(text));
     json::ObjectReader reader(value, "");
     RunnerIdentity identity;

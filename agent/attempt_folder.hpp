@@ -2,11 +2,16 @@
 /// The folder of one attempt: everything a runner needs, and everything salvage needs when the
 /// runner is gone.
 ///
-///   job.json   the claimed job, without its token      lease     server and lease token, 0600
-///   lock       flock held by the live runner (rule 3)   runner    who runs: pid, start time, boot,
-///   instance, marker spool      the whole log                            journal   JSON lines:
-///   starting, started, outcome, finished workspace/ the commit, where steps run steps/ CI_OUTPUT,
-///   CI_ENV, CI_SUMMARY of each step
+///   job.json    the claimed job with its lease token, and the server to report to; 0600
+///   lock        flock held by the live runner (rule 3); its text tells who that is: pid, start
+///               time, boot, instance, marker
+///   spool       the whole log
+///   journal     JSON lines: starting, started, outcome, finished
+///   workspace/  the commit, where steps run
+///   step-N.*    CI_OUTPUT, CI_ENV, CI_SUMMARY of each step that wrote them; a long script
+///
+/// Few files on purpose: creating them is the dearest part of a short job's way to its first
+/// command.
 ///
 /// Blocking. Any thread; one writer per file.
 
@@ -22,13 +27,13 @@ struct AttemptFolder {
     files::Path path;
 
     files::Path job() const { return path / "job.json"; }
-    files::Path lease() const { return path / "lease"; }
     files::Path lock() const { return path / "lock"; }
-    files::Path runner() const { return path / "runner"; }
     files::Path spool() const { return path / "spool"; }
     files::Path journal() const { return path / "journal"; }
     files::Path workspace() const { return path / "workspace"; }
-    files::Path steps() const { return path / "steps"; }
+    files::Path step_file(std::size_t index, std::string_view ending) const {
+        return path / ("step-" + std::to_string(index) + "." + std::string(ending));
+    }
 };
 
 /// What the daemon hands over.
@@ -46,11 +51,13 @@ struct RunnerIdentity {
     std::string marker;    ///< value of CI_ATTEMPT_MARKER in every step's environment
 };
 
-/// Creates the folder (0700) with job.json and lease. Not fsynced: a lost folder is an un-started
-/// lease (rule 26).
+/// Creates the folder (0700) with job.json. Not fsynced: a lost folder is an un-started lease (rule
+/// 26).
 Result<AttemptFolder> create_folder(const files::Path& path, const Assignment& assignment);
 Result<Assignment> load_assignment(const AttemptFolder& folder);
 
+/// Into the lock file, which the caller holds. Readers that come meanwhile find nobody: they then
+/// go by the lock alone.
 Result<> save_identity(const AttemptFolder& folder, const RunnerIdentity& identity);
 Result<RunnerIdentity> load_identity(const AttemptFolder& folder);
 

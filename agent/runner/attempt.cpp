@@ -130,7 +130,6 @@ void Attempt::take_output(std::string_view bytes) {
 
 bool Attempt::fetch_source() {
     Result<> made = files::make_dirs(folder_.workspace(), 0755);
-    if (made) made = files::make_dirs(folder_.steps(), 0700);
     if (made && job_.source) made = ports_.source.checkout(job_, folder_.workspace());
     io_.poll();  // a stop may have come meanwhile
     if (stop_ != Stop::none) return false;
@@ -219,22 +218,21 @@ void Attempt::run_step(std::size_t index) {
     }
     Result<files::Path> directory = step_directory(folder_.workspace(), step.working_directory);
     if (!directory) return refuse(directory.error(), model::Cause::config);
-    Result<StepFiles> files = make_step_files(folder_, index);
-    if (!files) return refuse(files.error(), model::Cause::setup);
+    const StepFiles files = step_files(folder_, index);
     spawn::Command command;
     command.env = step_environment({.job = job_,
                                     .step = step,
                                     .base = base_,
                                     .from_steps = from_steps_,
-                                    .files = *files,
+                                    .files = files,
                                     .workspace = folder_.workspace(),
                                     .marker = identity_.marker});
     command.directory = *directory;
-    Result<std::vector<std::string>> shell = shell_command(
-        step, command.env["PATH"], folder_.steps() / (std::to_string(index) + ".script"));
+    Result<std::vector<std::string>> shell =
+        shell_command(step, command.env["PATH"], folder_.step_file(index, "script"));
     if (!shell) return refuse(shell.error(), model::Cause::setup);
     command.argv = std::move(*shell);
-    carry_out(index, *files, by_helper(std::move(command)));
+    carry_out(index, files, by_helper(std::move(command)));
 }
 
 void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Command command) {
@@ -315,13 +313,11 @@ void Attempt::judge(std::size_t index, const spawn::Exit& exit, bool timed_out) 
 }
 
 void Attempt::take_step_files(const StepFiles& files) {
-    constexpr std::size_t k_file_max = 1 << 20;
     auto read = [&](const files::Path& path, const char* name) {
         std::vector<std::pair<std::string, std::string>> values;
-        Result<std::string> text = files::read_file(path, k_file_max);
+        Result<std::string> text = read_step_file(path);
         if (!text) {
-            if (text.error().code != Code::not_found)
-                note(std::string(name) + ": " + text.error().message);
+            note(std::string(name) + ": " + text.error().message);
             return values;
         }
         std::vector<std::string> problems;

@@ -9,7 +9,7 @@ namespace sluice::agent {
 enum class RunJobExit {
     done = 0,
     locked = 3,      ///< another runner holds the folder: nothing was touched
-    unreadable = 4,  ///< job.json or lease cannot be read; the folder stays for salvage
+    unreadable = 4,  ///< job.json cannot be read; the folder stays for salvage
     failed = 5,  ///< the outcome was refused for good, or the disk failed; the folder is removed
 };
 

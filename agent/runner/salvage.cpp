@@ -88,7 +88,7 @@ RunJobExit salvage_job(const files::Path& dir) {
                               done.error().message));
         return RunJobExit::failed;
     }
-    // A folder without job or lease can never be delivered; its lease expires on the server.
+    // A folder without its job can never be delivered; its lease expires on the server.
     Result<> removed = files::remove_tree(dir);
     if (!removed) {
         log::error(fmt::format("cannot remove the attempt's folder error=\"{}\"",

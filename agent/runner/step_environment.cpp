@@ -3,6 +3,8 @@
 #include "pipelines/base/text.hpp"
 #include "platform/spawn.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace sluice::agent {
@@ -43,13 +45,20 @@ Environment base_environment(const Environment& own) {
     return base;
 }
 
-Result<StepFiles> make_step_files(const AttemptFolder& folder, std::size_t index) {
-    files::Path prefix = folder.steps() / std::to_string(index);
-    StepFiles made{prefix.string() + ".output", prefix.string() + ".env",
-                   prefix.string() + ".summary"};
-    for (const files::Path* path : {&made.output, &made.env, &made.summary})
-        SLUICE_CHECK(files::write_new(*path, "", 0600));
-    return made;
+StepFiles step_files(const AttemptFolder& folder, std::size_t index) {
+    return {folder.step_file(index, "output"), folder.step_file(index, "env"),
+            folder.step_file(index, "summary")};
+}
+
+Result<std::string> read_step_file(const files::Path& path) {
+    constexpr std::size_t k_file_max = 1 << 20;
+    Result<files::Fd> file = files::open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    if (!file && file.error().code == Code::not_found) return std::string();
+    if (!file) return file.error();
+    struct stat status {};
+    if (::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode))
+        return error(Code::invalid, "not_a_file", "not a regular file");
+    return files::read_file("/proc/self/fd/" + std::to_string(file->get()), k_file_max);
 }
 
 std::vector<std::pair<std::string, std::string>> parse_assignments(

@@ -16,11 +16,16 @@ using Environment = std::map<std::string, std::string>;
 /// there is none).
 Environment base_environment(const Environment& own);
 
-/// The files of one step; made empty before it starts.
+/// The names of one step's files. The step's first `>>` creates a file; most steps write none.
 struct StepFiles {
     files::Path output, env, summary;
 };
-Result<StepFiles> make_step_files(const AttemptFolder& folder, std::size_t index);
+StepFiles step_files(const AttemptFolder& folder, std::size_t index);
+
+/// What the step wrote; empty when it made no file. Refused over 1 MiB and when the step put
+/// something else in its place: a pipe would block the runner, a link could name the runner's own
+/// files.
+Result<std::string> read_step_file(const files::Path& path);
 
 /// Parses `name=value` lines and `name<<END` … `END` blocks. Bad lines are named in `problems` and
 /// skipped.

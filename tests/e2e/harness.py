@@ -385,14 +385,20 @@ class Agent(Program):
     def attempt(self):
         """The folder of the one attempt here, once its runner runs."""
 
+        def told(path):
+            try:
+                return (path / "lock").read_text().endswith("}")
+            except FileNotFoundError:
+                return False
+
         def there():
-            folders = [path for path in (self.dir / "attempts").iterdir() if (path / "runner").exists()]
+            folders = [path for path in (self.dir / "attempts").iterdir() if told(path)]
             return folders[0] if folders else None
 
         return wait_for(there, "a runner's folder")
 
     def runner_pid(self):
-        return json.loads((self.attempt() / "runner").read_text())["pid"]
+        return json.loads((self.attempt() / "lock").read_text())["pid"]
 
     def zygote_pid(self):
         return wait_for(

@@ -262,9 +262,9 @@ def reboot(agent):
         except ProcessLookupError:
             pass
     agent.wait_end()
-    identity = json.loads((folder / "runner").read_text())
+    identity = json.loads((folder / "lock").read_text())
     identity["boot_id"] = "00000000-0000-0000-0000-000000000000"
-    (folder / "runner").write_text(json.dumps(identity))
+    (folder / "lock").write_text(json.dumps(identity))
 
 
 def test_after_a_reboot_the_job_is_tried_again_and_the_reason_known(parts):
@@ -283,9 +283,9 @@ def test_a_process_that_has_the_dead_runners_number_is_not_harmed(parts):
     server, agent, job = parts
     reboot(agent)
     folder = agent.attempt()
-    identity = json.loads((folder / "runner").read_text())
+    identity = json.loads((folder / "lock").read_text())
     identity["pid"] = server.pid
-    (folder / "runner").write_text(json.dumps(identity))
+    (folder / "lock").write_text(json.dumps(identity))
     agent.start()
     assert job.finish()["state"] == "passed"
     server.alive_or_fail()

@@ -91,6 +91,24 @@ TEST_CASE("steps hand on variables by CI_ENV and outputs by CI_OUTPUT", "[runner
     CHECK(attempt.finish->outcome.result == model::AttemptResult::passed);
 }
 
+TEST_CASE("a step that says nothing costs no file", "[runner]") {
+    Bench bench;
+    FakeAttempt attempt = bench.run(bench.server.job({"ls -m $CI_WORKSPACE/.."}));
+    CHECK(attempt.log == "job.json, journal, lock, spool, workspace\n");
+}
+
+TEST_CASE("only a regular file speaks for a step: a pipe would hang, a link could name a secret",
+          "[runner]") {
+    Bench bench;
+    FakeAttempt attempt = bench.run(
+        bench.server.job({"mkfifo $CI_ENV; ln -s $CI_WORKSPACE/../job.json $CI_OUTPUT", "true"}));
+    CHECK(has(attempt.log, "sluice: CI_ENV: not a regular file"));
+    CHECK(has(attempt.log, "sluice: CI_OUTPUT: open "));
+    CHECK_FALSE(has(attempt.log, "lease_token"));
+    CHECK(attempt.finish->outputs.empty());
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::passed);
+}
+
 TEST_CASE("a step's folder must stay in the workspace", "[runner]") {
     Bench bench;
     auto job = bench.server.job({"mkdir sub; ln -s / out", "pwd", "pwd"});
