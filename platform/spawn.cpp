@@ -1,5 +1,7 @@
 #include "platform/spawn.hpp"
 
+#include "platform/spawn_child.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,6 +22,7 @@ namespace sluice::spawn {
 
 namespace {
 
+/// What posix_spawn needs for the same child as spawn_child makes.
 struct FileActions {
     posix_spawn_file_actions_t value;
     FileActions() { ::posix_spawn_file_actions_init(&value); }
@@ -131,18 +134,28 @@ Result<pid_t> start(const Command& command) {
     SLUICE_TRY(files::Fd in, lifted(command.in, O_RDONLY));
     SLUICE_TRY(files::Fd out, lifted(command.out, O_WRONLY));
     SLUICE_TRY(files::Fd err, lifted(command.err, O_WRONLY));
-    FileActions actions;
-    if (!command.directory.empty())
-        ::posix_spawn_file_actions_addchdir_np(&actions.value, command.directory.c_str());
-    ::posix_spawn_file_actions_adddup2(&actions.value, in.get(), 0);
-    ::posix_spawn_file_actions_adddup2(&actions.value, out.get(), 1);
-    ::posix_spawn_file_actions_adddup2(&actions.value, err.get(), 2);
-    ::posix_spawn_file_actions_addclosefrom_np(&actions.value, 3);
-
-    Attributes attributes;
+    const std::vector<char*> argv_pointers = pointers(argv), env_pointers = pointers(env);
     pid_t pid = -1;
-    int refused = ::posix_spawn(&pid, program.c_str(), &actions.value, &attributes.value,
-                                pointers(argv).data(), pointers(env).data());
+    int refused = 0;
+    if (command.dies_with_us) {
+        const ChildPlan plan{.program = program.c_str(),
+                             .argv = argv_pointers.data(),
+                             .env = env_pointers.data(),
+                             .directory = command.directory.c_str(),
+                             .streams = {in.get(), out.get(), err.get()}};
+        refused = spawn_child(plan, pid);
+    } else {
+        FileActions actions;
+        if (!command.directory.empty())
+            ::posix_spawn_file_actions_addchdir_np(&actions.value, command.directory.c_str());
+        ::posix_spawn_file_actions_adddup2(&actions.value, in.get(), 0);
+        ::posix_spawn_file_actions_adddup2(&actions.value, out.get(), 1);
+        ::posix_spawn_file_actions_adddup2(&actions.value, err.get(), 2);
+        ::posix_spawn_file_actions_addclosefrom_np(&actions.value, 3);
+        Attributes attributes;
+        refused = ::posix_spawn(&pid, program.c_str(), &actions.value, &attributes.value,
+                                argv_pointers.data(), env_pointers.data());
+    }
     if (refused == ENOENT && !command.directory.empty() &&
         !std::filesystem::is_directory(command.directory))
         return spawn_error(refused, command.directory.string());

@@ -1,6 +1,6 @@
 #pragma once
-/// Starts programs without fork (engine rule 1): posix_spawn in a session of its own, no inherited
-/// descriptors beyond 0-2, default signal mask and dispositions. A program that cannot be executed
+/// Starts programs without fork (engine rule 1): in a session of its own, no inherited descriptors
+/// beyond 0-2, default signal mask and dispositions. A program that cannot be executed
 /// is an error with its errno, never an exit code. Two ways: launch() for coroutines and callbacks
 /// on an Asio executor, run() for blocking callers.
 
@@ -31,6 +31,9 @@ struct Command {
     /// Descriptors that become 0, 1 and 2; -1 = /dev/null. They may be equal. The caller keeps and
     /// closes its own.
     int in = -1, out = -1, err = -1;
+    /// SIGKILL when the thread that starts the command ends (not the process: start it from a
+    /// thread that lives as long as the command may). A set-user-id program loses it.
+    bool dies_with_us = false;
 };
 
 /// How a process ended, from waitpid's status.

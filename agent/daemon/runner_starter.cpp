@@ -78,8 +78,11 @@ void RunnerStarter::launch_zygote() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return;
     files::Fd ours(ends[0]), theirs(ends[1]);
+    auto env = spawn::current_environment();
+    // Every function that is bound before the fork is one that no runner has to look up.
+    env["LD_BIND_NOW"] = "1";
     Result<pid_t> pid = spawn::start({.argv = {"/proc/self/exe", "zygote"},
-                                      .env = spawn::current_environment(),
+                                      .env = env,
                                       .directory = {},
                                       .in = theirs.get(),
                                       .out = 2,

@@ -139,7 +139,7 @@ int run_zygote() {
     ::prctl(PR_SET_DUMPABLE, 0);
     ::prctl(PR_SET_NAME, "sluice-zygote");
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    ::mallopt(M_ARENA_MAX, 2);
+    ::mallopt(M_ARENA_MAX, 1);
     if (!peer_is_parent()) {
         std::fprintf(stderr, "sluice-agent: zygote is started by the daemon only\n");
         return 64;

@@ -13,6 +13,16 @@ namespace sluice::agent {
 namespace {
 constexpr int k_pipe_bytes = 1 << 20;
 constexpr std::size_t k_buffer_bytes = 256 << 10;
+/// A service that is protected from the out-of-memory killer has a negative score, which steps must
+/// not inherit. It is set before the runner starts and never changes.
+bool is_protected() {
+    static const bool negative = [] {
+        Result<std::string> score = files::read_file("/proc/self/oom_score_adj");
+        return score && score->starts_with('-');
+    }();
+    return negative;
+}
+
 /// sluice-exec beside this program; "" when it is not installed.
 const std::string& helper() {
     static const std::string path = [] {
@@ -26,7 +36,9 @@ const std::string& helper() {
 
 }  // namespace
 
-spawn::Command by_helper(spawn::Command command) {
+spawn::Command as_step(spawn::Command command) {
+    command.dies_with_us = true;
+    if (!is_protected()) return command;
     // The helper would start whatever is there: what cannot be executed must stay spawn's error
     // with its errno.
     if (helper().empty() || command.argv.empty() || ::access(command.argv[0].c_str(), X_OK) != 0)

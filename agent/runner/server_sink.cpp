@@ -39,6 +39,7 @@ ServerSink::~ServerSink() {
     changed_.notify_all();
     link_.interrupt();
     renew_.interrupt();
+    // First the one that may start the other.
     if (link_thread_.joinable()) link_thread_.join();
     if (renew_thread_.joinable()) renew_thread_.join();
 }
@@ -47,7 +48,6 @@ void ServerSink::begin(SinkEvents events) {
     events_ = std::move(events);
     begun_ = Clock::now();
     link_thread_ = std::thread([this] { run_link(); });
-    renew_thread_ = std::thread([this] { run_renew(); });
 }
 
 void ServerSink::log_grew() {
@@ -81,8 +81,8 @@ Result<> ServerSink::finish(protocol::FinishRequest request, const std::function
     lock.unlock();
     changed_.notify_all();
     renew_.interrupt();
-    renew_thread_.join();
     link_thread_.join();
+    if (renew_thread_.joinable()) renew_thread_.join();
     return *finished_;
 }
 
@@ -142,11 +142,8 @@ bool ServerSink::start() {
     }
     failing_since_.reset();
     backoff_.reset();
-    {
-        std::lock_guard lock(mutex_);
-        started_ = true;
-    }
-    changed_.notify_all();
+    // There is nothing to renew before; and a job that ends before its start never has the thread.
+    renew_thread_ = std::thread([this] { run_renew(); });
     events_.started({});
     return true;
 }
@@ -275,8 +272,7 @@ Result<> ServerSink::deliver(protocol::FinishRequest request) {
 
 void ServerSink::run_renew() {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, options_.renew_after, [&] { return closing_ || lost_; });
-    changed_.wait(lock, [&] { return closing_ || lost_ || started_; });
+    changed_.wait_until(lock, begun_ + options_.renew_after, [&] { return closing_ || lost_; });
     Backoff backoff;
     bool cancelled = false;
     while (!closing_ && !lost_) {

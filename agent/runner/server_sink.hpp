@@ -70,7 +70,6 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     bool closing_ = false;
-    bool started_ = false;
     bool lost_ = false;
     std::vector<model::StepStatus> steps_;
     bool steps_dirty_ = false;

@@ -10,6 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <thread>
 
 using namespace sluice;
 
@@ -96,6 +97,75 @@ TEST_CASE("a child leads a session of its own, with default signals and no inher
     REQUIRE(ignored != std::string::npos);
     CHECK((std::strtoull(result->output.c_str() + ignored + 8, nullptr, 16) & ~0x180000000ULL) ==
           0);
+}
+
+TEST_CASE("a child that dies with us is made like any other", "[spawn]") {
+    sigset_t blocked, before;
+    ::sigemptyset(&blocked);
+    ::sigaddset(&blocked, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &blocked, &before);
+    auto old = ::signal(SIGPIPE, SIG_IGN);
+    int leaked = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    auto pid = spawn::start({.argv = {"/bin/sh", "-c",
+                                      "pwd; echo $A; ls /proc/self/fd | tr '\\n' ' '; "
+                                      "cut -d' ' -f5,6 /proc/$$/stat; "
+                                      "grep -E 'Sig(Blk|Ign)' /proc/$$/status; exit 3"},
+                             .env = {{"PATH", "/usr/bin:/bin"}, {"A", "x y"}},
+                             .directory = "/usr",
+                             .out = ends[1],
+                             .dies_with_us = true});
+    sigset_t during;
+    ::sigprocmask(SIG_SETMASK, &before, &during);
+    ::close(leaked);
+    ::close(ends[1]);
+    ::signal(SIGPIPE, old);
+    REQUIRE(pid.has_value());
+    CHECK(::sigismember(&during, SIGTERM));
+    CHECK_FALSE(::sigismember(&during, SIGUSR1));
+    std::string output(4096, '\0');
+    std::size_t filled = 0;
+    for (ssize_t n; (n = ::read(ends[0], output.data() + filled, output.size() - filled)) > 0;)
+        filled += static_cast<std::size_t>(n);
+    ::close(ends[0]);
+    output.resize(filled);
+    INFO(output);
+    CHECK(wait(*pid) == spawn::Exit{3, std::nullopt});
+    std::string leader = std::to_string(*pid) + " " + std::to_string(*pid);
+    CHECK(output.starts_with("/usr\nx y\n0 1 2 3 " + leader + "\n"));
+    CHECK(output.find("SigBlk:\t0000000000000000") != std::string::npos);
+    std::size_t ignored = output.find("SigIgn:\t");
+    REQUIRE(ignored != std::string::npos);
+    CHECK((std::strtoull(output.c_str() + ignored + 8, nullptr, 16) & ~0x180000000ULL) == 0);
+}
+
+TEST_CASE("a child that dies with us and cannot be executed is an error, and is reaped",
+          "[spawn]") {
+    auto refusal = [](spawn::Command command) {
+        command.dies_with_us = true;
+        auto pid = spawn::start(command);
+        REQUIRE(pid.has_error());
+        return pid.error().message;
+    };
+    CHECK(refusal({.argv = {"/no/such/command"}, .env = {}, .directory = {}}) ==
+          "/no/such/command: No such file or directory");
+    CHECK(refusal({.argv = {"/etc/passwd"}, .env = {}, .directory = {}}) ==
+          "/etc/passwd: Permission denied");
+    CHECK(refusal({.argv = {"/bin/true"}, .env = {}, .directory = "/no/such/folder"}) ==
+          "/no/such/folder: No such file or directory");
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+    CHECK(errno == ECHILD);
+}
+
+TEST_CASE("a child that dies with us ends with the thread that started it", "[spawn]") {
+    pid_t pid = 0;
+    std::thread([&] {
+        pid = spawn::start(
+                  {.argv = {"/bin/sleep", "600"}, .env = {}, .directory = {}, .dies_with_us = true})
+                  .value();
+    }).join();
+    CHECK(wait(pid) == spawn::Exit{std::nullopt, SIGKILL});
 }
 
 TEST_CASE("the environment is exactly what was given", "[spawn]") {
