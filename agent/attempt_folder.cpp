@@ -1,6 +1,9 @@
 #include "agent/attempt_folder.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 namespace sluice::agent {
 
@@ -42,7 +45,11 @@ Result<> save_identity(const AttemptFolder& folder, const RunnerIdentity& identi
     object["boot_id"] = identity.boot_id;
     object["instance"] = identity.instance;
     object["marker"] = identity.marker;
-    SLUICE_TRY(files::Fd file, files::open(folder.lock(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    SLUICE_TRY(files::Fd file, files::open(folder.lock(), O_WRONLY | O_CREAT, 0600));
+    // A dead runner's text goes first. Not by O_TRUNC: ext4 then writes the new text to the disk
+    // when the file is closed, and its removal waits for that (50 ms on a busy disk).
+    if (::lseek(file.get(), 0, SEEK_END) > 0 && ::ftruncate(file.get(), 0) != 0)
+        return files::errno_error(errno, "truncate " + folder.lock().string());
     // One write, so a kill leaves all or nothing. Nothing means that no step has begun: the journal
     // says `starting` only after this.
     return files::write_at(file.get(), json::serialize(object), 0);
