@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace sluice::text {
 namespace {
@@ -155,6 +157,14 @@ std::optional<std::string> from_base64(std::string_view text) {
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view bytes) {
     for (std::size_t at = 0; at < bytes.size();) {
+        // Nearly all text is ASCII: eight bytes at once.
+        if (std::uint64_t word = 0; bytes.size() - at >= sizeof word) {
+            std::memcpy(&word, bytes.data() + at, sizeof word);
+            if ((word & 0x8080808080808080U) == 0) {
+                at += sizeof word;
+                continue;
+            }
+        }
         const std::size_t length = sequence_length(bytes, at);
         if (length == 0) return at;
         at += length;

@@ -1,6 +1,8 @@
 #include "server/api/log_text.hpp"
 
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace sluice::api {
 
@@ -29,6 +31,23 @@ void append_escape(std::string& out, unsigned char c) {
             out += k_hex[c >> 4];
             out += k_hex[c & 15];
     }
+}
+
+/// How many bytes from `at` on stand for themselves.
+std::size_t plain_run(std::string_view bytes, std::size_t at) {
+    const std::size_t begin = at;
+    constexpr std::uint64_t k_ones = 0x0101010101010101U, k_tops = 0x8080808080808080U;
+    for (std::uint64_t word = 0; bytes.size() - at >= sizeof word; at += sizeof word) {
+        std::memcpy(&word, bytes.data() + at, sizeof word);
+        // A byte's top bit is set below if it is one of these: over 0x7F, under 0x20, the quote,
+        // the backslash, 0x7F. A borrow may also mark the byte above such a one: the loop below
+        // decides.
+        const auto is = [&](std::uint64_t byte) { return (word ^ (k_ones * byte)) - k_ones; };
+        const std::uint64_t other = word | (word - k_ones * 0x20) | is('"') | is('\\') | is(0x7F);
+        if ((other & k_tops) != 0) break;
+    }
+    while (at < bytes.size() && k_kinds[static_cast<unsigned char>(bytes[at])] == plain) ++at;
+    return at - begin;
 }
 
 /// Length of the valid sequence at the start of `rest`; 0 = invalid; -1 = cut by the end.
@@ -63,11 +82,9 @@ std::size_t append_log_text(std::string& out, std::string_view bytes, bool last)
     out += '"';
     std::size_t i = 0;
     while (i < bytes.size()) {
-        std::size_t run = i;
-        while (run < bytes.size() && k_kinds[static_cast<unsigned char>(bytes[run])] == plain)
-            ++run;
-        out.append(bytes, i, run - i);
-        i = run;
+        const std::size_t run = plain_run(bytes, i);
+        out.append(bytes, i, run);
+        i += run;
         if (i == bytes.size()) break;
         const auto c = static_cast<unsigned char>(bytes[i]);
         if (k_kinds[c] == escaped) {

@@ -1,5 +1,7 @@
 #include "server/http/sse.hpp"
 
+#include <algorithm>
+
 namespace sluice::http {
 namespace {
 
@@ -18,8 +20,13 @@ std::string format_sse(const SseEvent& event) {
     if (!event.id.empty()) append_field(out, "id", event.id);
     if (!event.event.empty()) append_field(out, "event", event.event);
     std::string_view rest = event.data;
+    // Two searches at memory speed; find_first_of would look each byte up by itself.
+    const auto line_end = [](std::string_view text) {
+        const auto newline = text.find('\n');
+        return std::min(newline, text.substr(0, newline).find('\r'));
+    };
     while (true) {
-        auto end = rest.find_first_of("\r\n");
+        auto end = line_end(rest);
         out += "data: ";
         out += rest.substr(0, end);
         out.push_back('\n');

@@ -34,6 +34,11 @@ TEST_CASE("invalid UTF-8 is found at its first byte", "[text]") {
     CHECK(text::find_invalid_utf8("a\xED\xA0\x80") == 1);     // surrogate
     CHECK(text::find_invalid_utf8("\xF4\x90\x80\x80") == 0);  // > U+10FFFF
     CHECK(text::find_invalid_utf8("a\xE2\x82") == 1);         // cut off
+    for (std::size_t at = 0; at < 20; ++at) {                 // also deep in plain text
+        std::string text(20, 'x');
+        text[at] = '\x80';
+        CHECK(text::find_invalid_utf8(text) == at);
+    }
 }
 
 TEST_CASE("text from outside is made safe to store and show", "[text]") {

@@ -40,6 +40,19 @@ TEST_CASE("a sequence cut by the end of a piece is left for the next one", "[log
     CHECK(out == "\"a\"");
 }
 
+TEST_CASE("each byte is shown alike wherever it stands in a long plain line", "[log_text]") {
+    for (int byte = 0; byte < 256; ++byte) {
+        const std::string alone = shown(std::string(1, static_cast<char>(byte)));
+        const std::string inside = alone.substr(1, alone.size() - 2);
+        for (std::size_t at = 0; at <= 17; ++at) {
+            const std::string before(at, 'x'), after(17 - at, '!');
+            INFO("byte " << byte << " at " << at);
+            CHECK(shown(before + static_cast<char>(byte) + after) ==
+                  '"' + before + inside + after + '"');
+        }
+    }
+}
+
 TEST_CASE("any bytes, cut anywhere, give parseable text of the same content", "[log_text]") {
     std::mt19937 random(7);
     for (int round = 0; round < 300; ++round) {
