@@ -107,6 +107,7 @@ struct Loaded {
     EventId newest;
     std::vector<store::Project> projects;
     std::vector<store::Attempt> live;
+    std::vector<store::PullRequestRow> pull_requests;
 };
 
 Loaded load(store::Writer& writer) {
@@ -123,6 +124,7 @@ Loaded load(store::Writer& writer) {
         loaded.newest = store::newest_event(tx);
         loaded.projects = store::all_projects(tx);
         loaded.live = store::live_attempts(tx);
+        loaded.pull_requests = store::all_pull_requests(tx);
         return {};
     };
     writer.write_blocking(read).value();
@@ -242,7 +244,9 @@ void serve(const Options& options) {
     for (const auto& root : options.local_roots)
         git_options.local_roots.push_back(std::filesystem::absolute(root));
     git::GitService git(io.get_executor(), git_options);
-    core::Intake intake({io.get_executor(), writer, readers, db, git, lifecycle, projects, clock});
+    core::PullRequests pull_requests(loaded.pull_requests);
+    core::Intake intake(
+        {io.get_executor(), writer, readers, db, git, lifecycle, projects, pull_requests, clock});
     core::Gate gate(readers, db, git);
     core::Outbox outbox({writer, readers, db, net, projects, clock, send_status, ""});
     core::Sweeper sweeper({writer, lifecycle, leases, service, clock});

@@ -191,8 +191,17 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project,
                                                         hooks::DecodedEvent decoded,
                                                         DeliveryId delivery, bool last,
                                                         std::shared_ptr<Prefetch> prefetched) {
-    if (decoded.action == model::PullRequestAction::closed)
+    const bool closed = decoded.action == model::PullRequestAction::closed;
+    auto note_pull_request = [this, id = project.id, event = decoded.event,
+                              closed](store::Tx& tx) -> Result<> {
+        parts_.pull_requests.record(tx, id, event, !closed);
+        return {};
+    };
+    if (closed) {
+        auto noted = co_await parts_.writer.write(std::move(note_pull_request));
+        if (!noted) co_return noted.error();
         co_return Handled{{}, "pull request closed"};
+    }
     Result<Prepared> prepared = Prepared{};
     if (prefetched) {
         for (auto seen = prefetched->ended.version(); !prefetched->done;
@@ -210,13 +219,20 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project,
         broken.message = decoded.event.message;
         broken.author = decoded.event.author;
         broken.reason = prepared.error().id + ": " + prepared.error().message;
-        prepared = Prepared{std::move(broken), ""};
+        prepared = Prepared{std::move(broken), "", ""};
     }
     if (!prepared) co_return prepared.error();
+    if (!prepared->run && decoded.event.pull_request) {
+        auto noted = co_await parts_.writer.write(std::move(note_pull_request));
+        if (!noted) co_return noted.error();
+    }
     if (!prepared->run) co_return Handled{{}, prepared->note};
-    auto create = [this, run = std::move(*prepared->run), delivery,
-                   last](store::Tx& tx) -> Result<RunId> {
+    if (!prepared->covered.empty()) co_return Handled{{}, prepared->covered};
+    auto create = [this, run = std::move(*prepared->run), delivery, last,
+                   main = project.default_branch](store::Tx& tx) -> Result<RunId> {
         const RunId id = parts_.lifecycle.create_run(tx, run);
+        parts_.pull_requests.record(tx, run.project, run.event, true);
+        supersede(tx, parts_.lifecycle, run, id, main);
         if (last) store::settle_delivery(tx, delivery, "done", "run created", id.value);
         return id;
     };
@@ -249,7 +265,7 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     event.message = snapshot.message;
     event.author = snapshot.author;
     if (plan::is_skipped(event))
-        co_return Prepared{std::nullopt, "skipped by the commit message or a push option"};
+        co_return Prepared{std::nullopt, "skipped by the commit message or a push option", ""};
 
     if (!parts_.projects.numbered(project.name)) {
         auto read = [this, id = project.id] {
@@ -282,7 +298,11 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
         outcome = plan::make_plan(input);
     }
     if (!outcome.triggered && !config::has_errors(outcome.diagnostics))
-        co_return Prepared{std::nullopt, "no `on` of the configuration matches this event"};
+        co_return Prepared{std::nullopt, "no `on` of the configuration matches this event", ""};
+    std::string covered;
+    if (outcome.plan)
+        covered = covered_by_pull_request(parts_.pull_requests, project.id, input, *outcome.plan)
+                      .value_or("");
     NewRun run;
     run.project = project.id;
     run.number = input.run_number;
@@ -304,7 +324,7 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
         run.reason = errors == 1 ? "config: " + config::format(outcome.diagnostics.front())
                                  : fmt::format("config: {} errors in the configuration", errors);
     }
-    co_return Prepared{std::move(run), ""};
+    co_return Prepared{std::move(run), "", std::move(covered)};
 }
 
 awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::string branch,

@@ -4,7 +4,7 @@
 /// poisonous payload can't crash-loop the server (rule 20).
 
 #include "hooks/event.hpp"
-#include "server/core/lifecycle.hpp"
+#include "server/core/changes.hpp"
 #include "server/core/projects.hpp"
 #include "server/git/git_service.hpp"
 #include "server/runtime/pool.hpp"
@@ -36,6 +36,7 @@ public:
         git::GitService& git;
         Lifecycle& lifecycle;
         ProjectDirectory& projects;
+        PullRequests& pull_requests;
         const Clock& clock;
     };
     explicit Intake(Parts parts) : parts_(std::move(parts)) {}
@@ -67,6 +68,8 @@ private:
     struct Prepared {
         std::optional<NewRun> run;  ///< absent: nothing was triggered
         std::string note;
+        /// Why a delivered event needs no run: an open pull request's run stands for it.
+        std::string covered;
     };
     /// What git and the planner say of a delivery's only event, fetched while the delivery is being
     /// made durable.

@@ -85,7 +85,7 @@ Lifecycle::Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed,
         const auto job = store::find_job(tx, id).value();
         if (model::is_terminal(job.state)) return;
         const auto run = store::find_run(tx, job.run).value();
-        end_cancelled(tx, run, job, job.wait_reason.substr(k_stopping.size()));
+        end_cancelled(tx, run, job, job.wait_reason.substr(k_stopping.size()), Cause::cancelled);
         advance(tx, job.run);
     });
 }
@@ -520,9 +520,8 @@ bool Lifecycle::revive(store::Tx& tx, AttemptId id) {
 }
 
 void Lifecycle::cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
-                            const std::string& by) {
+                            const std::string& why, Cause cause) {
     if (model::is_terminal(job.state)) return;
-    const std::string why = "cancelled by " + by;
     const auto attempt = job.attempt ? store::find_attempt(tx, job.attempt) : std::nullopt;
     if (attempt && (job.state == JobState::running || attempt->replayable)) {
         store::request_attempt_cancel(tx, job.attempt);
@@ -537,16 +536,16 @@ void Lifecycle::cancel_live(store::Tx& tx, const store::Run& run, const store::J
                               clock_.now());
         tx.after_commit([this, attempt = job.attempt] { leases_.erase(attempt); });
     }
-    end_cancelled(tx, run, job, why);
+    end_cancelled(tx, run, job, why, cause);
 }
 
 void Lifecycle::end_cancelled(store::Tx& tx, const store::Run& run, const store::Job& job,
-                              const std::string& why) {
+                              const std::string& why, Cause cause) {
     store::JobChange next;
     next.id = job.id;
     next.from = job.state;
     next.to = model::next_state(job.state, JobEvent::cancel).value();
-    next.cause = Cause::cancelled;
+    next.cause = cause;
     next.message = why;
     change(tx, run, next);
 }
@@ -557,11 +556,23 @@ Result<> Lifecycle::cancel_run(store::Tx& tx, RunId id, const std::string& by) {
     if (model::is_terminal(run->state))
         return error(Code::conflict, "run_ended",
                      fmt::format("the run has ended: {}", to_text(run->state)));
-    store::request_run_cancel(tx, id);
     store::insert_audit(tx, clock_.now(), by, "run.cancel", fmt::format("run {}", id.value), "");
-    for (const auto& job : store::jobs_of(tx, id)) cancel_live(tx, *run, job, by);
-    advance(tx, id);
+    cancel_all(tx, *run, "cancelled by " + by, Cause::cancelled);
     return {};
+}
+
+void Lifecycle::supersede_run(store::Tx& tx, RunId id, RunId by) {
+    auto run = store::find_run(tx, id);
+    if (!run || model::is_terminal(run->state)) return;
+    const auto newer = store::find_run(tx, by).value();
+    cancel_all(tx, *run, fmt::format("superseded by run #{}", newer.number), Cause::superseded);
+}
+
+void Lifecycle::cancel_all(store::Tx& tx, const store::Run& run, const std::string& why,
+                           Cause cause) {
+    store::request_run_cancel(tx, run.id);
+    for (const auto& job : store::jobs_of(tx, run.id)) cancel_live(tx, run, job, why, cause);
+    advance(tx, run.id);
 }
 
 Result<> Lifecycle::approve_run(store::Tx& tx, RunId id, const std::string& by) {
@@ -595,7 +606,7 @@ Result<> Lifecycle::cancel_job(store::Tx& tx, JobId id, const std::string& by) {
                      fmt::format("the job has ended: {}", to_text(job->state)));
     auto run = store::find_run(tx, job->run).value();
     store::insert_audit(tx, clock_.now(), by, "job.cancel", fmt::format("job {}", id.value), "");
-    cancel_live(tx, run, *job, by);
+    cancel_live(tx, run, *job, "cancelled by " + by, Cause::cancelled);
     advance(tx, job->run);
     return {};
 }

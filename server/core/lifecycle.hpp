@@ -78,6 +78,8 @@ public:
 
     /// Cancels what has not ended. Running jobs are asked to stop and end by their runner's word.
     Result<> cancel_run(store::Tx& tx, RunId run, const std::string& by);
+    /// The same, because run `by` of the same change stands for it; causes say `superseded`.
+    void supersede_run(store::Tx& tx, RunId run, RunId by);
     /// Lets the held jobs of a run go (a fork's pull request, reference A9). `nothing_held` else.
     Result<> approve_run(store::Tx& tx, RunId run, const std::string& by);
     Result<> cancel_job(store::Tx& tx, JobId job, const std::string& by);
@@ -98,9 +100,11 @@ private:
     void change(store::Tx& tx, const store::Run& run, store::JobChange change);
     void end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome);
     void cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
-                     const std::string& by);
+                     const std::string& why, model::Cause cause);
     void end_cancelled(store::Tx& tx, const store::Run& run, const store::Job& job,
-                       const std::string& why);
+                       const std::string& why, model::Cause cause);
+    void cancel_all(store::Tx& tx, const store::Run& run, const std::string& why,
+                    model::Cause cause);
     void publish_run(store::Tx& tx, const store::Run& run, std::string_view type,
                      model::RunState state);
 

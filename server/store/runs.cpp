@@ -112,6 +112,24 @@ std::vector<RunId> active_runs(Tx& tx) {
     return out;
 }
 
+std::vector<Run> active_runs_of(Tx& tx, ProjectId project, std::string_view branch) {
+    std::vector<Run> out;
+    for (auto& [id, number, kind, sha, pull] : tx.all<I, I, S, S, I>(
+             "SELECT id, number, event_kind, sha, pr_number FROM runs WHERE project_id = :a AND "
+             "branch = :b AND state = 'active' ORDER BY id",
+             project, branch)) {
+        Run run;
+        run.id = {id};
+        run.project = project;
+        run.number = number;
+        run.event_kind = std::move(kind);
+        run.sha = std::move(sha);
+        run.pr_number = pull;
+        out.push_back(std::move(run));
+    }
+    return out;
+}
+
 void finish_run(Tx& tx, RunId id, model::RunState state, std::string_view reason, Timestamp at) {
     tx.exec(
         "UPDATE runs SET state = :a, reason = :b, finished_at = :c, jobs_done = jobs_total WHERE "

@@ -45,6 +45,9 @@ struct RunFilter {
 /// Newest first. event and diagnostics are left empty.
 std::vector<Run> list_runs(Tx& tx, const RunFilter& filter);
 std::vector<RunId> active_runs(Tx& tx);
+/// What has not ended of a branch (of a pull request: its source branch), oldest first: id, number,
+/// event_kind, sha and pr_number only.
+std::vector<Run> active_runs_of(Tx& tx, ProjectId project, std::string_view branch);
 void finish_run(Tx& tx, RunId id, model::RunState state, std::string_view reason, Timestamp at);
 void set_run_progress(Tx& tx, RunId id, std::int64_t done);
 /// Why no job of the run may become ready yet; "" = nothing holds it.
