@@ -8,8 +8,8 @@ Result<std::string> hook_listener(const std::string& url) {
     std::string rest = url;
     if (rest.starts_with("https://"))
         return usage_error(
-            "sluice-hook speaks plain HTTP only; give a local listener of the server: "
-            "--listener 127.0.0.1:PORT");
+            "sluice-hook speaks plain HTTP only, and the server has no listener for it: start it with "
+            "--hook-listen 127.0.0.1:PORT");
     if (rest.starts_with("http://")) rest = rest.substr(7);
     if (rest.find('/') != std::string::npos)
         return usage_error("sluice-hook needs host:port, and " + url +

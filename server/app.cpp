@@ -32,6 +32,7 @@
 #include <iostream>
 #include <mutex>
 #include <thread>
+#include <tuple>
 
 namespace sluice::server {
 
@@ -44,41 +45,45 @@ struct StartError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-std::uint16_t last_port(const files::Path& data) {
+/// The port of that name in the last start's server.json; 0 = unknown.
+std::uint16_t last_port(const files::Path& data, std::string_view name) {
     auto text = files::read_file(data / "server.json", 1 << 16);
     if (!text) return 0;
     auto value = json::parse(*text);
     if (!value || !value->is_object()) return 0;
-    auto* port = value->as_object().if_contains("port");
+    auto* port = value->as_object().if_contains(name);
     return port && port->is_int64() && port->as_int64() > 0 && port->as_int64() < 65536
                ? static_cast<std::uint16_t>(port->as_int64())
                : 0;
 }
 
-std::unique_ptr<http::Server> listen(asio::any_io_executor executor, const Options& options,
-                                     http::Handler handler, runtime::Pool& disk) {
-    http::ServerOptions http;
-    http.address = options.address;
-    http.port = options.port;
-    http.tls_certificate = options.tls_certificate;
-    http.tls_key = options.tls_key;
-    http.disk = &disk;
-    if (http.port == 0) {
-        // Agents and runners of an earlier start know that port.
-        http.port = last_port(options.data);
-        if (http.port != 0) {
-            try {
-                return std::make_unique<http::Server>(executor, http, handler);
-            } catch (const std::system_error&) {
-                http.port = 0;
-            }
+/// The plain listener's routes: deliveries of sluice-hook, which are signed, and nothing that takes
+/// a token.
+http::awaitable<http::Reply> hooks_only(const http::Router& router, http::Request& request) {
+    if (request.path.starts_with("/hooks/git/") || request.path == "/healthz")
+        co_return co_await router.handle(request);
+    co_return http::error_reply(
+        error(Code::not_found, "not_found", "this listener takes deliveries of sluice-hook only"));
+}
+
+/// Binds; with port 0 first the port of the last start, which agents, runners and installed hooks
+/// know. `option` is named when it can't.
+std::unique_ptr<http::Server> listen(asio::any_io_executor executor, http::ServerOptions http,
+                                     const http::Handler& handler, std::uint16_t last,
+                                     std::string_view option) {
+    if (http.port == 0 && last != 0) {
+        http.port = last;
+        try {
+            return std::make_unique<http::Server>(executor, http, handler);
+        } catch (const std::system_error&) {
+            http.port = 0;
         }
     }
     try {
-        return std::make_unique<http::Server>(executor, http, std::move(handler));
+        return std::make_unique<http::Server>(executor, http, handler);
     } catch (const std::system_error& failed) {
         throw StartError(
-            fmt::format("{}\nChoose another address with --listen ADDRESS:PORT", failed.what()));
+            fmt::format("{}\nChoose another address with {} ADDRESS:PORT", failed.what(), option));
     }
 }
 
@@ -276,9 +281,27 @@ void serve(const Options& options) {
     http::Router router(api::all_routes(api));
     const auto assets = ui_assets();
     router.set_fallback(http::static_files(assets));
+    http::ServerOptions http;
+    http.address = options.address;
+    http.port = options.port;
+    http.tls_certificate = options.tls_certificate;
+    http.tls_key = options.tls_key;
+    http.disk = &disk;
     auto server = listen(
-        io.get_executor(), options,
-        [&router](http::Request& request) { return router.handle(request); }, disk);
+        io.get_executor(), http,
+        [&router](http::Request& request) { return router.handle(request); },
+        last_port(data, "port"), "--listen");
+    std::unique_ptr<http::Server> hook_server;
+    if (options.hook_listen) {
+        std::tie(http.address, http.port) = *options.hook_listen;
+        http.tls_certificate.clear();
+        http.tls_key.clear();
+        hook_server = listen(
+            io.get_executor(), http,
+            [&router](http::Request& request) { return hooks_only(router, request); },
+            last_port(data, "hook_port"), "--hook-listen");
+        api.hook_listener = fmt::format("{}:{}", http.address, hook_server->port());
+    }
     const std::string scheme = options.tls_certificate.empty() ? "http" : "https";
     const std::string url = fmt::format("{}://{}:{}", scheme, options.address, server->port());
     if (api.public_url.empty()) api.public_url = url;
@@ -295,17 +318,15 @@ void serve(const Options& options) {
     // Before anyone can know that we serve: a signal that comes then must find its handler.
     asio::signal_set signals(io, SIGTERM, SIGINT);
     server->start();
+    if (hook_server) hook_server->start();
     intake.recover();
-    files::write_atomic(data / "server.json",
-                        json::serialize(json::Object{
-                            {"url", api.public_url},
-                            {"address", fmt::format("{}:{}", options.address, server->port())},
-                            {"port", server->port()},
-                            {"pid", static_cast<std::int64_t>(::getpid())},
-                            {"version", SLUICE_VERSION}}) +
-                            "\n",
-                        0600)
-        .value();
+    json::Object about{{"url", api.public_url},
+                       {"address", fmt::format("{}:{}", options.address, server->port())},
+                       {"port", server->port()},
+                       {"pid", static_cast<std::int64_t>(::getpid())},
+                       {"version", SLUICE_VERSION}};
+    if (hook_server) about["hook_port"] = hook_server->port();
+    files::write_atomic(data / "server.json", json::serialize(about) + "\n", 0600).value();
     std::cout << "sluice-server " << SLUICE_VERSION << " serves " << url << " from "
               << data.string() << "\n"
               << std::flush;
@@ -349,6 +370,7 @@ void serve(const Options& options) {
         scheduler.wake_all();
         feed.signal().notify();
         server->stop(std::chrono::milliseconds(2000));
+        if (hook_server) hook_server->stop(std::chrono::milliseconds(2000));
         git.stop();
         stop_sweeper.emit(asio::cancellation_type::terminal);
         stop_outbox.emit(asio::cancellation_type::terminal);

@@ -1,8 +1,28 @@
 #include "server/options.hpp"
 
+#include <boost/asio/ip/address.hpp>
+
 #include <CLI/CLI.hpp>
 
+#include <tuple>
+
 namespace sluice::server {
+
+namespace {
+
+std::pair<std::string, std::uint16_t> address_and_port(const std::string& option,
+                                                       const std::string& text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string::npos)
+        throw CLI::ValidationError(option, "must be ADDRESS:PORT, e.g. 127.0.0.1:8080");
+    const auto number = text.substr(colon + 1);
+    if (number.empty() || number.size() > 5 ||
+        number.find_first_not_of("0123456789") != std::string::npos || std::stoi(number) > 65535)
+        throw CLI::ValidationError(option, "the port must be 0 to 65535");
+    return {text.substr(0, colon), static_cast<std::uint16_t>(std::stoi(number))};
+}
+
+}  // namespace
 
 std::optional<int> parse_options(int argc, char** argv, Options& options) {
     CLI::App app{
@@ -33,6 +53,11 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         app.add_option("--tls-key", options.tls_key, "PEM private key")->check(CLI::ExistingFile);
     cert->needs(key);
     key->needs(cert);
+    std::string hook_listen;
+    app.add_option("--hook-listen", hook_listen,
+                   "With TLS: ADDRESS:PORT on loopback where sluice-hook of this machine's "
+                   "repositories is heard over plain HTTP, for /hooks/git/ alone")
+        ->needs(cert);
     app.add_option("--public-url", options.public_url,
                    "Address that people and agents use; default from --listen");
     app.add_option("--log-level", options.log_level, "debug, info, warn or error")
@@ -53,16 +78,16 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         ->capture_default_str();
     try {
         app.parse(argc, argv);
-        const auto colon = listen.rfind(':');
-        if (colon == std::string::npos)
-            throw CLI::ValidationError("--listen", "must be ADDRESS:PORT, e.g. 127.0.0.1:8080");
-        options.address = listen.substr(0, colon);
-        const auto number = listen.substr(colon + 1);
-        if (number.empty() || number.size() > 5 ||
-            number.find_first_not_of("0123456789") != std::string::npos ||
-            std::stoi(number) > 65535)
-            throw CLI::ValidationError("--listen", "the port must be 0 to 65535");
-        options.port = static_cast<std::uint16_t>(std::stoi(number));
+        std::tie(options.address, options.port) = address_and_port("--listen", listen);
+        if (!hook_listen.empty()) {
+            options.hook_listen = address_and_port("--hook-listen", hook_listen);
+            boost::system::error_code failed;
+            const auto address = boost::asio::ip::make_address(options.hook_listen->first, failed);
+            if (failed || !address.is_loopback())
+                throw CLI::ValidationError("--hook-listen",
+                                           "must be a loopback address, e.g. 127.0.0.1:8081: what "
+                                           "comes there isn't encrypted");
+        }
     } catch (const CLI::ParseError& error) {
         return app.exit(error);
     }

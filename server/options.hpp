@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::server {
@@ -16,6 +17,8 @@ struct Options {
     int embedded_capacity = 2;
     std::vector<std::string> local_roots;
     std::string tls_certificate, tls_key;
+    /// With TLS: plain HTTP on loopback for sluice-hook, which knows no TLS. Port 0 = as `port`.
+    std::optional<std::pair<std::string, std::uint16_t>> hook_listen;
     std::string public_url;  ///< how people reach the server; default from the address
     std::string log_level = "info";
     int io_threads = 2;

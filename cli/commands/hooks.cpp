@@ -39,8 +39,12 @@ Result<Exit> install(Context& context, const HookOptions& options) {
     if (failed)
         return usage_error("no repository at " + options.repository + ": " + failed.message());
     SLUICE_TRY(auto* server, context.api());
-    SLUICE_TRY(auto listener,
-               hook_listener(options.listener.empty() ? server->session().url : options.listener));
+    std::string address = options.listener.empty() ? server->session().url : options.listener;
+    if (address.starts_with("https://")) {
+        SLUICE_TRY(auto status, server->get("/api/v1/status"));
+        if (auto plain = text_of(status, "hook_listener"); !plain.empty()) address = plain;
+    }
+    SLUICE_TRY(auto listener, hook_listener(address));
 
     // The server keeps only what it needs to verify: to learn a secret one makes a new one.
     SLUICE_TRY(auto reply,
@@ -100,8 +104,10 @@ void add_hooks_commands(CLI::App& app, Command& chosen) {
         ->type_name("GLOB")
         ->allow_extra_args(false);
     adding
-        ->add_option("--listener", options->listener,
-                     "host:port of a plain HTTP listener of the server, when its URL is https")
+        ->add_option(
+            "--listener", options->listener,
+            "host:port where sluice-hook reaches the server by plain HTTP; default: its URL, or "
+            "with https its --hook-listen")
         ->type_name("HOST:PORT");
     adding->add_option("--program", options->program, "sluice-hook, default: beside this program")
         ->type_name("FILE");

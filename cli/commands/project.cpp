@@ -15,6 +15,7 @@ struct AddOptions {
     std::string url;
     std::string default_branch;
     std::string forge = "git";
+    std::string status_api, status_repo, status_token_file;  ///< all or none: commit statuses
 };
 
 /// A folder on this machine becomes an absolute path: the server has another working directory.
@@ -28,6 +29,10 @@ Result<Exit> add(Context& context, const AddOptions& options) {
     json::Object body{
         {"name", options.name}, {"url", absolute_if_local(options.url)}, {"forge", options.forge}};
     if (!options.default_branch.empty()) body["default_branch"] = options.default_branch;
+    if (!options.status_api.empty())
+        body["status"] = json::Object{{"api", options.status_api},
+                                      {"repo", options.status_repo},
+                                      {"token_file", options.status_token_file}};
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto reply, server->post("/api/v1/projects", body));
     context.show(reply, [&] {
@@ -110,6 +115,21 @@ void add_project_commands(CLI::App& app, Command& chosen) {
     adding->add_option("--forge", options->forge, "Who sends the webhooks")
         ->check(CLI::IsMember({"git", "github", "gitlab", "gitea"}))
         ->capture_default_str();
+    auto* api = adding
+                    ->add_option("--status-api", options->status_api,
+                                 "Report commit statuses to the forge: base URL of its API")
+                    ->type_name("URL");
+    auto* repo = adding
+                     ->add_option("--status-repo", options->status_repo,
+                                  "Its name of the repository, e.g. owner/name")
+                     ->type_name("REPO");
+    auto* token = adding
+                      ->add_option("--status-token-file", options->status_token_file,
+                                   "File on the server with the forge's token; read at each use")
+                      ->type_name("FILE");
+    for (auto* option : {api, repo, token})
+        for (auto* other : {api, repo, token})
+            if (option != other) option->needs(other);
     adding->callback([&chosen, options] {
         chosen = [options](Context& context) { return add(context, *options); };
     });

@@ -1,4 +1,4 @@
-// run list, start, cancel, retry.
+// run list, start, cancel, approve, retry.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
@@ -111,6 +111,14 @@ Result<Exit> cancel(Context& context, std::int64_t run, const std::string& job_k
                  fmt::format("run {} has no job '{}'", run, job_key));
 }
 
+Result<Exit> approve(Context& context, std::int64_t run) {
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto reply,
+               server->post(fmt::format("/api/v1/runs/{}/approve", run), json::Object{}));
+    context.show(reply, [&] { print_started(context, reply); });
+    return Exit::ok;
+}
+
 Result<Exit> retry(Context& context, std::int64_t run, bool all) {
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto reply, server->post(fmt::format("/api/v1/runs/{}/retry", run), json::Object{},
@@ -165,6 +173,17 @@ void add_run_commands(CLI::App& app, Command& chosen) {
         chosen = [cancelled, cancelled_job](Context& context) {
             return cancel(context, *cancelled, *cancelled_job);
         };
+    });
+
+    auto* approving = run->add_subcommand(
+        "approve", "Let a held run go: you have looked at what the fork's commit would run");
+    auto approved = std::make_shared<std::int64_t>();
+    approving->add_option("RUN", *approved, "Id of the run")
+        ->required()
+        ->type_name("")
+        ->check(id_of_run());
+    approving->callback([&chosen, approved] {
+        chosen = [approved](Context& context) { return approve(context, *approved); };
     });
 
     auto* retrying =

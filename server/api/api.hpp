@@ -50,6 +50,7 @@ struct Api {
     std::string public_url;
     std::string version;
     std::chrono::steady_clock::time_point started;
+    std::string hook_listener{};  ///< host:port of the plain listener for sluice-hook; "" = none
     ListCache lists{};
     std::atomic<bool> stopping{false};
 

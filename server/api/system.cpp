@@ -40,6 +40,7 @@ awaitable<Reply> status(Api& api) {
                                       {"queue_ready", now.ready},
                                       {"running", static_cast<std::int64_t>(api.leases.size())},
                                       {"agents_online", now.agents},
+                                      {"hook_listener", api.hook_listener},
                                       {"read_only", api.writer.stats().read_only}});
 }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from harness import BIN, Agent, Flag, Server, environment, run
-from wire import wait_for
+from wire import Client, wait_for
 
 PIPELINE = "version: 1\non: {push: {}, manual: {}}\njobs:\n  a: {run: echo hello}\n"
 
@@ -162,6 +162,28 @@ def test_a_server_with_tls_has_an_embedded_agent_too(world, tls):
     project = server.project("app")
     project.push({".ci.yml": PIPELINE})
     server.ended(project.start(), "passed")
+
+
+def test_pushes_reach_a_server_with_tls_by_its_plain_listener_for_hooks(world, tls):
+    server = world.server(tls=tls, args=["--hook-listen", "127.0.0.1:0"])
+    project = server.project("app")
+    server.sluice("hooks", "install", project.repo.bare, "--project", "app", SLUICE_CA=tls.ca)
+    server.ended(project.run_of(project.push({".ci.yml": PIPELINE})), "passed")
+    listener = server.get("/api/v1/status")["hook_listener"]
+    plain = Client(f"http://{listener}", server.token)
+    assert plain.call("GET", "/api/v1/status").status == 404, "a token has no business there"
+    assert plain.call("GET", "/healthz").status == 200
+
+
+def test_hooks_cannot_be_installed_for_a_server_with_tls_alone(world, tls):
+    server = world.server(tls=tls, embedded=False)
+    project = server.project("app")
+    words = ["hooks", "install", project.repo.bare, "--project", "app"]
+    assert "--hook-listen" in server.sluice(*words, check=False, SLUICE_CA=tls.ca).stderr
+    refused = run(
+        [*server.command("--hook-listen", "0.0.0.0:0")], env=environment(world.root), check=False
+    )
+    assert refused.returncode != 0 and "loopback" in refused.stderr
 
 
 def test_an_option_that_is_wrong_is_explained(world):

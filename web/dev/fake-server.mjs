@@ -73,7 +73,7 @@ function finish(run) {
 }
 
 const routes = [
-    ['GET', '/api/v1/status', () => ({ version: '0.1.0-fake', server_id: 'fake', uptime_ms: 1e6, queue_ready: 1, running: 1, agents_online: 2, read_only: false })],
+    ['GET', '/api/v1/status', () => ({ version: '0.1.0-fake', server_id: 'fake', uptime_ms: 1e6, queue_ready: 1, running: 1, agents_online: 2, hook_listener: '', read_only: false })],
     ['GET', '/api/v1/whoami', (_, { role }) => ({ id: 1, name: `fake ${role}`, role, created_at: '2026-01-01T00:00:00Z', last_used_at: null })],
     ['GET', '/api/v1/projects', () => ({ projects: projects.map(withLast) })],
     ['GET', '/api/v1/projects/:project', ({ project }) => withLast(projectOf(project))],
