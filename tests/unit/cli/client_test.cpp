@@ -108,7 +108,7 @@ TEST_CASE("the hook gets host and port of a plain HTTP server", "[cli]") {
     CHECK(*hook_listener("http://127.0.0.1:8080") == "127.0.0.1:8080");
     CHECK(*hook_listener("http://ci.local") == "ci.local:80");
     CHECK(*hook_listener("[::1]:8080") == "[::1]:8080");
-    CHECK(hook_listener("https://ci.example.org").error().message.find("--listener") !=
+    CHECK(hook_listener("https://ci.example.org").error().message.find("--hook-listen") !=
           std::string::npos);
     CHECK_FALSE(hook_listener("http://ci/sluice").has_value());
     CHECK_FALSE(hook_listener("").has_value());
