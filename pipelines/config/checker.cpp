@@ -35,13 +35,17 @@ std::string wanted(const Key& key) {
 }
 
 // Nothing is inherited into these, so null there is a value somebody forgot.
-bool null_is_forgotten(unsigned scope) {
-    return (scope & (scope_job | scope_defaults | scope_on)) == 0;
+bool null_is_forgotten(Scopes scope) {
+    constexpr Scopes k_never_inherited =
+        scope_top | scope_fragment | scope_push | scope_pull_request | scope_manual |
+        scope_schedule | scope_gate | scope_gate_queue | scope_step | scope_need | scope_artifact |
+        scope_cache | scope_threshold | scope_matrix | scope_matrix_row;
+    return (scope & k_never_inherited) != 0;
 }
 
 }  // namespace
 
-void Checker::check_map(const Node& node, unsigned scope, const std::string& path) {
+void Checker::check_map(const Node& node, Scopes scope, const std::string& path) {
     for (const Member& member : node.members) {
         const Key* key = find_key(scope, member.name);
         const std::string inner =
@@ -56,7 +60,7 @@ void Checker::check_map(const Node& node, unsigned scope, const std::string& pat
     }
 }
 
-void Checker::unknown_key(const Member& member, unsigned scope, const std::string& path) {
+void Checker::unknown_key(const Member& member, Scopes scope, const std::string& path) {
     const std::string name = shown(member.name);
     std::string hint(hint_for_foreign_key(scope, member.name));
     std::string snake = member.name;
@@ -82,17 +86,9 @@ void Checker::unknown_key(const Member& member, unsigned scope, const std::strin
                        fmt::format("unknown key `{}` in {}", name, owner), hint);
 }
 
-void Checker::check_value(const Member& member, const Key& key, unsigned scope,
+void Checker::check_value(const Member& member, const Key& key, Scopes scope,
                           const std::string& path) {
     const Node& node = member.value;
-    if (!key.supported) {
-        std::string hint(hint_for_foreign_key(scope, member.name));
-        if (key.name == "uses" && node.text.starts_with("actions/checkout"))
-            hint = "remove it: the commit is checked out before the first step";
-        diagnostics_.error(member.place, "not_supported",
-                           fmt::format("`{}` is not supported yet by this version", path), hint);
-        return;
-    }
     if (node.is_null()) {
         const bool is_trigger_map =
             scope == scope_on && key.map != scope_none;  // `push:` alone means all
@@ -166,14 +162,40 @@ void Checker::check_text(const Node& node, Scalar type, const Key& key, const st
                        complaint->hint);
 }
 
-void Checker::check_free_map(const Node& node, unsigned scope, const Key& key,
+void Checker::check_free_map(const Node& node, Scopes scope, const Key& key,
                              const std::string& path) {
     if (scope == scope_env) {
         check_env(node, key, path, path != "env");
     } else if (scope == scope_jobs) {
         check_jobs(node, path);
+    } else if (scope == scope_names) {
+        check_names(node, key, path);
     } else {
         check_map(node, scope, path);
+    }
+}
+
+void Checker::check_names(const Node& node, const Key& key, const std::string& path) {
+    for (const Member& member : node.members) {
+        const std::string inner = path + "." + shown(member.name);
+        if (auto complaint = check_name(key.names, member.name))
+            diagnostics_.error(member.place, complaint->id,
+                               fmt::format("`{}`: {}", path, complaint->message), complaint->hint);
+        const Node& value = member.value;
+        if (value.is_null()) continue;  // removes an inherited one
+        if (value.is_map() && key.entry_map != scope_none) {
+            check_map(value, key.entry_map, inner);
+        } else if (value.is_scalar() && key.entry != Scalar::none) {
+            check_text(value, key.entry, key, inner);
+        } else {
+            std::string forms(key.entry == Scalar::choice ? fmt::format("one of {}", key.choices)
+                              : key.entry == Scalar::none ? ""
+                                                          : std::string(scalar_name(key.entry)));
+            if (key.entry_map != scope_none) forms += forms.empty() ? "a map" : " or a map";
+            diagnostics_.error(value.place, "type_mismatch",
+                               fmt::format("`{}` takes {}, got {}", inner, forms, describe(value)),
+                               fmt::format("e.g. `{}`", key.example));
+        }
     }
 }
 
@@ -236,13 +258,8 @@ void Checker::check_axis(const Member& axis, const std::string& path) {
         diagnostics_.error(axis.place, "bad_name",
                            fmt::format("`{}` cannot name an axis", shown(axis.name)),
                            "letters, digits, `_` and `-`");
-    if (axis.value.is_scalar() && expression::has_expression(axis.value.text)) {
-        diagnostics_.error(
-            axis.value.place, "not_supported",
-            fmt::format("`{}` as an expression is not supported yet by this version", path),
-            "list the values");
-        return;
-    }
+    // An output of another job, as a list: the cells are made when it has ended.
+    if (axis.value.is_scalar() && expression::has_expression(axis.value.text)) return;
     if (!axis.value.is_list()) {
         diagnostics_.error(
             axis.value.is_null() ? axis.place : axis.value.place, "type_mismatch",

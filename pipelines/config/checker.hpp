@@ -15,15 +15,16 @@ public:
     explicit Checker(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
     /// A map in which the keys of `scope` may stand. `path` names it for people: `jobs.test`.
-    void check_map(const Node& node, unsigned scope, const std::string& path);
+    void check_map(const Node& node, Scopes scope, const std::string& path);
 
 private:
-    void unknown_key(const Member& member, unsigned scope, const std::string& path);
-    void check_value(const Member& member, const Key& key, unsigned scope, const std::string& path);
+    void unknown_key(const Member& member, Scopes scope, const std::string& path);
+    void check_value(const Member& member, const Key& key, Scopes scope, const std::string& path);
     void check_list(const Node& node, const Key& key, const std::string& path);
     void check_text(const Node& node, Scalar type, const Key& key, const std::string& path);
-    void check_free_map(const Node& node, unsigned scope, const Key& key, const std::string& path);
+    void check_free_map(const Node& node, Scopes scope, const Key& key, const std::string& path);
     void check_env(const Node& node, const Key& key, const std::string& path, bool null_removes);
+    void check_names(const Node& node, const Key& key, const std::string& path);
     void check_jobs(const Node& node, const std::string& path);
     void check_axis(const Member& member, const std::string& path);
     void mismatch(const Node& node, const Key& key, const std::string& path);

@@ -9,11 +9,11 @@ namespace {
 /// What newcomers write first (reference A11).
 struct Foreign {
     std::string_view name;
-    unsigned scopes;
+    Scopes scopes;
     std::string_view hint;
 };
-constexpr unsigned k_anywhere = ~0u;
-constexpr unsigned k_in_jobs = scope_job | scope_step | scope_defaults;
+constexpr Scopes k_anywhere = ~Scopes{0};
+constexpr Scopes k_in_jobs = scope_job | scope_step | scope_defaults;
 constexpr std::array k_foreign = {
     Foreign{"timeout-minutes", k_in_jobs, "write `timeout: 30m`"},
     Foreign{"strategy", k_in_jobs,
@@ -65,7 +65,7 @@ constexpr std::array k_foreign = {
 
 }  // namespace
 
-std::string_view hint_for_foreign_key(unsigned scope, std::string_view name) {
+std::string_view hint_for_foreign_key(Scopes scope, std::string_view name) {
     for (const Foreign& row : k_foreign)
         if ((row.scopes & scope) != 0 && row.name == name) return row.hint;
     return {};

@@ -15,26 +15,54 @@ constexpr std::size_t k_max_total_weight = 1'000'000;
 constexpr std::size_t k_max_extends_depth = 32;
 
 bool is_command(std::string_view key) {
-    return key == "run" || key == "steps" || key == "uses";
+    return key == "run" || key == "steps" || key == "uses" || key == "with";
 }
 
 void erase(Node& map, std::string_view key) {
     std::erase_if(map.members, [&](const Member& member) { return member.name == key; });
 }
 
-/// `timeout: 20m` → `timeout: { run: 20m }`, so that both forms merge.
-Node expand_short_forms(const Node& job) {
-    Node out = job;
-    for (Member& member : out.members) {
-        const Key* key = find_key(scope_job, member.name);
-        if (key == nullptr || key->short_for.empty() || !member.value.is_scalar()) continue;
-        Node map;
-        map.kind = Node::Kind::map;
-        map.place = member.value.place;
-        map.members.push_back({std::string(key->short_for), member.place, std::move(member.value)});
-        member.value = std::move(map);
+Node as_map(std::string_view key, const Place& place, Node value) {
+    Node map;
+    map.kind = Node::Kind::map;
+    map.place = value.place;
+    map.members.push_back({std::string(key), place, std::move(value)});
+    return map;
+}
+
+/// `timeout: 20m` → `timeout: { run: 20m }`, so that both forms merge; at every depth.
+Node expand_short_forms(Node map, Scopes scope) {
+    for (Member& member : map.members) {
+        const Key* key = find_key(scope, member.name);
+        if (key == nullptr) continue;
+        const bool has_entries = key->map == scope_names;
+        if (!has_entries && !key->short_for.empty() && member.value.is_scalar())
+            member.value = as_map(key->short_for, member.place, std::move(member.value));
+        if (!member.value.is_map()) continue;
+        if (!has_entries) {
+            member.value = expand_short_forms(std::move(member.value), key->map);
+            continue;
+        }
+        if (key->entry_map == scope_none) continue;
+        for (Member& entry : member.value.members) {
+            if (entry.value.is_scalar() && !key->short_for.empty())
+                entry.value = as_map(key->short_for, entry.place, std::move(entry.value));
+            if (entry.value.is_map())
+                entry.value = expand_short_forms(std::move(entry.value), key->entry_map);
+        }
     }
-    return out;
+    return map;
+}
+
+/// A default that the job's kind does not know is ignored for it (reference A7).
+Node fit_kind(Node defaults, const Node& job) {
+    const Node* kind = job.find("kind");
+    const std::string_view name = kind != nullptr && kind->is_scalar() ? kind->text : "script";
+    std::erase_if(defaults.members, [&](const Member& member) {
+        const Key* key = find_key(scope_defaults, member.name);
+        return key != nullptr && !fits_kind(*key, name);
+    });
+    return defaults;
 }
 
 void drop_nulls(Node& node) {
@@ -72,7 +100,8 @@ public:
                 }
                 const Node& own = resolve(job);
                 if (!spend(base_weight + weight(own), job.place)) return out;
-                MergedJob merged{job.id, static_cast<int>(i), job.place, merge(base, own)};
+                MergedJob merged{job.id, static_cast<int>(i), job.place,
+                                 merge(fit_kind(base, own), own)};
                 merged.node.place = job.place;
                 drop_nulls(merged.node);
                 out.push_back(std::move(merged));
@@ -101,7 +130,7 @@ private:
         if (env != nullptr && env->value.is_map()) base.members.push_back(*env);
         const Node* defaults = file.root.find("defaults");
         if (defaults == nullptr) return base;
-        Node allowed = expand_short_forms(*defaults);
+        Node allowed = expand_short_forms(*defaults, scope_defaults);
         std::erase_if(allowed.members,
                       [](const Member& m) { return find_key(scope_defaults, m.name) == nullptr; });
         return merge(std::move(base), allowed);
@@ -131,7 +160,7 @@ private:
             out = merge(std::move(out), inherited);
         }
         open_.pop_back();
-        out = merge(std::move(out), expand_short_forms(*job.node));
+        out = merge(std::move(out), expand_short_forms(*job.node, scope_job));
         return resolved_.emplace(job.node, std::move(out)).first->second;
     }
 
@@ -184,8 +213,9 @@ private:
 Node merge(Node base, const Node& overlay) {
     if (!base.is_map() || !overlay.is_map()) return overlay;
     const bool has_command =
-        std::any_of(overlay.members.begin(), overlay.members.end(),
-                    [](const Member& m) { return is_command(m.name) && !m.value.is_null(); });
+        std::any_of(overlay.members.begin(), overlay.members.end(), [](const Member& m) {
+            return is_command(m.name) && m.name != "with" && !m.value.is_null();
+        });
     // A job has one of run, steps, uses: its own takes the place of an inherited one.
     if (has_command)
         std::erase_if(base.members, [](const Member& m) { return is_command(m.name); });

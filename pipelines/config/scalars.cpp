@@ -1,9 +1,11 @@
 /// What a scalar of each type must look like; used on literal values by the checker and on
 /// evaluated ones by the planner.
+#include "pipelines/base/quantity.hpp"
 #include "pipelines/base/text.hpp"
 #include "pipelines/base/time.hpp"
 #include "pipelines/config/node.hpp"
 #include "pipelines/config/schema.hpp"
+#include "pipelines/schedule/cron.hpp"
 
 #include <fmt/format.h>
 
@@ -151,16 +153,124 @@ Maybe choice(std::string_view text, std::string_view choices) {
     const auto known = text::split(choices, ' ');
     if (std::find(known.begin(), known.end(), text) != known.end()) return {};
     std::string hint;
-    if (text == "manual")
-        hint =
-            "a person's agreement will be `approval: true`, which is not supported yet by this "
-            "version";
+    if (text == "manual") hint = "a person's agreement is `approval: true`";
     if (text == "on_failure") hint = "write `failure`";
     if (text == "on_success") hint = "write `success`";
     if (hint.empty()) {
         if (auto near = text::nearest(text, known)) hint = fmt::format("did you mean `{}`?", *near);
     }
     return mismatch(text, fmt::format("one of {}", choices), std::move(hint));
+}
+
+/// What a parser of base/ refused.
+template <class T>
+Maybe refused(const Result<T>& parsed, std::string hint = {}) {
+    if (parsed) return {};
+    return Complaint{parsed.error().id, parsed.error().message, std::move(hint)};
+}
+
+Maybe amount(std::string_view text) {
+    if (text.ends_with('%')) return refused(parse_percent(text));
+    if (parse_decimal(text)) return {};
+    return mismatch(text, "a number or a percentage", "e.g. `0.8` or `10%`");
+}
+
+Maybe name(std::string_view text) {
+    const bool fits = !text.empty() && text.size() <= 128 && is_word(text[0]) &&
+                      std::all_of(text.begin(), text.end(),
+                                  [](char c) { return is_word(c) || c == '-' || c == '.'; });
+    if (fits) return {};
+    return Complaint{"bad_name", fmt::format("{} is not a name", quoted(text)),
+                     "letters, digits and `_ - .`, at most 128"};
+}
+
+/// `a/b/c`, each part a name.
+bool is_name_path(std::string_view text) {
+    const auto parts = text::split(text, '/');
+    return std::none_of(parts.begin(), parts.end(),
+                        [](const std::string& part) { return name(part).has_value(); });
+}
+
+Maybe secret(std::string_view text) {
+    if (is_name_path(text)) return {};
+    return Complaint{"bad_secret", fmt::format("{} does not name a secret", quoted(text)),
+                     "a path and a name, e.g. `registry/token`; never the secret itself"};
+}
+
+Maybe dataset(std::string_view text) {
+    constexpr std::string_view k_scheme = "dataset://";
+    if (text.starts_with(k_scheme) && is_name_path(text.substr(k_scheme.size()))) return {};
+    return Complaint{"bad_reference", fmt::format("{} is not a dataset", quoted(text)),
+                     "e.g. `dataset://churn`"};
+}
+
+/// V of `dataset://NAME@V`: a number, a digest or an alias.
+bool is_version(std::string_view text) {
+    if (text.starts_with("sha256:")) return text.size() == 71 && text::is_commit_id(text.substr(7));
+    return !name(text);
+}
+
+Maybe data(std::string_view text) {
+    for (const std::string_view scheme : {"dataset://", "model://"}) {
+        if (!text.starts_with(scheme)) continue;
+        const std::string_view rest = text.substr(scheme.size());
+        const std::size_t at = rest.find('@');
+        if (at != std::string_view::npos && is_name_path(rest.substr(0, at)) &&
+            is_version(rest.substr(at + 1)))
+            return {};
+        return Complaint{"bad_reference",
+                         fmt::format("{} is not a reference to data", quoted(text)),
+                         fmt::format("name and version, e.g. `{}churn@latest`", scheme)};
+    }
+    const std::size_t dot = text.find('.');
+    std::string_view job = text.substr(0, dot);
+    std::string_view output = dot == std::string_view::npos ? "" : text.substr(dot + 1);
+    if (job.ends_with("[*]")) job.remove_suffix(3);
+    if (output.starts_with("best.")) output.remove_prefix(5);
+    if (is_job_path(job) && !output.empty() && !name(output) &&
+        output.find('.') == std::string_view::npos)
+        return {};
+    return Complaint{"bad_reference", fmt::format("{} is not a reference to data", quoted(text)),
+                     "e.g. `dataset://churn@latest`, `model://churn@champion` or `train.model`"};
+}
+
+Maybe fragment(std::string_view text) {
+    constexpr std::string_view k_git = "git+https://";
+    if (text.starts_with("./")) {
+        const bool fits = text.ends_with(".yml") && !path(text.substr(2));
+        if (fits) return {};
+        return Complaint{"bad_fragment", fmt::format("{} is not a fragment", quoted(text)),
+                         "a file of this repository that ends in .yml, e.g. `./.ci/lib/build.yml`"};
+    }
+    if (text.starts_with(k_git)) {
+        const std::string_view rest = text.substr(k_git.size());
+        const std::size_t file = rest.find("//"), at = rest.rfind('@');
+        const bool has_parts = file != std::string_view::npos && at != std::string_view::npos &&
+                               file > 0 && at > file + 2;
+        if (has_parts && text::is_commit_id(rest.substr(at + 1)) &&
+            !path(rest.substr(file + 2, at - file - 2)))
+            return {};
+        return Complaint{"bad_fragment",
+                         fmt::format("{} does not say which file of which commit", quoted(text)),
+                         "`git+https://host/repository//path.yml@` and the full commit id of 40 or "
+                         "64 hex digits; a branch or tag may move"};
+    }
+    if (text.starts_with("actions/checkout"))
+        return Complaint{"bad_fragment", fmt::format("{} is not needed", quoted(text)),
+                         "remove it: the commit is checked out before the first step"};
+    return Complaint{"bad_fragment", fmt::format("{} is not a fragment", quoted(text)),
+                     "`./.ci/lib/x.yml`, or `git+https://host/repository//path.yml@` and a full "
+                     "commit id"};
+}
+
+Maybe timezone(std::string_view text) {
+    const bool fits = !text.empty() && text.size() <= 64 && is_word(text[0]) &&
+                      std::all_of(text.begin(), text.end(), [](char c) {
+                          return is_word(c) || c == '/' || c == '-' || c == '+';
+                      });
+    if (fits) return {};
+    return Complaint{"bad_timezone", fmt::format("{} is not a time zone", quoted(text)),
+                     "a name of the tz database, e.g. `Europe/Berlin`"};
 }
 
 Maybe job_id(std::string_view text) {
@@ -177,6 +287,39 @@ bool is_job_id(std::string_view text) {
                        [](char c) { return is_lower(c) || is_digit(c) || c == '_' || c == '-'; });
 }
 
+bool is_job_path(std::string_view text) {
+    const auto parts = text::split(text, '/');
+    return parts.size() <= 6 &&
+           std::all_of(parts.begin(), parts.end(),
+                       [](const std::string& part) { return is_job_id(part); });
+}
+
+std::optional<Complaint> check_name(Names names, std::string_view name) {
+    switch (names) {
+        case Names::variable: return check_env_name(name);
+        case Names::word: {
+            const bool fits = !name.empty() && name.size() <= 63 && is_lower(name[0]) &&
+                              std::all_of(name.begin(), name.end(), [](char c) {
+                                  return is_lower(c) || is_digit(c) || c == '_';
+                              });
+            if (fits) return {};
+            return Complaint{"bad_name", fmt::format("{} is not a name", quoted(name)),
+                             "a lower-case letter, then up to 62 lower-case letters, digits and "
+                             "`_`"};
+        }
+        case Names::axis:
+            if (!name.empty() && name.size() <= 64 &&
+                std::all_of(name.begin(), name.end(),
+                            [](char c) { return is_word(c) || c == '-'; }))
+                return {};
+            return Complaint{"bad_name", fmt::format("{} cannot name an axis", quoted(name)),
+                             "letters, digits, `_` and `-`"};
+        case Names::exit_code: return integer(name, 1, 255);
+        case Names::any: return length(name, 256, "the name");
+    }
+    return {};
+}
+
 std::optional<Complaint> check_scalar(Scalar type, std::string_view text,
                                       std::string_view choices) {
     switch (type) {
@@ -191,19 +334,33 @@ std::optional<Complaint> check_scalar(Scalar type, std::string_view text,
         case Scalar::script: return length(text, 64 * 1024, "the script");
         case Scalar::boolean: return boolean(text);
         case Scalar::count: return integer(text, 0, 1000);
+        case Scalar::positive: return integer(text, 1, 10'000);
+        case Scalar::port: return integer(text, 1, 65535);
+        case Scalar::number:
+            if (parse_decimal(text)) return {};
+            return mismatch(text, "a number");
         case Scalar::exit_code: return integer(text, 1, 255);
-        case Scalar::duration: {
-            const auto parsed = parse_duration(text);
-            if (parsed) return {};
-            return Complaint{parsed.error().id, parsed.error().message, ""};
-        }
+        case Scalar::duration: return refused(parse_duration(text));
+        case Scalar::size: return refused(parse_size(text));
+        case Scalar::cpu: return refused(parse_cpu(text));
+        case Scalar::percent: return refused(parse_percent(text));
+        case Scalar::amount: return amount(text);
+        case Scalar::time: return refused(parse_time_of_day(text));
+        case Scalar::cron:
+            return refused(schedule::parse_cron(text), "e.g. `\"0 2 * * *\"`: every day at 02:00");
+        case Scalar::timezone: return timezone(text);
         case Scalar::condition: return {};  // parsed and typed where its contexts are known
         case Scalar::glob: return glob(text);
         case Scalar::path: return path(text);
         case Scalar::job_id: return job_id(text);
         case Scalar::template_id: return job_id(text.starts_with('.') ? text.substr(1) : text);
+        case Scalar::name: return name(text);
         case Scalar::label: return label(text);
         case Scalar::image: return image(text);
+        case Scalar::secret: return secret(text);
+        case Scalar::data: return data(text);
+        case Scalar::dataset: return dataset(text);
+        case Scalar::fragment: return fragment(text);
         case Scalar::choice: return choice(text, choices);
         case Scalar::value: return length(text, 32 * 1024, "the value");
     }
@@ -218,15 +375,30 @@ std::string_view scalar_name(Scalar type) {
         case Scalar::script: return "a script";
         case Scalar::boolean: return "true or false";
         case Scalar::count: return "a whole number";
+        case Scalar::positive: return "a whole number above 0";
+        case Scalar::port: return "a port";
+        case Scalar::number: return "a number";
         case Scalar::exit_code: return "an exit code";
         case Scalar::duration: return "a duration";
+        case Scalar::size: return "a size";
+        case Scalar::cpu: return "a number of cores";
+        case Scalar::percent: return "a percentage";
+        case Scalar::amount: return "a number or percentage";
+        case Scalar::time: return "a time of day";
+        case Scalar::cron: return "a cron expression";
+        case Scalar::timezone: return "a time zone";
         case Scalar::condition: return "an expression";
         case Scalar::glob: return "a glob";
         case Scalar::path: return "a path";
         case Scalar::job_id: return "a job id";
         case Scalar::template_id: return "a job or template id";
+        case Scalar::name: return "a name";
         case Scalar::label: return "a label";
         case Scalar::image: return "an image";
+        case Scalar::secret: return "a secret's name";
+        case Scalar::data: return "a reference to data";
+        case Scalar::dataset: return "a dataset";
+        case Scalar::fragment: return "a fragment";
         case Scalar::choice: return "a word";
         case Scalar::value: return "a value";
     }

@@ -1,71 +1,26 @@
 #include "pipelines/model/spec.hpp"
 
-#include "pipelines/model/wire.hpp"
+#include "pipelines/model/spec_parts_json.hpp"
+#include "pipelines/model/writer.hpp"
 
 namespace sluice::model {
 namespace {
 
-// What is empty or the default is left out: a spec travels with every claim.
-class Writer {
-public:
-    void put(std::string_view key, const std::string& value) {
-        if (!value.empty()) out_[key] = wire::text(value);
-    }
-    void put(std::string_view key, const std::vector<std::string>& value) {
-        if (!value.empty()) out_[key] = wire::strings(value);
-    }
-    void put(std::string_view key, const std::map<std::string, std::string>& value) {
-        if (!value.empty()) out_[key] = wire::string_map(value);
-    }
-    void put(std::string_view key, const std::optional<Duration>& value) {
-        if (value) out_[key] = value->count();
-    }
-    template <TextEnum E>
-    void put(std::string_view key, E value, E fallback) {
-        if (value != fallback) out_[key] = wire::text_of(value);
-    }
-    void put(std::string_view key, bool value, bool fallback) {
-        if (value != fallback) out_[key] = value;
-    }
-    void put(std::string_view key, const AllowFailure& value) {
-        if (value.any) out_[key] = true;
-        if (value.any || value.exit_codes.empty()) return;
-        json::Array codes;
-        for (const int code : value.exit_codes) codes.push_back(code);
-        out_[key] = std::move(codes);
-    }
-    void put(std::string_view key, json::Array value) {
-        if (!value.empty()) out_[key] = std::move(value);
-    }
-    json::Object take() { return std::move(out_); }
-    json::Object& object() { return out_; }
+using wire::Writer;
 
-private:
-    json::Object out_;
-};
+constexpr auto k_part = [](const auto& part) { return part_to_json(part); };
 
-AllowFailure allow_failure(json::ObjectReader& in, std::string_view key) {
-    AllowFailure out;
+/// A part that is left out while it is the default.
+template <class T>
+void put_part(Writer& out, std::string_view key, const T& part) {
+    if (!(part == T{})) out.object()[key] = part_to_json(part);
+}
+
+template <class T, class Read>
+Result<T> part_or_default(json::ObjectReader& in, std::string_view key, Read read) {
     const json::Value* value = in.find(key);
-    if (value == nullptr) return out;
-    if (const bool* any = value->if_bool()) {
-        out.any = *any;
-        return out;
-    }
-    const json::Array* codes = value->if_array();
-    if (codes == nullptr || codes->size() > 256) {
-        in.fail(key, "a boolean or a list of at most 256 exit codes is required");
-        return out;
-    }
-    for (const json::Value& code : *codes) {
-        const std::int64_t* number = code.if_int64();
-        if (number == nullptr || *number < 0 || *number > 255) {
-            in.fail(key, "exit codes are integers from 0 to 255");
-            return out;
-        }
-        out.exit_codes.push_back(static_cast<int>(*number));
-    }
-    return out;
+    if (value == nullptr) return T{};
+    return read(*value, in.pointer(key));
 }
 
 json::Value step_to_json(const StepSpec& step) {
@@ -76,6 +31,9 @@ json::Value step_to_json(const StepSpec& step) {
     out.put("shell", step.shell);
     out.put("working_directory", step.working_directory);
     out.put("env", step.env);
+    out.put("late_env", step.late_env);
+    out.put_each("secrets", step.secrets, [](const SecretSpec& x) { return part_to_json(x); });
+    out.put("image", step.image);
     out.put("timeout_ms", step.timeout);
     out.put("when", step.when, When::success);
     out.put("condition", step.condition);
@@ -92,6 +50,9 @@ Result<StepSpec> step_from_json(const json::Value& value, std::string pointer) {
     step.shell = in.string_or("shell", "", 64);
     step.working_directory = in.string_or("working_directory", "", 4096);
     step.env = in.string_map_or_empty("env");
+    step.late_env = in.string_map_or_empty("late_env");
+    SLUICE_TRY(step.secrets, wire::map_of<SecretSpec>(in, "secrets", 256, secret_from_json));
+    step.image = in.string_or("image", "", 1024);
     step.timeout = wire::milliseconds_or_null(in, "timeout_ms");
     step.when = wire::enum_or(in, "when", When::success);
     step.condition = in.string_or("condition", "");
@@ -100,51 +61,19 @@ Result<StepSpec> step_from_json(const json::Value& value, std::string pointer) {
     return step;
 }
 
-json::Value artifact_to_json(const ArtifactSpec& artifact) {
-    Writer out;
-    out.object()["name"] = wire::text(artifact.name);
-    out.put("paths", artifact.paths);
-    out.put("expire_in_ms", artifact.expire_in);
-    out.put("when", artifact.when, UploadWhen::success);
-    return out.take();
+json::Object exit_codes_to_json(const std::map<int, int>& counts) {
+    json::Object out;
+    for (const auto& [code, count] : counts) out[std::to_string(code)] = count;
+    return out;
 }
 
-Result<ArtifactSpec> artifact_from_json(const json::Value& value, std::string pointer) {
-    json::ObjectReader in(value, std::move(pointer));
-    ArtifactSpec artifact;
-    artifact.name = in.string("name", 256);
-    artifact.paths = in.strings_or_empty("paths");
-    artifact.expire_in = wire::milliseconds_or_null(in, "expire_in_ms");
-    artifact.when = wire::enum_or(in, "when", UploadWhen::success);
-    SLUICE_CHECK(in.finish_strict());
-    return artifact;
-}
-
-Result<ReportSpec> report_from_json(const json::Value& value, std::string pointer) {
-    json::ObjectReader in(value, std::move(pointer));
-    ReportSpec report;
-    report.format = in.string("format", 64);
-    report.paths = in.strings_or_empty("paths");
-    SLUICE_CHECK(in.finish_strict());
-    return report;
-}
-
-std::map<std::string, int> retries(json::ObjectReader& in) {
-    std::map<std::string, int> out;
-    const json::Value* value = in.find("retry");
-    if (value == nullptr) return out;
-    const json::Object* members = value->if_object();
-    if (members == nullptr || members->size() > 16) {
-        in.fail("retry", "an object of at most 16 counts is required");
-        return out;
-    }
-    for (const auto& [name, item] : *members) {
-        const std::int64_t* count = item.if_int64();
-        if (count == nullptr || *count < 0 || *count > 1000) {
-            in.fail("retry", "counts are integers from 0 to 1000");
-            return out;
-        }
-        out.emplace(std::string(name.begin(), name.end()), static_cast<int>(*count));
+std::map<int, int> exit_codes(json::ObjectReader& in) {
+    std::map<int, int> out;
+    for (const auto& [code, count] : counts(in, "retry_exit_codes")) {
+        const bool is_code = !code.empty() && code.size() <= 3 &&
+                             code.find_first_not_of("0123456789") == std::string::npos;
+        if (!is_code) in.fail("retry_exit_codes", "names are exit codes");
+        if (is_code) out.emplace(std::stoi(code), count);
     }
     return out;
 }
@@ -163,24 +92,39 @@ json::Value to_json(const JobSpec& spec) {
     for (const StepSpec& step : spec.steps) steps.push_back(step_to_json(step));
     out.put("steps", std::move(steps));
     out.put("image", spec.image);
+    put_part(out, "image_settings", spec.image_settings);
     out.put("runs_on", spec.runs_on);
+    put_part(out, "resources", spec.resources);
     out.put("timeout_ms", spec.timeout);
+    out.put("queue_timeout_ms", spec.queue_timeout);
     out.put("allow_failure", spec.allow_failure);
     out.put("source", spec.source, true);
+    put_part(out, "checkout", spec.checkout);
     out.put("replayable", spec.replayable, true);
-    json::Array artifacts, reports;
-    for (const ArtifactSpec& artifact : spec.artifacts)
-        artifacts.push_back(artifact_to_json(artifact));
-    for (const ReportSpec& report : spec.reports)
-        reports.push_back(json::Object{{"format", wire::text(report.format)},
-                                       {"paths", wire::strings(report.paths)}});
-    out.put("artifacts", std::move(artifacts));
-    out.put("reports", std::move(reports));
+    out.put("interruptible", spec.interruptible, true);
+    if (spec.concurrency) out.object()["concurrency"] = to_json(*spec.concurrency);
+    if (spec.approval) out.object()["approval"] = to_json(*spec.approval);
+    if (spec.environment) out.object()["environment"] = to_json(*spec.environment);
+    out.put_each("secrets", spec.secrets, k_part);
+    out.put("id_tokens", spec.id_tokens);
+    out.put_each("params", spec.params, k_part);
+    out.put_each("inputs", spec.inputs, k_part);
+    out.put_each("cache", spec.cache, k_part);
+    out.put_each("outputs", spec.outputs, k_part);
+    out.put_each("artifacts", spec.artifacts, k_part);
+    out.put_each("reports", spec.reports, k_part);
+    out.put_each("thresholds", spec.thresholds, k_part);
+    out.put("generate", spec.generate);
+    put_part(out, "lint", spec.lint);
+    put_part(out, "test", spec.test);
     if (!spec.retry.empty()) {
         json::Object retry;
         for (const auto& [cause, count] : spec.retry) retry[cause] = count;
         out.object()["retry"] = std::move(retry);
     }
+    out.put_object("retry_exit_codes", exit_codes_to_json(spec.retry_exit_codes));
+    if (spec.backoff) out.object()["backoff"] = part_to_json(*spec.backoff);
+    out.put_object("settings", spec.settings);
     return out.take();
 }
 
@@ -195,14 +139,45 @@ Result<JobSpec> job_spec_from_json(const json::Value& value, std::string pointer
     spec.env = in.string_map_or_empty("env");
     SLUICE_TRY(spec.steps, wire::list<StepSpec>(in, "steps", 500, step_from_json));
     spec.image = in.string_or("image", "", 1024);
+    SLUICE_TRY(spec.image_settings,
+               part_or_default<ImageSettings>(in, "image_settings", image_from_json));
     spec.runs_on = in.strings_or_empty("runs_on", 256);
+    SLUICE_TRY(spec.resources, part_or_default<Resources>(in, "resources", resources_from_json));
     spec.timeout = wire::milliseconds_or_null(in, "timeout_ms");
+    spec.queue_timeout = wire::milliseconds_or_null(in, "queue_timeout_ms");
     spec.allow_failure = allow_failure(in, "allow_failure");
     spec.source = in.boolean_or("source", true);
+    SLUICE_TRY(spec.checkout,
+               part_or_default<CheckoutSettings>(in, "checkout", checkout_from_json));
     spec.replayable = in.boolean_or("replayable", true);
+    spec.interruptible = in.boolean_or("interruptible", true);
+    SLUICE_TRY(spec.concurrency,
+               wire::maybe<Concurrency>(in, "concurrency", concurrency_from_json));
+    SLUICE_TRY(spec.approval, wire::maybe<Approval>(in, "approval", approval_from_json));
+    SLUICE_TRY(spec.environment,
+               wire::maybe<Environment>(in, "environment", environment_from_json));
+    SLUICE_TRY(spec.secrets, wire::map_of<SecretSpec>(in, "secrets", 256, secret_from_json));
+    spec.id_tokens = in.string_map_or_empty("id_tokens", 256);
+    SLUICE_TRY(spec.params, wire::map_of<ParamValue>(in, "params", 1000, param_from_json));
+    SLUICE_TRY(spec.inputs, wire::map_of<InputSpec>(in, "inputs", 1000, input_from_json));
+    SLUICE_TRY(spec.cache, wire::list<CacheSpec>(in, "cache", 100, cache_from_json));
+    SLUICE_TRY(spec.outputs, wire::map_of<OutputSpec>(in, "outputs", 1000, output_from_json));
     SLUICE_TRY(spec.artifacts, wire::list<ArtifactSpec>(in, "artifacts", 1000, artifact_from_json));
     SLUICE_TRY(spec.reports, wire::list<ReportSpec>(in, "reports", 1000, report_from_json));
-    spec.retry = retries(in);
+    SLUICE_TRY(spec.thresholds, wire::list<Threshold>(in, "thresholds", 1000, threshold_from_json));
+    spec.generate = in.string_or("generate", "", 4096);
+    SLUICE_TRY(spec.lint, part_or_default<LintSettings>(in, "lint", lint_from_json));
+    SLUICE_TRY(spec.test, part_or_default<TestSettings>(in, "test", test_from_json));
+    spec.retry = counts(in, "retry");
+    spec.retry_exit_codes = exit_codes(in);
+    SLUICE_TRY(spec.backoff, wire::maybe<Backoff>(in, "backoff", backoff_from_json));
+    if (const json::Value* settings = in.find("settings")) {
+        if (settings->is_object()) {
+            spec.settings = settings->get_object();
+        } else {
+            in.fail("settings", "an object is required");
+        }
+    }
     SLUICE_CHECK(in.finish_strict());
     return spec;
 }

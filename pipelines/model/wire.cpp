@@ -38,4 +38,12 @@ std::optional<Duration> milliseconds_or_null(json::ObjectReader& reader, std::st
     return Duration{*value};
 }
 
+double number_or(json::ObjectReader& reader, std::string_view key, double fallback) {
+    const json::Value* value = reader.find(key);
+    if (value == nullptr) return fallback;
+    if (value->is_number()) return value->to_number<double>();
+    reader.fail(key, "a number is required");
+    return fallback;
+}
+
 }  // namespace sluice::model::wire

@@ -73,4 +73,37 @@ Result<std::vector<T>> list(json::ObjectReader& reader, std::string_view key, st
     return out;
 }
 
+/// Reads every member of an optional object with `read(value, pointer)`. The first error wins.
+template <class T, class Read>
+Result<std::map<std::string, T>> map_of(json::ObjectReader& reader, std::string_view key,
+                                        std::size_t max_items, Read read) {
+    std::map<std::string, T> out;
+    const json::Value* value = reader.find(key);
+    if (value == nullptr) return out;
+    const json::Object* members = value->if_object();
+    if (members == nullptr || members->size() > max_items) {
+        reader.fail(key, fmt::format("an object of at most {} members is required", max_items));
+        return out;
+    }
+    for (const auto& [name, item] : *members) {
+        std::string inside(name.begin(), name.end());
+        SLUICE_TRY(T read_item, read(item, reader.pointer(key) + "/" + inside));
+        out.emplace(std::move(inside), std::move(read_item));
+    }
+    return out;
+}
+
+/// Reads an optional member with `read(value, pointer)`.
+template <class T, class Read>
+Result<std::optional<T>> maybe(json::ObjectReader& reader, std::string_view key, Read read) {
+    std::optional<T> out;
+    const json::Value* value = reader.find(key);
+    if (value == nullptr) return out;
+    SLUICE_TRY(out, read(*value, reader.pointer(key)));
+    return out;
+}
+
+/// A whole number or decimal; `fallback` when absent.
+double number_or(json::ObjectReader& reader, std::string_view key, double fallback);
+
 }  // namespace sluice::model::wire

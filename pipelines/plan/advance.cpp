@@ -91,6 +91,10 @@ private:
     std::optional<Transition> decide(std::size_t job) {
         const PlannedJob& planned = *jobs_[job].planned;
         if (!planned.selected) return Transition{job, JobEvent::deselect, planned.reason};
+        // Whoever plans refuses such a run as a whole; a job that came this far must not start as
+        // if nothing were missing.
+        if (!planned.unsupported.empty())
+            return Transition{job, JobEvent::error, planned.unsupported.front()};
         for (const Need& need : planned.needs)
             if (!has_ended(need.job)) return std::nullopt;
         const auto read = planned.late_if.empty() ? std::vector<std::string>{}
@@ -193,6 +197,11 @@ private:
 };
 
 }  // namespace
+
+bool starts_at_once(const PlannedJob& job) {
+    return job.selected && job.needs.empty() && job.late_if.empty() &&
+           job.when == model::When::success && job.unsupported.empty() && !job.spec.approval;
+}
 
 std::vector<Transition> advance(std::span<const JobNow> jobs, const model::Event& /*event*/,
                                 bool run_cancelled) {

@@ -30,6 +30,10 @@ struct Transition {
 std::vector<Transition> advance(std::span<const JobNow> jobs, const model::Event& event,
                                 bool run_cancelled);
 
+/// True when nothing but an agent is missing from the start, so that who inserts the job may spare
+/// the call of advance().
+bool starts_at_once(const PlannedJob& job);
+
 /// The state of the run once every job is terminal, else active. Worst first: errored, failed,
 /// cancelled, blocked (counts as failed), warned, passed.
 model::RunState run_state(std::span<const JobNow> jobs);

@@ -1,11 +1,12 @@
 /// What is wrong with a job for any event and any value of its expressions.
 #include "pipelines/base/text.hpp"
-#include "pipelines/config/expression/syntax.hpp"
+#include "pipelines/config/schema.hpp"
 #include "pipelines/kinds/kind.hpp"
 #include "pipelines/plan/lower.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 namespace sluice::plan {
@@ -47,30 +48,46 @@ void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnost
     }
 }
 
+void unknown_kind(const Node& kind, Diagnostics& diagnostics) {
+    std::vector<std::string> known;
+    for (const config::KindName& k : config::kind_names()) known.emplace_back(k.name);
+    if (expr::has_expression(kind.text)) return;  // has been refused where it stands
+    const auto near = text::nearest(kind.text, known);
+    diagnostics.error(
+        kind.place, "unknown_kind", fmt::format("there is no kind `{}`", config::shown(kind.text)),
+        near ? fmt::format("did you mean `{}`?", *near) : "leave `kind` out for a script");
+}
+
+/// Keys of other kinds.
+void check_kind_keys(const Node& job, const std::string& kind, Diagnostics& diagnostics) {
+    for (const config::Member& member : job.members) {
+        const config::Key* key = config::find_key(config::scope_job, member.name);
+        if (key == nullptr || config::fits_kind(*key, kind)) continue;
+        diagnostics.error(member.place, "key_of_other_kind",
+                          fmt::format("`{}` belongs to kind {}, and this job is of kind {}",
+                                      member.name, key->kinds, kind),
+                          key->kinds.find(' ') == std::string_view::npos
+                              ? fmt::format("add `kind: {}`, or remove it", key->kinds)
+                              : "choose the kind, or remove it");
+    }
+}
+
 }  // namespace
 
 void check_job(const config::MergedJob& job, Diagnostics& diagnostics) {
     const Node& node = job.node;
     const Node* kind_name = node.find("kind");
-    const kinds::Kind* kind = kinds::find_kind(kind_name == nullptr ? "script" : kind_name->text);
-    if (kind == nullptr && !expr::has_expression(kind_name->text)) {
-        std::vector<std::string> known;
-        for (const kinds::Kind* k : kinds::all_kinds()) known.emplace_back(k->name);
-        const std::string name = config::shown(kind_name->text);
-        static const std::set<std::string, std::less<>> planned{
-            "lint", "test", "image", "package", "deploy", "train", "evaluate", "model", "score"};
-        if (planned.contains(kind_name->text)) {
-            diagnostics.error(kind_name->place, "not_supported",
-                              fmt::format("kind `{}` is not supported yet by this version", name),
-                              "leave `kind` out and write the commands in `run`");
-        } else {
-            const auto near = text::nearest(kind_name->text, known);
-            diagnostics.error(
-                kind_name->place, "unknown_kind", fmt::format("there is no kind `{}`", name),
-                near ? fmt::format("did you mean `{}`?", *near) : "leave `kind` out for a script");
-        }
-    } else if (kind != nullptr && kind->check != nullptr) {
-        kind->check(node, job.id, job.place, diagnostics);
+    const std::string name = kind_name == nullptr ? "script" : kind_name->text;
+    const auto all = config::kind_names();
+    const bool known =
+        std::any_of(all.begin(), all.end(), [&](const auto& k) { return k.name == name; });
+    if (!known) {
+        unknown_kind(*kind_name, diagnostics);
+    } else {
+        check_kind_keys(node, name, diagnostics);
+        if (const kinds::Kind* kind = kinds::find_kind(name);
+            kind != nullptr && kind->check != nullptr)
+            kind->check(node, job.id, job.place, diagnostics);
     }
     const Node* run = node.find("run");
     const Node* steps = node.find("steps");

@@ -25,6 +25,10 @@ struct LowerInput {
 /// only: the rest may read what this event does not have. Nothing after a diagnostic.
 std::optional<PlannedJob> lower(const LowerInput& in, config::Diagnostics& diagnostics);
 
+/// What the job asks for that this version cannot carry out, as sentences for people; what it can
+/// do without is a warning only. See config::Key::pending.
+std::vector<std::string> unsupported(const config::Node& job, config::Diagnostics& diagnostics);
+
 /// Checks of a merged job that no event and no expression changes: kind, steps, unique ids.
 void check_job(const config::MergedJob& job, config::Diagnostics& diagnostics);
 

@@ -50,6 +50,9 @@ struct PlannedJob {
     bool selected = true;            ///< false: starts as not_selected
     std::string reason;              ///< why it was not selected, for people
     std::vector<std::string> reads;  ///< base ids whose outputs it reads (reference A6 step 4)
+    /// Why this version cannot carry the job out, sentences for people. Not empty: the run must not
+    /// start, it is errored with cause `config`; advance() refuses such a job too.
+    std::vector<std::string> unsupported;
     bool operator==(const PlannedJob&) const = default;
 };
 

@@ -54,6 +54,7 @@ json::Value to_json(const PlannedJob& job) {
     if (!job.selected) out["selected"] = false;
     if (!job.reason.empty()) out["reason"] = wire::text(job.reason);
     if (!job.reads.empty()) out["reads"] = wire::strings(job.reads);
+    if (!job.unsupported.empty()) out["unsupported"] = wire::strings(job.unsupported);
     return out;
 }
 
@@ -71,6 +72,7 @@ Result<PlannedJob> planned_job_from_json(const json::Value& value, std::string p
     job.selected = in.boolean_or("selected", true);
     job.reason = in.string_or("reason", "");
     job.reads = in.strings_or_empty("reads");
+    job.unsupported = in.strings_or_empty("unsupported", 1000);
     SLUICE_CHECK(in.finish_strict());
     return job;
 }

@@ -89,18 +89,20 @@ private:
             if (item.is_map()) walk_map(item, key.item_map);
         }
         if (!node.is_map()) return;
-        if (key.map == config::scope_env) {
-            for (const Member& variable : node.members)
+        if (key.map == config::scope_env || key.map == config::scope_names) {
+            for (const Member& variable : node.members) {
                 if (variable.value.is_scalar()) check_text(variable.value, key);
+                if (variable.value.is_map()) walk_map(variable.value, key.entry_map);
+            }
             return;
         }
         walk_map(node, key.map);
     }
 
-    void walk_map(const Node& node, unsigned scope) {
+    void walk_map(const Node& node, config::Scopes scope) {
         for (const Member& member : node.members) {
             const Key* key = config::find_key(scope, member.name);
-            if (key == nullptr || !key->supported) continue;
+            if (key == nullptr) continue;
             label_ = scope == config::scope_image ? "image" : "";  // written without its `name`
             walk(member.value, *key);
             label_ = {};
@@ -122,8 +124,7 @@ private:
             }
             for (const Member& member : step.members) {
                 const Key* step_key = config::find_key(config::scope_step, member.name);
-                if (step_key != nullptr && step_key->supported &&
-                    step_key->scalar != Scalar::condition)
+                if (step_key != nullptr && step_key->scalar != Scalar::condition)
                     walk(member.value, *step_key);
             }
             narrowed_ = before;

@@ -200,8 +200,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.state = *model::next_state(JobState::waiting, JobEvent::deselect);
             job.message = planned.reason;
             job.finished_at = now.ms;
-        } else if (planned.needs.empty() && planned.late_if.empty() &&
-                   planned.when == model::When::success) {
+        } else if (plan::starts_at_once(planned)) {
             // Only what would start now is held: the rest waits for it anyway.
             const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
             job.state = *model::next_state(JobState::waiting, event);
@@ -280,7 +279,7 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         next.to = *to;
         if (*to == JobState::ready) next.wait_reason = wait_for_agent(*job.planned);
         if (*to == JobState::held) next.wait_reason = hold;
-        if (*to == JobState::failed) next.cause = Cause::config;
+        if (*to == JobState::failed || *to == JobState::errored) next.cause = Cause::config;
         if (*to == JobState::cancelled) next.cause = Cause::cancelled;
         next.message = transition.reason;
         change(tx, *run, next);

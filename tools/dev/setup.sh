@@ -5,7 +5,7 @@ packages_up=(
     build-essential cmake ninja-build ccache mold pkg-config git
     libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libboost-system1.81-dev libboost-filesystem1.81-dev
     libgit2-dev libcurl4-openssl-dev libyaml-cpp-dev libsoci-dev libsqlite3-dev libpq-dev
-    libsodium-dev libzstd-dev libarchive-dev libfmt-dev libspdlog-dev libcli11-dev libexpat1-dev libssl-dev
+    libsodium-dev libzstd-dev libarchive-dev libfmt-dev libspdlog-dev libcli11-dev libexpat1-dev libssl-dev libhowardhinnant-date-dev
     catch2 python3 python3-pytest flake8 procps openssl ca-certificates
 )
 # On top of that, for all test labels and the benchmarks.

@@ -1,0 +1,58 @@
+#pragma once
+/// Scalars of one cell of one job → text with its expressions evaluated and its type checked. Pure,
+/// one thread at a time.
+
+#include "pipelines/config/merge.hpp"
+#include "pipelines/config/schema.hpp"
+#include "pipelines/plan/condition.hpp"
+#include "pipelines/plan/contexts.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::plan {
+
+class Evaluation {
+public:
+    /// `job` is the id of the cell, for messages. The other arguments outlive this object.
+    Evaluation(const Input& input, std::string job, config::Diagnostics& diagnostics);
+
+    /// Sets or replaces a context (`matrix`, `env`, `job` …).
+    void set(std::string name, expr::Value value);
+    const expr::Context& context() const { return context_; }
+
+    /// The scalar with its expressions evaluated, checked against `type`. Nothing after a failure.
+    std::optional<std::string> text(const config::Node& node, config::Scalar type,
+                                    std::string_view choices = {});
+    /// The scalars of a list, or the one scalar; those that fail are left out.
+    std::vector<std::string> texts(const config::Node& node, config::Scalar type,
+                                   std::string_view choices = {});
+    /// As text(), by the row and with a value where there is none.
+    std::string text_or(const config::Node* node, const config::Key& row, std::string fallback);
+    /// `if`, as far as it can be decided without `later`. Nothing after a failure.
+    std::optional<Decision> decide_at(const config::Node& condition, std::string_view later);
+
+    /// A diagnostic in byte `offset` of the scalar, and failed().
+    void fail(const config::Node& node, std::size_t offset, std::string_view id,
+              std::string message, std::string hint = {});
+    bool failed() const { return failed_; }
+    void set_failed(bool failed) { failed_ = failed; }
+    /// While quiet, failures set failed() and tell nobody.
+    void set_quiet(bool quiet) { quiet_ = quiet; }
+    /// For which job and event a value did not work out: the same line may be right for others.
+    std::string where() const;
+    config::Diagnostics& diagnostics() { return diagnostics_; }
+
+private:
+    std::optional<std::string> joined(const config::Node& node, const expr::Template& parts);
+
+    const Input& input_;
+    std::string job_;
+    config::Diagnostics& diagnostics_;
+    expr::Context context_;
+    bool failed_ = false;
+    bool quiet_ = false;
+};
+
+}  // namespace sluice::plan

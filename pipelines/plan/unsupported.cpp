@@ -1,0 +1,81 @@
+/// What the language has and this version does not do yet. It is refused job by job, never ignored.
+#include "pipelines/config/schema.hpp"
+#include "pipelines/kinds/kind.hpp"
+#include "pipelines/plan/lower.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::plan {
+namespace {
+
+using config::Key;
+using config::Member;
+using config::Node;
+using config::Scopes;
+
+class Search {
+public:
+    explicit Search(config::Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+    void map(const Node& node, Scopes scope, const std::string& path) {
+        for (const Member& member : node.members) {
+            const Key* key = config::find_key(scope, member.name);
+            if (key == nullptr) continue;
+            const std::string inner = path.empty() ? member.name : path + "." + member.name;
+            const bool is_default = member.value.is_scalar() && member.value.text == key->fallback;
+            if (!key->pending.empty() && !is_default) {
+                found(member, *key, inner);
+                continue;
+            }
+            below(member.value, *key, inner);
+        }
+    }
+
+    std::vector<std::string> take() { return std::move(out_); }
+
+private:
+    void below(const Node& node, const Key& key, const std::string& path) {
+        for (std::size_t i = 0; i < node.items.size(); ++i)
+            if (node.items[i].is_map())
+                map(node.items[i], key.item_map, fmt::format("{}[{}]", path, i));
+        if (!node.is_map()) return;
+        if (key.map != config::scope_names) return map(node, key.map, path);
+        for (const Member& entry : node.members)
+            if (entry.value.is_map()) map(entry.value, key.entry_map, path + "." + entry.name);
+    }
+
+    void found(const Member& member, const Key& key, const std::string& path) {
+        if (key.dispensable) {
+            diagnostics_.warning(
+                member.place, "not_carried_out",
+                fmt::format("`{}` has no effect: this version has no {}", path, key.pending),
+                "the job runs without it");
+            return;
+        }
+        std::string text =
+            fmt::format("`{}` asks for {}, which this version does not have", path, key.pending);
+        if (std::find(out_.begin(), out_.end(), text) == out_.end())
+            out_.push_back(std::move(text));
+    }
+
+    config::Diagnostics& diagnostics_;
+    std::vector<std::string> out_;
+};
+
+}  // namespace
+
+std::vector<std::string> unsupported(const Node& job, config::Diagnostics& diagnostics) {
+    Search search(diagnostics);
+    search.map(job, config::scope_job, "");
+    auto out = search.take();
+    const Node* kind = job.find("kind");
+    if (kind != nullptr && kinds::find_kind(kind->text) == nullptr)
+        out.insert(
+            out.begin(),
+            fmt::format("kind `{}` comes later: this version does not carry it out", kind->text));
+    return out;
+}
+
+}  // namespace sluice::plan
