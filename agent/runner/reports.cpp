@@ -2,6 +2,7 @@
 
 #include "pipelines/base/text.hpp"
 #include "pipelines/reports/junit.hpp"
+#include "pipelines/reports/test_collector.hpp"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -60,9 +61,10 @@ Result<files::Fd> open_inside(const files::Path& workspace, const std::string& r
     return file;
 }
 
-Result<model::TestReport> read_junit(const files::Path& workspace, const std::string& relative) {
+Result<> read_junit(const files::Path& workspace, const std::string& relative,
+                    reports::TestCollector& into) {
     SLUICE_TRY(files::Fd file, open_inside(workspace, relative));
-    reports::JunitParser parser;
+    reports::JunitParser parser([&](model::TestCase&& test) { into.add(std::move(test)); });
     std::string buffer(256 << 10, '\0');
     while (true) {
         ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
@@ -86,6 +88,7 @@ std::string problem_text(const std::string& format, const std::string& path, con
 model::Reports collect_reports(const std::vector<model::ReportSpec>& wanted,
                                const files::Path& workspace) {
     model::Reports reports;
+    reports::TestCollector tests;
     for (const model::ReportSpec& spec : wanted) {
         if (spec.format != "junit") {
             reports.problems.push_back("reports." + spec.format +
@@ -104,13 +107,12 @@ model::Reports collect_reports(const std::vector<model::ReportSpec>& wanted,
             paths = std::move(found);
         }
         for (const std::string& path : paths) {
-            Result<model::TestReport> report = read_junit(workspace, path);
-            if (!report) {
-                reports.problems.push_back(problem_text(spec.format, path, report.error()));
+            Result<> read = read_junit(workspace, path, tests);
+            if (!read) {
+                reports.problems.push_back(problem_text(spec.format, path, read.error()));
                 continue;
             }
-            if (!reports.tests) reports.tests.emplace();
-            reports::merge(*reports.tests, *report);
+            reports.tests = tests.report();
         }
     }
     return reports;

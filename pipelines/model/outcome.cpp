@@ -12,53 +12,6 @@ json::Value optional_int(const std::optional<int>& value) {
     return *value;
 }
 
-json::Value test_case_to_json(const TestCase& test) {
-    return json::Object{{"suite", wire::text(test.suite)},     {"name", wire::text(test.name)},
-                        {"state", wire::text_of(test.state)},  {"duration_ms", test.duration_ms},
-                        {"message", wire::text(test.message)}, {"detail", wire::text(test.detail)},
-                        {"file", wire::text(test.file)},       {"line", test.line}};
-}
-
-Result<TestCase> test_case_from_json(const json::Value& value, std::string pointer) {
-    json::ObjectReader in(value, std::move(pointer));
-    TestCase test;
-    test.suite = in.string_or("suite", "");
-    test.name = in.string("name");
-    test.state = wire::enum_required<TestState>(in, "state");
-    test.duration_ms = in.integer_or("duration_ms", 0, 0, wire::k_max_integer);
-    test.message = in.string_or("message", "");
-    test.detail = in.string_or("detail", "");
-    test.file = in.string_or("file", "");
-    test.line = static_cast<int>(in.integer_or("line", 0, 0, k_max_int));
-    SLUICE_CHECK(in.finish_strict());
-    return test;
-}
-
-json::Value test_report_to_json(const TestReport& report) {
-    json::Array failures;
-    failures.reserve(report.failures.size());
-    for (const TestCase& test : report.failures) failures.push_back(test_case_to_json(test));
-    return json::Object{{"total", report.total},           {"passed", report.passed},
-                        {"failed", report.failed},         {"errored", report.errored},
-                        {"skipped", report.skipped},       {"duration_ms", report.duration_ms},
-                        {"failures", std::move(failures)}, {"truncated", report.truncated}};
-}
-
-Result<TestReport> test_report_from_json(const json::Value& value, std::string pointer) {
-    json::ObjectReader in(value, std::move(pointer));
-    TestReport report;
-    report.total = static_cast<int>(in.integer("total", 0, k_max_int));
-    report.passed = static_cast<int>(in.integer("passed", 0, k_max_int));
-    report.failed = static_cast<int>(in.integer("failed", 0, k_max_int));
-    report.errored = static_cast<int>(in.integer("errored", 0, k_max_int));
-    report.skipped = static_cast<int>(in.integer("skipped", 0, k_max_int));
-    report.duration_ms = in.integer_or("duration_ms", 0, 0, wire::k_max_integer);
-    SLUICE_TRY(report.failures, wire::list<TestCase>(in, "failures", 1000, test_case_from_json));
-    report.truncated = in.boolean_or("truncated", false);
-    SLUICE_CHECK(in.finish_strict());
-    return report;
-}
-
 }  // namespace
 
 json::Value to_json(const Outcome& outcome) {
@@ -101,24 +54,6 @@ Result<StepStatus> step_status_from_json(const json::Value& value, std::string p
     step.duration_ms = in.integer_or("duration_ms", 0, 0, wire::k_max_integer);
     SLUICE_CHECK(in.finish_strict());
     return step;
-}
-
-json::Value to_json(const Reports& reports) {
-    json::Object out;
-    if (reports.tests) out["tests"] = test_report_to_json(*reports.tests);
-    if (!reports.problems.empty()) out["problems"] = wire::strings(reports.problems);
-    return out;
-}
-
-Result<Reports> reports_from_json(const json::Value& value, std::string pointer) {
-    json::ObjectReader in(value, std::move(pointer));
-    Reports reports;
-    if (const json::Value* tests = in.find("tests")) {
-        SLUICE_TRY(reports.tests, test_report_from_json(*tests, in.pointer("tests")));
-    }
-    reports.problems = in.strings_or_empty("problems", 1000);
-    SLUICE_CHECK(in.finish_strict());
-    return reports;
 }
 
 }  // namespace sluice::model

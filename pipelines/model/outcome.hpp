@@ -4,6 +4,7 @@
 
 #include "pipelines/base/json.hpp"
 #include "pipelines/model/job_state.hpp"
+#include "pipelines/model/reports.hpp"
 
 #include <optional>
 #include <string>
@@ -33,48 +34,14 @@ struct StepStatus {
     bool operator==(const StepStatus&) const = default;
 };
 
-/// Result of one test case of a report.
-enum class TestState { passed, failed, errored, skipped };
-
-struct TestCase {
-    std::string suite;
-    std::string name;
-    TestState state = TestState::passed;
-    std::int64_t duration_ms = 0;
-    std::string message;  ///< first line of the failure
-    std::string detail;   ///< the failure text, cut at 16 KiB
-    std::string file;     ///< where it failed, "" when the report does not tell
-    int line = 0;         ///< 1-based, 0 when unknown
-    bool operator==(const TestCase&) const = default;
-};
-
-/// Totals of a job's tests, and its failing cases (passed ones are only counted).
-struct TestReport {
-    int total = 0, passed = 0, failed = 0, errored = 0, skipped = 0;
-    std::int64_t duration_ms = 0;
-    std::vector<TestCase> failures;  ///< failed and errored, at most 1,000
-    bool truncated = false;          ///< more failures than listed
-    bool operator==(const TestReport&) const = default;
-};
-
-/// The typed reports of a job; absent members were not produced.
-struct Reports {
-    std::optional<TestReport> tests;
-    std::vector<std::string> problems;  ///< "reports.junit: out/junit.xml: no such file"
-    bool operator==(const Reports&) const = default;
-};
-
 json::Value to_json(const Outcome& outcome);
 json::Value to_json(const StepStatus& step);
-json::Value to_json(const Reports& reports);
 Result<Outcome> outcome_from_json(const json::Value& value, std::string pointer);
 Result<StepStatus> step_status_from_json(const json::Value& value, std::string pointer);
-Result<Reports> reports_from_json(const json::Value& value, std::string pointer);
 
 }  // namespace sluice::model
 
 namespace sluice {
 SLUICE_ENUM_NAMES(model::StepState, "pending", "running", "passed", "warned", "failed", "errored",
                   "cancelled", "skipped");
-SLUICE_ENUM_NAMES(model::TestState, "passed", "failed", "errored", "skipped");
 }  // namespace sluice

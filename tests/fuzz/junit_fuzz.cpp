@@ -2,6 +2,7 @@
 // text, or a refusal.
 #include "pipelines/base/text.hpp"
 #include "pipelines/reports/junit.hpp"
+#include "pipelines/reports/test_collector.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -17,10 +18,12 @@ void require(bool holds) {
 }
 
 Result<model::TestReport> parse(std::string_view text, std::size_t piece) {
-    reports::JunitParser parser;
+    reports::TestCollector tests(true);
+    reports::JunitParser parser([&](model::TestCase&& test) { tests.add(std::move(test)); });
     for (; !text.empty(); text.remove_prefix(std::min(piece, text.size())))
         if (auto fed = parser.feed(text.substr(0, piece)); !fed) return fed.error();
-    return parser.finish();
+    if (auto done = parser.finish(); !done) return done.error();
+    return tests.report();
 }
 
 }  // namespace

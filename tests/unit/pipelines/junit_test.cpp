@@ -1,5 +1,6 @@
 #include "pipelines/reports/junit.hpp"
 #include "pipelines/reports/location.hpp"
+#include "pipelines/reports/test_collector.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -22,10 +23,12 @@ std::string sample(const std::string& name) {
 }
 
 Result<model::TestReport> parse(std::string_view text, std::size_t piece = std::string_view::npos) {
-    reports::JunitParser parser;
+    reports::TestCollector tests;
+    reports::JunitParser parser([&](model::TestCase&& test) { tests.add(std::move(test)); });
     for (; !text.empty(); text.remove_prefix(std::min(piece, text.size())))
         if (auto fed = parser.feed(text.substr(0, piece)); !fed) return fed.error();
-    return parser.finish();
+    if (auto done = parser.finish(); !done) return done.error();
+    return tests.report();
 }
 
 /// `state suite.name file:line message`
@@ -140,8 +143,13 @@ TEST_CASE("a flood of failures is cut and says so", "[junit]") {
 }
 
 TEST_CASE("reports of several files add up", "[junit]") {
-    auto sum = parse(sample("pytest")).value();
-    reports::merge(sum, parse(sample("gtest")).value());
+    reports::TestCollector tests;
+    for (const char* name : {"pytest", "gtest"}) {
+        reports::JunitParser parser([&](model::TestCase&& test) { tests.add(std::move(test)); });
+        REQUIRE(parser.feed(sample(name)));
+        REQUIRE(parser.finish());
+    }
+    const auto& sum = tests.report();
     CHECK(counts(sum) == "12 total 3 passed 5 failed 1 errored 3 skipped");
     CHECK(sum.failures.size() == 6);
 }
