@@ -104,7 +104,7 @@ private:
     PathMap paths_;
     std::function<bool(const std::string&)> exists_;
     Coverage& into_;
-    XmlReader reader_{"bad_coverage", *this, k_max_bytes};
+    XmlReader reader_{"bad_coverage", *this, k_max_bytes, Doctype::by_name};
     bool seen_root_ = false, in_source_ = false;
     int in_methods_ = 0;
     std::string source_;

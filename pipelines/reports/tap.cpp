@@ -126,6 +126,7 @@ struct TapParser::Impl {
         std::string_view text = rest;
         if (take_prefix(text, "# Subtest:")) {
             flush();
+            open(depth);
             next_suite = text::sanitize_utf8(text::trim(text), k_max_name);
             return;
         }

@@ -37,8 +37,8 @@ int XmlAttributes::number(std::string_view name) const {
 }
 
 struct XmlReader::Impl {
-    Impl(std::string error_id, XmlHandler& events, std::size_t limit)
-        : id(std::move(error_id)), handler(events), max_bytes(limit) {
+    Impl(std::string error_id, XmlHandler& events, std::size_t limit, Doctype types)
+        : id(std::move(error_id)), handler(events), max_bytes(limit), doctype(types) {
         if (parser == nullptr) throw std::bad_alloc();
         XML_SetUserData(parser, this);
         XML_SetElementHandler(parser, on_start, on_end);
@@ -64,9 +64,9 @@ struct XmlReader::Impl {
     // entities (billion laughs, files of the machine); no tool writes one.
     static void on_doctype(void* self, const XML_Char*, const XML_Char*, const XML_Char*,
                            int has_internal_subset) {
-        if (has_internal_subset != 0)
-            static_cast<Impl*>(self)->stop("a document type is not allowed in a report",
-                                           Code::invalid);
+        auto& impl = *static_cast<Impl*>(self);
+        if (has_internal_subset != 0 || impl.doctype == Doctype::refused)
+            impl.stop("a document type is not allowed in a report", Code::invalid);
     }
     static void on_entity(void* self, const XML_Char*, int, const XML_Char*, int, const XML_Char*,
                           const XML_Char*, const XML_Char*, const XML_Char*) {
@@ -105,14 +105,15 @@ struct XmlReader::Impl {
     std::string id;
     XmlHandler& handler;
     std::size_t max_bytes;
+    Doctype doctype;
     XML_Parser parser = XML_ParserCreate(nullptr);
     std::optional<Error> error;
     std::size_t bytes = 0;
     int depth = 0;
 };
 
-XmlReader::XmlReader(std::string id, XmlHandler& handler, std::size_t max_bytes)
-    : impl_(std::make_unique<Impl>(std::move(id), handler, max_bytes)) {}
+XmlReader::XmlReader(std::string id, XmlHandler& handler, std::size_t max_bytes, Doctype doctype)
+    : impl_(std::make_unique<Impl>(std::move(id), handler, max_bytes, doctype)) {}
 XmlReader::~XmlReader() = default;
 
 Result<> XmlReader::feed(std::string_view bytes) {

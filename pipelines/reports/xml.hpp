@@ -33,10 +33,14 @@ public:
     virtual void text(std::string_view piece) = 0;
 };
 
+/// May a document name its type? Its definition is never read, wherever it is.
+enum class Doctype { refused, by_name };
+
 class XmlReader {
 public:
     /// `id` is the id of every refusal; `where` of a refusal is `line:column`.
-    XmlReader(std::string id, XmlHandler& handler, std::size_t max_bytes = 256u << 20);
+    XmlReader(std::string id, XmlHandler& handler, std::size_t max_bytes = 256u << 20,
+              Doctype doctype = Doctype::refused);
     ~XmlReader();
     XmlReader(const XmlReader&) = delete;
     XmlReader& operator=(const XmlReader&) = delete;

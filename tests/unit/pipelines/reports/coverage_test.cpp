@@ -53,7 +53,8 @@ const char* const k_cobertura = R"xml(<?xml version="1.0" ?>
 
 const char* const k_lcov =
     "TN:test\nSF:/ws/a.c\nFN:1,f\nDA:1,4\nDA:2,0\nDA:2,3\nBRDA:2,0,0,1\nBRDA:2,0,1,-\nLF:2\nLH:1\n"
-    "end_of_record\nSF:/usr/include/stdio.h\nDA:1,1\nend_of_record\nSF:b.c\nDA:7,-1\nend_of_record\n";
+    "end_of_record\nSF:/usr/include/"
+    "stdio.h\nDA:1,1\nend_of_record\nSF:b.c\nDA:7,-1\nend_of_record\n";
 
 const char* const k_gcov =
     R"({"format_version":"1","current_working_directory":"/ws/build","data_file":"a.gcda","files":[

@@ -213,7 +213,7 @@ TEST_CASE("bad reports are refused and what was good before the fault stays", "[
         {FindingFormat::ruff, "", "there is no JSON in it"},
         {FindingFormat::ruff, "[{\"code\":", "the JSON is cut off"},
         {FindingFormat::ruff, "{}", "no report of ruff: an array is expected"},
-        {FindingFormat::ruff, deep + std::string(70, ']'), "depth"},
+        {FindingFormat::ruff, deep + std::string(70, ']'), "too deep"},
         {FindingFormat::ruff, "[{\"a\":1,\"a\":2}]", "a"},
         {FindingFormat::eslint, "{}", "no report of eslint"},
         {FindingFormat::hadolint, "{}", "no report of hadolint"},
