@@ -206,4 +206,32 @@ Result<bool> AttemptApi::source(const protocol::SourceRequest& body,
     return true;
 }
 
+Result<> AttemptApi::put_report(const model::ReportFile& file, http_client::BodyReader body) {
+    http_client::Request put = request("PUT", "reports/" + file.name, k_log_timeout);
+    put.headers.push_back(std::string(protocol::k_report_digest) + ": " + file.sha256);
+    put.headers.push_back("Content-Type: application/zstd");
+    put.body_reader = std::move(body);
+    put.body_size = file.size;
+    SLUICE_TRY(http_client::Response response, client_.send(put));
+    if (!response.ok()) return refusal(response);
+    return {};
+}
+
+Result<protocol::BaselineReply> AttemptApi::baseline() {
+    SLUICE_TRY(http_client::Response response,
+               client_.send(request("GET", "baseline", k_source_timeout)));
+    if (!response.ok()) return refusal(response);
+    SLUICE_TRY(const json::Value value,
+               json::parse(response.body, {.bytes = protocol::k_baseline_max, .depth = 16}));
+    return protocol::parse_baseline(value);
+}
+
+Result<std::string> AttemptApi::baseline_report(std::string_view name) {
+    http_client::Request get = request("GET", "baseline/" + std::string(name), k_source_timeout);
+    get.response_max = protocol::k_report_max;
+    SLUICE_TRY(http_client::Response response, client_.send(get));
+    if (!response.ok()) return refusal(response);
+    return std::move(response.body);
+}
+
 }  // namespace sluice::agent

@@ -4,6 +4,7 @@
 /// is_transient() tells which of them are worth another try.
 
 #include "pipelines/protocol/agent.hpp"
+#include "pipelines/protocol/reports.hpp"
 #include "platform/http_client.hpp"
 
 namespace sluice::agent {
@@ -67,6 +68,12 @@ public:
     /// Streams the commit's pack into `sink`; false when the server sent none because the agent has
     /// it.
     Result<bool> source(const protocol::SourceRequest& request, const http_client::BodySink& sink);
+
+    /// A full report (`PUT attempts/{id}/reports/{name}`); the same bytes again change nothing.
+    Result<> put_report(const model::ReportFile& file, http_client::BodyReader body);
+    Result<protocol::BaselineReply> baseline();
+    /// A full report of the baseline's job, as it was uploaded; code not_found when it has none.
+    Result<std::string> baseline_report(std::string_view name);
 
     void interrupt() { client_.interrupt(); }
     void resume() { client_.resume(); }

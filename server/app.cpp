@@ -257,11 +257,13 @@ void serve(const Options& options) {
     core::Sweeper sweeper({writer, lifecycle, leases, service, clock});
     api::Authenticator auth(readers, db, leases, clock);
     logs::LogStore logs(data / "logs");
+    logs::ReportStore report_files(data / "reports");
     api::Api api{writer,
                  readers,
                  db,
                  disk,
                  logs,
+                 report_files,
                  git,
                  leases,
                  scheduler,

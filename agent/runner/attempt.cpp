@@ -2,7 +2,6 @@
 
 #include "agent/proc.hpp"
 #include "agent/runner/process_tree.hpp"
-#include "agent/runner/reports.hpp"
 
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
@@ -43,7 +42,7 @@ Ending Attempt::run() {
     if (stop_ == Stop::lost) return Ending::lost;
 
     settle_outcome();
-    report_.reports = collect_reports(job_.spec.reports, folder_.workspace());
+    take_reports();
     report_.runner_instance = identity_.instance;
     Result<> kept = ports_.journal.outcome(report_);
     if (kept && !job_.spec.replayable) kept = ports_.journal.sync();
@@ -152,11 +151,12 @@ void Attempt::run_steps() {
             request_stop(Stop::timeout, "the job took longer than " + format_duration(timeout));
     });
     Clock::time_point begin = Clock::now();
-    for (std::size_t i = 0; i < job_.spec.steps.size(); ++i) {
+    for (std::size_t i = 0; i < job_.spec.steps.size() || add_kind_steps(); ++i) {
         io_.poll();
         if (stop_ == Stop::lost || stop_ == Stop::disk_full) break;
         if (wants_to_run(job_.spec.steps[i])) run_step(i);
         remember(i);
+        split_tests(i);
     }
     job_timer_.cancel();
     report_.duration_ms = milliseconds_since(begin);

@@ -11,12 +11,14 @@
 #include "agent/executors/host.hpp"
 #include "agent/runner/journal.hpp"
 #include "agent/runner/ports.hpp"
+#include "agent/runner/reports.hpp"
 #include "agent/runner/step_environment.hpp"
 #include "pipelines/plan/condition.hpp"
 
 #include <boost/asio/signal_set.hpp>
 
 #include <list>
+#include <set>
 
 namespace sluice::agent {
 
@@ -73,6 +75,14 @@ private:
     void watch_children();
     void end_processes();
     void settle_outcome();
+    // Kinds and reports (attempt_reports.cpp).
+    bool add_kind_steps();
+    void split_tests(std::size_t index);
+    const AttemptBaseline& baseline();
+    void take_reports();
+    void say_findings(const std::vector<model::Finding>& findings, const model::Reports& reports,
+                      const reports::Rules& rules);
+    void upload(Collected& collected);
     void note(const std::string& line);
     void take_output(std::string_view bytes);
 
@@ -101,6 +111,11 @@ private:
     bool failed_ = false;
     model::Outcome failure_;
     protocol::FinishRequest report_;
+
+    bool kind_expanded_ = false;
+    std::set<std::size_t> splits_;  ///< steps after which tests are split
+    std::vector<kinds::ExpectedReport> kind_reports_;
+    std::optional<AttemptBaseline> baseline_;
 };
 
 }  // namespace sluice::agent

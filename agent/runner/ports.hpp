@@ -4,6 +4,8 @@
 
 #include "agent/runner/spool.hpp"
 #include "pipelines/protocol/agent.hpp"
+#include "pipelines/reports/shards.hpp"
+#include "pipelines/reports/verdict.hpp"
 
 #include <functional>
 
@@ -34,9 +36,23 @@ struct SinkEvents {
     std::function<void(StopReason reason, std::string message)> stop;
 };
 
+/// What an attempt is compared with, and how long its tests took before.
+struct AttemptBaseline : reports::Baseline {
+    std::vector<reports::TestTime> tests;
+};
+
 class Sink {
 public:
     virtual ~Sink() = default;
+    /// Blocking, runner's thread. Refused with a reason for people: `there is no server to ask`.
+    virtual Result<AttemptBaseline> baseline() {
+        return error(Code::unsupported, "no_baseline", "there is no server to ask");
+    }
+    /// Delivers a full report beside the log. Blocking, runner's thread. Refused with code
+    /// unsupported when this sink keeps none.
+    virtual Result<> upload_report(const model::ReportFile&, const files::Path&) {
+        return error(Code::unsupported, "no_reports", "full reports are not kept here");
+    }
     /// Announces the attempt; answers through events.started.
     virtual void begin(SinkEvents events) = 0;
     /// The spool has more bytes. Does not block.

@@ -27,6 +27,7 @@ ServerSink::ServerSink(ServerAddress server, AttemptId attempt, std::string leas
                        std::string instance, const Spool& spool, ServerSinkOptions options)
     : link_(server, attempt, lease_token),
       renew_(server, attempt, lease_token),
+      reports_(server, attempt, lease_token),
       instance_(std::move(instance)),
       spool_(spool),
       options_(options) {}

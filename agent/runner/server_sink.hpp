@@ -39,6 +39,8 @@ public:
     ~ServerSink() override;
 
     void begin(SinkEvents events) override;
+    Result<AttemptBaseline> baseline() override;
+    Result<> upload_report(const model::ReportFile& file, const files::Path& path) override;
     void log_grew() override;
     void progress(const std::vector<model::StepStatus>& steps) override;
     Result<> finish(protocol::FinishRequest request, const std::function<void()>& durable) override;
@@ -62,6 +64,7 @@ private:
     bool try_again(const Error& refusal);
 
     AttemptApi link_, renew_;
+    AttemptApi reports_;  ///< runner's thread
     std::string instance_;
     const Spool& spool_;
     ServerSinkOptions options_;

@@ -3,6 +3,7 @@
 #include <git2.h>
 #include <git2/sys/repository.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace sluice::agent {
@@ -22,6 +23,7 @@ struct Freed {
 using Repository = std::unique_ptr<git_repository, Freed<git_repository, git_repository_free>>;
 using Indexer = std::unique_ptr<git_indexer, Freed<git_indexer, git_indexer_free>>;
 using Commit = std::unique_ptr<git_commit, Freed<git_commit, git_commit_free>>;
+using Index = std::unique_ptr<git_index, Freed<git_index, git_index_free>>;
 
 }  // namespace
 
@@ -41,6 +43,22 @@ void init_git() {
                       GIT_CONFIG_LEVEL_PROGRAMDATA})
         ::git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
     ::git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+}
+
+Result<std::vector<std::string>> tracked_files(const files::Path& workspace) {
+    // The index alone: steps have run meanwhile, and the repository's configuration is theirs.
+    git_index* opened = nullptr;
+    if (::git_index_open(&opened, (workspace / ".git" / "index").c_str()) != 0)
+        return git_refusal("read the index");
+    Index index(opened);
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < ::git_index_entrycount(index.get()); ++i) {
+        const git_index_entry* entry = ::git_index_get_byindex(index.get(), i);
+        // Links and submodules have no lines of their own.
+        if ((entry->mode & 0170000) == 0100000) out.emplace_back(entry->path);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
 }
 
 SourceCheckout::SourceCheckout(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

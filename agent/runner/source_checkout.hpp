@@ -8,11 +8,16 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace sluice::agent {
 
 /// Once per process, and in the zygote before it forks.
 void init_git();
+
+/// The files of the commit in byte order, by the index of the repository in `workspace`. Refused
+/// when it has none.
+Result<std::vector<std::string>> tracked_files(const files::Path& workspace);
 
 class SourceCheckout {
 public:

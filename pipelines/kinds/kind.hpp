@@ -5,7 +5,9 @@
 
 #include "pipelines/config/diagnostics.hpp"
 #include "pipelines/config/node.hpp"
+#include "pipelines/kinds/expansion.hpp"
 #include "pipelines/model/spec.hpp"
+#include "pipelines/reports/verdict.hpp"
 
 #include <span>
 #include <string_view>
@@ -22,6 +24,11 @@ struct Kind {
     /// Adds the kind's own steps and settings to a spec that already has the common ones. May be
     /// nullptr.
     void (*lower)(const config::Node& job, model::JobSpec& spec) = nullptr;
+    /// Steps that depend on the files of the workspace; asked once, behind the author's steps. The
+    /// text of a refusal fails the job with cause `config`. May be nullptr.
+    Result<Expansion> (*expand)(const model::JobSpec& spec, const Tree& tree) = nullptr;
+    /// What the reports of a job that passed may make of it, beside its thresholds. May be nullptr.
+    reports::Rules (*rules)(const model::JobSpec& spec) = nullptr;
 };
 
 /// In alphabetical order.

@@ -90,9 +90,11 @@ private:
     // Keys; "" = this finding takes no part in the pass.
     static std::string common(const Finding& f) { return fmt::format("{}\n{}\n", f.tool, f.rule); }
     static std::string by_place(const Finding& f, const std::string& path, int line) {
-        // What is said of a whole file has line 0; a removed line matches nothing.
+        // What is said of a whole file has line 0; a removed line matches nothing. The text goes
+        // along: where the diff is of another commit than the findings, it must not mislead.
         if (path.empty() || (line == 0 && f.line != 0)) return "";
-        return fmt::format("{}{}\n{}\n{}", common(f), path, line, f.line == 0 ? f.message : "");
+        return fmt::format("{}{}\n{}\n{}", common(f), path, line,
+                           f.line == 0 ? f.message : f.line_key);
     }
     static std::string by_text(const Finding& f, const std::string& key, const std::string& path) {
         return key.empty() ? "" : fmt::format("{}{}\n{}", common(f), path, key);

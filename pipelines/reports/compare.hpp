@@ -16,7 +16,7 @@ struct Comparison {
 
 /// Pairs base findings with head findings one to one; head findings that stay alone are added. A
 /// pair has the same tool and rule, and, in this order:
-///   1. the line of the base finding is, by the diff, the line of the head finding;
+///   1. the line of the base finding is, by the diff, the line of the head finding, with its text;
 ///   2. the same file (by its new name), the same line text and the same lines around it;
 ///   3. the same file and line text: its surroundings changed;
 ///   4. both stand in the same hunk and say the same: the line was edited, the finding was there;

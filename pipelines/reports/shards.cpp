@@ -44,4 +44,30 @@ std::vector<std::vector<std::string>> split_tests(
     return out;
 }
 
+std::map<std::string, std::int64_t> durations_of(const std::vector<std::string>& names,
+                                                 const std::vector<TestTime>& tests) {
+    std::map<std::string, std::string> name_of;  // what a test may be known by → name
+    for (const std::string& name : names) {
+        name_of.emplace(name, name);
+        if (!name.ends_with(".py")) continue;
+        std::string module = name.substr(0, name.size() - 3);
+        std::replace(module.begin(), module.end(), '/', '.');
+        name_of.emplace(std::move(module), name);
+    }
+    std::map<std::string, std::int64_t> out;
+    for (const TestTime& test : tests) {
+        auto found = name_of.find(test.name);
+        if (found == name_of.end()) found = name_of.find(test.file);
+        // `tests.test_a.TestClass` lies in `tests.test_a`.
+        std::string suite = test.suite;
+        while (found == name_of.end() && !suite.empty()) {
+            found = name_of.find(suite);
+            const std::size_t dot = suite.rfind('.');
+            suite.resize(dot == std::string::npos ? 0 : dot);
+        }
+        if (found != name_of.end()) out[found->second] += test.ms;
+    }
+    return out;
+}
+
 }  // namespace sluice::reports

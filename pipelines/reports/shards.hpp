@@ -17,4 +17,15 @@ std::vector<std::vector<std::string>> split_tests(
     const std::vector<std::string>& names, const std::map<std::string, std::int64_t>& milliseconds,
     int count);
 
+/// A test of an earlier run.
+struct TestTime {
+    std::string suite, name, file;
+    std::int64_t ms = 0;
+};
+
+/// How long each of the names took: a name is a test, a suite (a package of go), a file, or a
+/// Python file whose module is a suite or holds it. Names that never ran are absent.
+std::map<std::string, std::int64_t> durations_of(const std::vector<std::string>& names,
+                                                 const std::vector<TestTime>& tests);
+
 }  // namespace sluice::reports

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 
 namespace sluice::reports {
@@ -26,12 +25,12 @@ std::string shown(double value, std::string_view metric) {
     return is_percentage(metric) ? out + "%" : out;
 }
 
-std::string shown(const Limit& limit, std::string_view metric) {
+std::string shown(const model::Amount& limit, std::string_view metric) {
     return limit.percent ? fmt::format("{}%", shown(limit.value, "")) : shown(limit.value, metric);
 }
 
 /// `min` and `max`: in the unit of the metric.
-double absolute(const Limit& limit, std::string_view metric) {
+double absolute(const model::Amount& limit, std::string_view metric) {
     return limit.percent && !is_percentage(metric) ? limit.value / 100 : limit.value;
 }
 
@@ -46,15 +45,16 @@ public:
         result_.value = value;
     }
 
-    ThresholdResult at_least(const Limit& limit) {
+    ThresholdResult at_least(const model::Amount& limit) {
         return bound(limit, *result_.value < absolute(limit, result_.metric), "minimum");
     }
-    ThresholdResult at_most(const Limit& limit) {
+    ThresholdResult at_most(const model::Amount& limit) {
         return bound(limit, *result_.value > absolute(limit, result_.metric), "maximum");
     }
 
     /// `sign` -1: a drop is worse; 1: a rise is.
-    ThresholdResult change(const Limit& limit, int sign, double ignore_below,
+    ThresholdResult change(const model::Amount& limit, int sign,
+                           const std::optional<model::Amount>& ignore_below,
                            const std::optional<Metrics>& base) {
         const std::string_view word = sign < 0 ? "drop" : "rise";
         const auto before = base ? base->find(result_.metric) : Metrics::const_iterator{};
@@ -66,12 +66,15 @@ public:
         }
         result_.base = before->second;
         const double worse = sign * (*result_.value - before->second);
-        const double allowed =
-            limit.percent ? std::abs(before->second) * limit.value / 100 : limit.value;
+        const auto of_base = [&](const model::Amount& amount) {
+            return amount.percent ? std::abs(before->second) * amount.value / 100 : amount.value;
+        };
+        const double allowed = of_base(limit);
+        const double noise = ignore_below ? of_base(*ignore_below) : 0;
         // Numbers like 0.3 have no exact form: a hair over the limit is the limit.
         const double hair = 1e-9 * std::max(1.0, std::abs(before->second));
         const bool is_worse = worse > allowed + hair;
-        const bool fails = is_worse && worse > ignore_below;
+        const bool fails = is_worse && worse > noise;
         result_.verdict = fails ? Verdict::failed : Verdict::passed;
         result_.text = fmt::format("{} went from {} to {}", result_.metric,
                                    shown(before->second, result_.metric), value());
@@ -80,14 +83,14 @@ public:
                 fmt::format(", the largest {} allowed is {}", word, shown(limit, result_.metric));
         else if (is_worse)
             result_.text += fmt::format(", a {} of at most {} counts as noise", word,
-                                        shown(ignore_below, result_.metric));
+                                        shown(noise, result_.metric));
         return result_;
     }
 
 private:
     std::string value() const { return shown(*result_.value, result_.metric); }
 
-    ThresholdResult bound(const Limit& limit, bool fails, std::string_view word) {
+    ThresholdResult bound(const model::Amount& limit, bool fails, std::string_view word) {
         result_.verdict = fails ? Verdict::failed : Verdict::passed;
         result_.text = fmt::format("{} is {}, the {} is {}", result_.metric, value(), word,
                                    shown(limit, result_.metric));
@@ -97,7 +100,7 @@ private:
     ThresholdResult result_;
 };
 
-ThresholdResult missing(const Threshold& threshold, const model::Reports& reports) {
+ThresholdResult missing(const model::Threshold& threshold, const model::Reports& reports) {
     ThresholdResult out;
     out.metric = threshold.metric;
     if (threshold.metric == "coverage.changed" && reports.coverage &&
@@ -105,7 +108,7 @@ ThresholdResult missing(const Threshold& threshold, const model::Reports& report
         out.text = "the change touches no line that can be covered";
         return out;
     }
-    out.verdict = threshold.missing == Missing::warn ? Verdict::warned : Verdict::failed;
+    out.verdict = threshold.missing_warns ? Verdict::warned : Verdict::failed;
     out.text = fmt::format("no report of this job gives {}", threshold.metric);
     if (threshold.metric == "coverage.changed" && reports.coverage)
         out.text = "coverage.changed is unknown: what the change touched is not known here";
@@ -113,22 +116,6 @@ ThresholdResult missing(const Threshold& threshold, const model::Reports& report
 }
 
 }  // namespace
-
-Result<Limit> parse_limit(std::string_view text) {
-    Limit out;
-    std::string_view digits = text::trim(text);
-    if (digits.ends_with('%')) {
-        out.percent = true;
-        digits = text::trim(digits.substr(0, digits.size() - 1));
-    }
-    const char* const last = digits.data() + digits.size();
-    const auto [end, ec] = std::from_chars(digits.data(), last, out.value);
-    if (digits.empty() || ec != std::errc{} || end != last || !std::isfinite(out.value))
-        return error(
-            Code::invalid, "bad_limit",
-            fmt::format("`{}` is no number: write `0.8` or `80%`", text::sanitize_utf8(text, 60)));
-    return out;
-}
 
 Metrics metrics_of(const model::Reports& reports) {
     Metrics out = reports.metrics;
@@ -160,12 +147,12 @@ Metrics metrics_of(const model::Reports& reports) {
     return out;
 }
 
-std::vector<ThresholdResult> evaluate(const std::vector<Threshold>& thresholds,
+std::vector<ThresholdResult> evaluate(const std::vector<model::Threshold>& thresholds,
                                       const model::Reports& reports,
                                       const std::optional<Metrics>& base) {
     const Metrics metrics = metrics_of(reports);
     std::vector<ThresholdResult> out;
-    for (const Threshold& threshold : thresholds) {
+    for (const model::Threshold& threshold : thresholds) {
         bool any = false;
         for (const auto& [name, value] : metrics) {
             if (name != threshold.metric && !text::glob_match(threshold.metric, name)) continue;

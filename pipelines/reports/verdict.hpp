@@ -41,9 +41,8 @@ int counted(const std::vector<model::Finding>& findings, const FailOn& fail_on);
 struct Rules {
     std::optional<FailOn> fail_on;  ///< kind lint
     bool fail_on_tests = false;     ///< kind test: a failing test fails the job
-    std::vector<Threshold> thresholds;
-    /// The formats that the kind promised (`tests`, `findings`): without them it fails.
-    bool needs_tests = false;
+    std::vector<model::Threshold> thresholds;
+    bool needs_tests = false;  ///< a report of tests was promised: without it the job fails
 };
 
 /// Evaluates the thresholds into `reports`, and says how a job whose steps passed has ended:

@@ -14,6 +14,7 @@
 #include "server/core/scheduler.hpp"
 #include "server/http/router.hpp"
 #include "server/logs/log_store.hpp"
+#include "server/logs/report_store.hpp"
 #include "server/runtime/pool.hpp"
 #include "server/store/readers.hpp"
 #include "server/store/writer.hpp"
@@ -35,6 +36,7 @@ struct Api {
     runtime::Pool& db;
     runtime::Pool& disk;
     logs::LogStore& logs;
+    logs::ReportStore& report_files;
     git::GitService& git;
     core::LeaseTable& leases;
     core::Scheduler& scheduler;
@@ -73,6 +75,7 @@ std::vector<http::Route> token_routes(Api& api);
 std::vector<http::Route> event_routes(Api& api);
 std::vector<http::Route> hook_routes(Api& api);
 std::vector<http::Route> protocol_routes(Api& api);
+std::vector<http::Route> report_routes(Api& api);
 std::vector<http::Route> system_routes(Api& api);
 
 // ---- helpers of the handlers ----

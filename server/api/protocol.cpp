@@ -1,6 +1,7 @@
 #include "pipelines/protocol/agent.hpp"
 
 #include "server/api/api.hpp"
+#include "server/api/lease_route.hpp"
 #include "server/identity/credentials.hpp"
 
 #include "pipelines/base/text.hpp"
@@ -168,37 +169,6 @@ awaitable<Reply> claim(Api& api, Request& request) {
 
 // ---- attempts
 // -----------------------------------------------------------------------------------------------------
-
-using LeaseHandler = std::function<awaitable<Reply>(Request&, AttemptId)>;
-
-http::Route lease_route(Api& api, http::Method method, std::string pattern, LeaseHandler handler) {
-    http::Handler bound = [&api,
-                           handler = std::move(handler)](Request& request) -> awaitable<Reply> {
-        auto id = path_id<AttemptId>(request, "attempt");
-        if (!id) co_return http::error_reply(id.error());
-        auto allowed = co_await api.auth.lease(request, *id);
-        if (!allowed) co_return http::error_reply(allowed.error());
-        co_return co_await handler(request, *id);
-    };
-    return {method, std::move(pattern), http::Auth::lease, std::move(bound)};
-}
-
-Reply lease_lost() {
-    return http::error_reply(
-        error(Code::lease_lost, "lease_lost", "the attempt is over; stop the job and clean up"));
-}
-
-/// The live attempt. One that was given up may come back while no newer one was leased (rule 8).
-awaitable<std::optional<core::LiveAttempt>> live_or_revived(Api& api, AttemptId id) {
-    if (auto live = api.leases.find(id)) co_return live;
-    auto revive = [&api, id](store::Tx& tx) -> Result<bool> {
-        return api.lifecycle.revive(tx, id);
-    };
-    // Its answer does not matter: of two calls that come at once the second finds nothing to
-    // revive.
-    (void)co_await api.writer.write(std::move(revive));
-    co_return api.leases.find(id);
-}
 
 awaitable<Reply> start(Api& api, Request& request, AttemptId id) {
     auto body = co_await parsed_body<protocol::StartRequest>(request, protocol::parse_start);
@@ -408,6 +378,34 @@ awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
 }
 
 }  // namespace
+
+http::Route lease_route(Api& api, http::Method method, std::string pattern, LeaseHandler handler) {
+    http::Handler bound = [&api,
+                           handler = std::move(handler)](Request& request) -> awaitable<Reply> {
+        auto id = path_id<AttemptId>(request, "attempt");
+        if (!id) co_return http::error_reply(id.error());
+        auto allowed = co_await api.auth.lease(request, *id);
+        if (!allowed) co_return http::error_reply(allowed.error());
+        co_return co_await handler(request, *id);
+    };
+    return {method, std::move(pattern), http::Auth::lease, std::move(bound)};
+}
+
+Reply lease_lost() {
+    return http::error_reply(
+        error(Code::lease_lost, "lease_lost", "the attempt is over; stop the job and clean up"));
+}
+
+awaitable<std::optional<core::LiveAttempt>> live_or_revived(Api& api, AttemptId id) {
+    if (auto live = api.leases.find(id)) co_return live;
+    auto revive = [&api, id](store::Tx& tx) -> Result<bool> {
+        return api.lifecycle.revive(tx, id);
+    };
+    // Its answer does not matter: of two calls that come at once the second finds nothing to
+    // revive.
+    (void)co_await api.writer.write(std::move(revive));
+    co_return api.leases.find(id);
+}
 
 std::vector<http::Route> protocol_routes(Api& api) {
     using http::Method;

@@ -104,6 +104,16 @@ awaitable<Result<Snapshot>> GitService::snapshot(SnapshotRequest wanted) {
     co_return co_await impl->send(std::move(request));
 }
 
+awaitable<Result<Snapshot>> GitService::changes(SnapshotRequest wanted) {
+    auto impl = impl_;
+    SLUICE_CO_TRY(wire::Request request, impl->request_for(wanted.repo, wire::Op::changes));
+    request.sha = std::move(wanted.sha);
+    request.base = std::move(wanted.base);
+    request.use_merge_base = wanted.use_merge_base;
+    request.fallback_branch = std::move(wanted.fallback_branch);
+    co_return co_await impl->send(std::move(request));
+}
+
 awaitable<Result<std::string>> GitService::resolve(Repo repo, std::string ref) {
     auto impl = impl_;
     SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::resolve));

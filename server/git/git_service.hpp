@@ -55,6 +55,10 @@ struct Snapshot {
         files;            ///< `.ci.yml` and `.ci/*.yml`, byte order; empty when there is none
     std::string message;  ///< sanitised, at most 64 KiB
     std::string author;   ///< name only, sanitised
+    /// Of changes(): a JSON object as reports::to_json(ChangedLines) makes it, and its base's
+    /// commit.
+    std::string changes;
+    std::string base;
     /// Changed paths from base to sha; nothing when base is empty, unknown or the diff is over
     /// 50,000 paths.
     std::optional<std::vector<std::string>> changed_paths;
@@ -93,6 +97,9 @@ public:
     /// Reads what planning needs; fetches the mirror first when the commit is not there (refetched
     /// once by SHA).
     awaitable<Result<Snapshot>> snapshot(SnapshotRequest request);
+    /// Which lines changed from the base to the commit, renames found: `changes` and `base` of the
+    /// result, "" when there is no base or the change is too large (3,000 files, 100,000 hunks).
+    awaitable<Result<Snapshot>> changes(SnapshotRequest request);
     /// The commit that a branch, tag or full ref points to now, after a fetch for mirrors.
     /// `ref_not_found`.
     awaitable<Result<std::string>> resolve(Repo repo, std::string ref);

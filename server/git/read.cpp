@@ -134,31 +134,6 @@ int note_delta(const git_diff*, const git_diff_delta* delta, const char*, void* 
     return 1;  // do not store it
 }
 
-std::optional<Commit> find_base(git_repository* repository, git_commit* commit,
-                                const wire::Request& request) {
-    std::optional<Commit> base;
-    if (!request.base.empty() && !text::is_zero_id(request.base))
-        base = find_commit(repository, request.base);
-    bool merge_base_wanted = request.use_merge_base;
-    if (!request.fallback_branch.empty()) {
-        const bool ancestor = base && git_graph_descendant_of(repository, git_commit_id(commit),
-                                                              git_commit_id(base->get())) == 1;
-        if (!ancestor) {
-            git_oid tip;
-            const std::string name = "refs/heads/" + request.fallback_branch;
-            if (git_reference_name_to_id(&tip, repository, name.c_str()) != 0) return std::nullopt;
-            base = find_commit(repository, to_hex(&tip));
-            merge_base_wanted = true;
-        }
-    }
-    if (!base || !merge_base_wanted) return base;
-    git_oid merge_base;
-    if (git_merge_base(&merge_base, repository, git_commit_id(base->get()),
-                       git_commit_id(commit)) != 0)
-        return std::nullopt;
-    return find_commit(repository, to_hex(&merge_base));
-}
-
 std::optional<std::vector<std::string>> changed_paths(git_repository* repository,
                                                       git_commit* commit,
                                                       const wire::Request& request) {
@@ -219,6 +194,31 @@ bool valid_ref(const std::string& name) {
 }
 
 }  // namespace
+
+std::optional<Commit> find_base(git_repository* repository, git_commit* commit,
+                                const wire::Request& request) {
+    std::optional<Commit> base;
+    if (!request.base.empty() && !text::is_zero_id(request.base))
+        base = find_commit(repository, request.base);
+    bool merge_base_wanted = request.use_merge_base;
+    if (!request.fallback_branch.empty()) {
+        const bool ancestor = base && git_graph_descendant_of(repository, git_commit_id(commit),
+                                                              git_commit_id(base->get())) == 1;
+        if (!ancestor) {
+            git_oid tip;
+            const std::string name = "refs/heads/" + request.fallback_branch;
+            if (git_reference_name_to_id(&tip, repository, name.c_str()) != 0) return std::nullopt;
+            base = find_commit(repository, to_hex(&tip));
+            merge_base_wanted = true;
+        }
+    }
+    if (!base || !merge_base_wanted) return base;
+    git_oid merge_base;
+    if (git_merge_base(&merge_base, repository, git_commit_id(base->get()),
+                       git_commit_id(commit)) != 0)
+        return std::nullopt;
+    return find_commit(repository, to_hex(&merge_base));
+}
 
 std::string to_hex(const git_oid* id) {
     char text[GIT_OID_HEXSZ + 1];

@@ -22,6 +22,15 @@ Result<Commit> find_ref(git_repository* repository, const std::string& ref);
 Result<Snapshot> read_snapshot(git_repository* repository, git_commit* commit,
                                const wire::Request& request);
 
+/// Where the change to `commit` starts by the request; nothing when there is no such commit.
+std::optional<Commit> find_base(git_repository* repository, git_commit* commit,
+                                const wire::Request& request);
+
+/// The lines that changed since the request's base: `base` and `changes` of the snapshot (see
+/// GitService::changes).
+Result<Snapshot> read_changes(git_repository* repository, git_commit* commit,
+                              const wire::Request& request);
+
 std::string to_hex(const git_oid* id);
 
 }  // namespace sluice::git

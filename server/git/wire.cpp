@@ -145,6 +145,11 @@ std::string encode(const Reply& reply) {
                      {"files", std::move(files)},
                      {"message", reply->message},
                      {"author", reply->author}};
+    if (!reply->base.empty()) out["base"] = reply->base;
+    if (!reply->changes.empty()) {
+        out["changes_bytes"] = reply->changes.size();
+        raw += reply->changes;
+    }
     if (reply->changed_paths) {
         out["changed"] = reply->changed_paths->size();
         for (const std::string& path : *reply->changed_paths) {
@@ -184,6 +189,12 @@ Reply decode_reply(std::string_view text, std::string_view raw) {
             if (!body) return damaged("a file is cut");
             out.files.push_back({std::move(*path), std::move(*body)});
         }
+    }
+    out.base = reader.string_or("base", "");
+    if (reader.find("changes_bytes")) {
+        auto changes = take(raw, reader.integer("changes_bytes", 0, INT64_MAX));
+        if (!changes) return damaged("the changes are cut");
+        out.changes = std::move(*changes);
     }
     if (reader.find("changed")) {
         const std::int64_t count = reader.integer("changed", 0, INT64_MAX);

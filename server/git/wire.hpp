@@ -34,7 +34,7 @@ struct Setup {
     std::int64_t deadline_ms = 0;
 };
 
-enum class Op { snapshot, resolve, pack };
+enum class Op { snapshot, resolve, pack, changes };
 
 struct Request {
     Op op = Op::snapshot;
@@ -68,5 +68,5 @@ Reply decode_reply(std::string_view json, std::string_view raw);
 }  // namespace sluice::git::wire
 
 namespace sluice {
-SLUICE_ENUM_NAMES(git::wire::Op, "snapshot", "resolve", "pack");
+SLUICE_ENUM_NAMES(git::wire::Op, "snapshot", "resolve", "pack", "changes");
 }  // namespace sluice

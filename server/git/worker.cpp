@@ -20,6 +20,7 @@ wire::Reply Worker::handle(const wire::Request& request) {
         case wire::Op::snapshot: return snapshot(request);
         case wire::Op::resolve: return resolve(request);
         case wire::Op::pack: return pack(request);
+        case wire::Op::changes: return changes(request);
     }
     return error(Code::internal, "git_worker_died", "unknown request");
 }
@@ -64,6 +65,12 @@ Result<Snapshot> Worker::resolve(const wire::Request& request) {
     Snapshot out;
     out.sha = to_hex(git_commit_id(commit.get()));
     return out;
+}
+
+Result<Snapshot> Worker::changes(const wire::Request& request) {
+    SLUICE_TRY(git_repository * repository, repositories_.open(request));
+    SLUICE_TRY(Commit commit, obtain(repository, request));
+    return read_changes(repository, commit.get(), request);
 }
 
 Result<Snapshot> Worker::pack(const wire::Request& request) {

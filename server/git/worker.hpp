@@ -19,6 +19,7 @@ public:
 private:
     Result<Snapshot> snapshot(const wire::Request& request);
     Result<Snapshot> resolve(const wire::Request& request);
+    Result<Snapshot> changes(const wire::Request& request);
     Result<Snapshot> pack(const wire::Request& request);
     Result<Commit> obtain(git_repository* repository, const wire::Request& request);
 

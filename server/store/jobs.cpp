@@ -183,4 +183,16 @@ void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view r
             steps, reports, outputs, log_size, id);
 }
 
+std::optional<JobId> find_base_job(Tx& tx, const BaseJobFilter& filter) {
+    const std::string by =
+        filter.sha.empty() ? "r.branch = :b AND r.event_kind = 'push'" : "r.sha = :b";
+    auto row = tx.one<I>(
+        "SELECT j.id FROM jobs j JOIN runs r ON r.id = j.run_id WHERE r.project_id = :a AND " + by +
+            " AND r.id < :c AND j.key = :d AND j.state IN ('passed', 'warned', 'failed') AND "
+            "j.reports <> '{}' ORDER BY r.id DESC LIMIT 1",
+        filter.project, filter.sha.empty() ? filter.branch : filter.sha, filter.before, filter.key);
+    if (!row) return std::nullopt;
+    return JobId{std::get<0>(*row)};
+}
+
 }  // namespace sluice::store

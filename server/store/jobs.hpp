@@ -81,4 +81,14 @@ void set_job_started(Tx& tx, JobId id, AttemptId attempt, std::string_view agent
 void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports,
                     std::string_view outputs, std::int64_t log_size);
 
+/// The newest job with that key, of a run of that commit, or (sha "") of a push to that branch,
+/// which began before the run `before` and ended with reports.
+struct BaseJobFilter {
+    ProjectId project;
+    std::string key;
+    RunId before;
+    std::string sha, branch;
+};
+std::optional<JobId> find_base_job(Tx& tx, const BaseJobFilter& filter);
+
 }  // namespace sluice::store

@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 def pytest_collection_modifyitems(items):
     if not (BIN / "sluice-server").exists():
         # pytest hands every conftest all items of the session.
-        for item in (item for item in items if {"e2e", "faults"} & set(item.path.parts)):
+        for item in (item for item in items if {"e2e", "faults", "contract"} & set(item.path.parts)):
             item.add_marker(pytest.mark.skip(reason=f"no programs in {BIN}: build first, or set SLUICE_BIN_DIR"))
 
 

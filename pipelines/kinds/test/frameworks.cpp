@@ -44,12 +44,14 @@ AddedStep step(std::string name, std::string script, bool splits = false) {
 void pytest(const TestWish& wish, const Tree& tree, Expansion& out) {
     std::string which;
     if (wish.shards > 1) {
-        // Whole files: fixtures of a module are set up once.
-        out.steps.push_back(step("pytest: list",
-                                 fmt::format("pytest --collect-only -q | sed -n 's/::.*//p' | sort "
-                                             "-u > {}\n",
-                                             k_test_list),
-                                 true));
+        // Whole files: fixtures of a module are set up once. One that can't be collected is
+        // listed too: running it is what tells so.
+        out.steps.push_back(
+            step("pytest: list",
+                 fmt::format("pytest --collect-only -q | sed -n -e 's/^ERROR \\([^ :]*\\).*/\\1/p' "
+                             "-e t -e 's/::.*//p' | sort -u > {}\n",
+                             k_test_list),
+                 true));
         which = fmt::format(" $(cat {})", k_shard_list);
     }
     const bool covers =

@@ -167,3 +167,16 @@ TEST_CASE("shards end together", "[shards]") {
     const auto even = reports::split_tests({"p", "q", "r", "s"}, {{"p", 0}, {"q", 0}}, 2);
     CHECK(even[0].size() == 2);
 }
+
+TEST_CASE("recorded times find the names that a framework lists", "[shards]") {
+    const std::vector<reports::TestTime> times{{"tests.test_a", "one", "", 10},
+                                               {"tests.test_a.TestX", "two", "", 5},
+                                               {"example.org/pkg", "TestY", "", 7},
+                                               {"", "ctest name", "", 3},
+                                               {"other", "x", "src/a.test.js", 2}};
+    const std::map<std::string, std::int64_t> expected{
+        {"tests/test_a.py", 15}, {"example.org/pkg", 7}, {"ctest name", 3}, {"src/a.test.js", 2}};
+    CHECK(reports::durations_of({"tests/test_a.py", "tests/test_b.py", "example.org/pkg",
+                                 "ctest name", "src/a.test.js"},
+                                times) == expected);
+}
