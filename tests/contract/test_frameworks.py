@@ -31,7 +31,7 @@ add_test(NAME bad COMMAND sh -c "echo it is broken; exit 1")
 JEST = "test('good', () => {});\ndescribe('suite', () => { test('bad', () => { expect(1).toBe(2); }); });\n"
 BUILD = "    run: mkdir -p build && c++ -std=c++17 suite.cpp -o build/suite_test {}\n"
 
-# framework → (what must be installed, files, further keys, (suite, name, file) of the failing test, how many there are)
+# framework → (what must be installed, files, further keys, (suite, name, place) of what fails, how many tests)
 CASES = {
     "pytest": (["pytest"], {"test_a.py": PYTEST}, "", ("test_a", "test_bad", "test_a.py:6"), 2),
     "ctest": (["ctest", "cmake"], {"CMakeLists.txt": CMAKE}, "", (None, "bad", None), 2),
@@ -85,7 +85,8 @@ def test_good():
 
 def test_a_test_that_passes_when_run_again_is_flaky(project, needs):
     needs("pytest")
-    _, jobs = project.push_and_end({".ci.yml": job_text("pytest", "    rerun_failed: 2\n"), "test_a.py": FLAKY}, "passed")
+    text = job_text("pytest", "    rerun_failed: 2\n")
+    _, jobs = project.push_and_end({".ci.yml": text, "test_a.py": FLAKY}, "passed")
     tests = jobs["test"]["reports"]["tests"]
     assert (tests["total"], tests["passed"], tests["flaky"]) == (2, 2, 1), tests
     assert tests["flaky_cases"][0]["name"] == "test_flaky" and tests["flaky_cases"][0]["attempts"] == 2
@@ -93,7 +94,8 @@ def test_a_test_that_passes_when_run_again_is_flaky(project, needs):
 
 def test_what_stays_broken_fails_after_its_reruns(project, needs):
     needs("pytest")
-    _, jobs = project.push_and_end({".ci.yml": job_text("pytest", "    rerun_failed: 1\n"), "test_a.py": PYTEST}, "failed")
+    text = job_text("pytest", "    rerun_failed: 1\n")
+    _, jobs = project.push_and_end({".ci.yml": text, "test_a.py": PYTEST}, "failed")
     tests = jobs["test"]["reports"]["tests"]
     assert (tests["total"], tests["failed"]) == (2, 1)
     assert tests["failures"][0]["attempts"] == 2

@@ -15,6 +15,7 @@ int read() {
 }
 """
 RUFF = {"ruff.toml": 'lint.select = ["F"]\n'}  # whatever the newest ruff checks by default
+ESLINT = 'module.exports = [{files: ["a.js"], rules: {"no-unused-vars": "error"}}];\n'
 DATABASE = """    run: |
       printf '[{"directory":"%s","command":"c++ -std=c++17 -c a.cpp","file":"%s/a.cpp"}]' "$PWD" "$PWD" \\
         > compile_commands.json
@@ -33,7 +34,7 @@ CASES = {
     "hadolint": (["hadolint"], {"Containerfile": "FROM debian\nRUN cd /tmp\n"}, "",
                  [("Containerfile", 1, "DL3006", "warning")]),
     "eslint": (["eslint"], {"a.js": "const unused = 1;\n",
-                            "eslint.config.js": 'module.exports = [{files: ["a.js"], rules: {"no-unused-vars": "error"}}];\n'},
+                            "eslint.config.js": ESLINT},
                "", [("a.js", 1, "no-unused-vars", "error")]),
     "clang-format": (["clang-format|clang-format-14"], {"a.cpp": "int   main( ){return 0;}\n",
                                                         ".clang-format": "BasedOnStyle: LLVM\n"}, "",
@@ -74,7 +75,8 @@ def test_a_linter_tells_what_is_wrong_and_the_job_fails_by_policy(project, ci, n
 def test_a_clean_source_passes(project, needs):
     needs("ruff", "yamllint")
     files = {**RUFF, "app.py": "print(1)\n", "a.yml": "---\na: 1\n", ".yamllint": "extends: relaxed\n"}
-    _, jobs = project.push_and_end({".ci.yml": lint("ruff, yamllint", "    fail_on: {level: error}\n"), **files}, "passed")
+    text = lint("ruff, yamllint", "    fail_on: {level: error}\n")
+    _, jobs = project.push_and_end({".ci.yml": text, **files}, "passed")
     assert jobs["lint"]["reports"]["findings"]["errors"] == 0
 
 
@@ -110,7 +112,7 @@ def test_the_tools_of_a_project_are_found_by_their_configuration(project, ci, ne
 
 
 def test_a_tool_that_is_missing_fails_the_job(project, ci):
-    text = "version: 1\non: {push: {}}\nenv: {PATH: /nowhere:/bin:/usr/bin}\njobs:\n  lint: {kind: lint, tools: [eslint]}\n"
+    text = lint("eslint", "    env: {PATH: '/bin:/usr/bin'}\n")
     _, jobs = project.push_and_end({".ci.yml": text, "a.js": "1\n"}, "failed")
     assert jobs["lint"]["cause"] == "script" and "command not found" in jobs["lint"]["message"], jobs["lint"]["message"]
 
