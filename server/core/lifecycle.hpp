@@ -97,6 +97,7 @@ public:
     void count_mended() { ++mended_; }
 
 private:
+    void keep_plan(RunId run, std::shared_ptr<const RunPlan> plan);
     void change(store::Tx& tx, const store::Run& run, store::JobChange change);
     void end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome);
     void cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,

@@ -1,0 +1,272 @@
+// Lifecycle: attempts start, finish, are lost and come back (rules 7, 8, 12).
+#include "server/core/lifecycle.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::core {
+
+namespace {
+
+using model::AttemptState;
+using model::Cause;
+using model::JobEvent;
+using model::JobState;
+
+/// Which retry budget a cause draws on (reference A3 `retry`).
+const char* retry_class(Cause cause) {
+    switch (cause) {
+        case Cause::agent_lost:
+        case Cause::runner_lost:
+        case Cause::setup:
+        case Cause::image: return "infra";
+        case Cause::preempted: return "preempted";
+        case Cause::timeout: return "timeout";
+        case Cause::oom: return "oom";
+        case Cause::script: return "script";
+        case Cause::none:
+        case Cause::cancelled:
+        case Cause::superseded:
+        case Cause::config:
+        case Cause::policy: return "";
+    }
+    return "";
+}
+
+int retry_budget(const model::JobSpec& spec, const std::string& retry) {
+    auto at = spec.retry.find(retry);
+    if (at != spec.retry.end()) return at->second;
+    if (!spec.replayable) return 0;
+    return retry == "infra" ? 2 : retry == "preempted" ? 10 : 0;
+}
+
+bool allowed_to_fail(const model::AllowFailure& allow, const model::Outcome& outcome) {
+    if (allow.any) return true;
+    if (!outcome.exit_code || outcome.cause != Cause::script) return false;
+    return std::find(allow.exit_codes.begin(), allow.exit_codes.end(), *outcome.exit_code) !=
+           allow.exit_codes.end();
+}
+
+JobEvent end_event(const model::JobSpec& spec, const model::Outcome& outcome) {
+    switch (outcome.result) {
+        case model::AttemptResult::passed: return JobEvent::pass;
+        case model::AttemptResult::failed:
+            return allowed_to_fail(spec.allow_failure, outcome) ? JobEvent::warn : JobEvent::fail;
+        case model::AttemptResult::errored:
+            return allowed_to_fail(spec.allow_failure, outcome) ? JobEvent::warn : JobEvent::error;
+        case model::AttemptResult::cancelled: return JobEvent::cancel;
+    }
+    return JobEvent::error;
+}
+
+}  // namespace
+
+Result<> Lifecycle::start(store::Tx& tx, AttemptId id, const std::string& instance) {
+    auto attempt = store::find_attempt(tx, id);
+    if (!attempt) return error(Code::not_found, "not_found", "no such attempt");
+    if (attempt->state == AttemptState::running && attempt->runner_instance == instance) return {};
+    // A replayable job may have begun before its start is told (decision 0002): the runner goes on
+    // and stops as one that runs, so that its log and its clean-up steps are kept.
+    if (attempt->state != AttemptState::leased ||
+        (attempt->cancel_requested && !attempt->replayable))
+        return error(
+            Code::lease_lost, "lease_lost",
+            "the lease is over: another runner started it, it was cancelled or it expired");
+    const auto job = store::find_job(tx, attempt->job).value();
+    const auto run = store::find_run(tx, attempt->run).value();
+    const auto now = clock_.now();
+    if (!store::start_attempt(tx, id, instance, now))
+        return error(Code::lease_lost, "lease_lost", "the lease is over");
+    const auto agent = store::find_agent(tx, attempt->agent);
+    store::JobChange next;
+    next.id = job.id;
+    next.from = job.state;
+    next.to = model::next_state(job.state, JobEvent::start).value();
+    next.wait_reason = "running on agent " + (agent ? agent->name : "?");
+    change(tx, run, next);
+    store::set_job_started(tx, job.id, id, agent ? agent->name : "", now);
+    const auto& times = scheduler_.times();
+    tx.after_commit([this, id, times, timeout = attempt->timeout_ms] {
+        const auto at = service_.now();
+        leases_.mark_started(id, at + times.lease,
+                             at + Duration{timeout} + times.grace + times.after_timeout);
+    });
+    return {};
+}
+
+/// Applies the outcome of an attempt that has just ended to its job: retry, or a terminal state,
+/// then what follows.
+void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
+                            const model::Outcome& outcome) {
+    const auto run = store::find_run(tx, attempt.run).value();
+    const auto job = store::find_job(tx, attempt.job).value();
+    const auto planned = plan_of(tx, attempt.run);
+    const auto index = static_cast<std::size_t>(
+        std::find(planned->ids.begin(), planned->ids.end(), job.id) - planned->ids.begin());
+    const auto& spec = planned->jobs.at(index).spec;
+
+    store::JobChange next;
+    next.id = job.id;
+    next.from = job.state;
+    next.cause = outcome.cause;
+    next.message = outcome.message;
+    if (outcome.exit_code) next.exit_code = *outcome.exit_code;
+
+    // A job whose attempt never started passes through running: its runner has reported on it.
+    if (job.state == JobState::ready) {
+        auto started = next;
+        started.to = model::next_state(job.state, JobEvent::start).value();
+        started.cause = Cause::none;
+        started.message.clear();
+        change(tx, run, started);
+        next.from = JobState::running;
+    }
+    const std::string retry = retry_class(outcome.cause);
+    const bool wants_retry = outcome.result == model::AttemptResult::failed ||
+                             outcome.result == model::AttemptResult::errored;
+    if (wants_retry && !retry.empty() && !run.cancel_requested && !attempt.cancel_requested &&
+        next.from == JobState::running) {
+        int used = 0;
+        for (std::int64_t epoch = 1; epoch < attempt.epoch; ++epoch) {
+            auto before = store::find_attempt_by_epoch(tx, job.id, epoch);
+            if (!before || before->outcome.empty()) continue;
+            auto value = json::parse(before->outcome);
+            if (!value) continue;
+            auto earlier = model::outcome_from_json(*value, "");
+            if (earlier && retry_class(earlier->cause) == retry) ++used;
+        }
+        if (used < retry_budget(spec, retry)) {
+            const Duration back_off{std::min<std::int64_t>(30'000, 1000LL << std::min(used, 5))};
+            next.to = model::next_state(next.from, JobEvent::requeue).value();
+            next.not_before = (service_.now() + back_off).ms;
+            next.wait_reason = fmt::format("attempt {} ended by {}; retry {} of {} in {}",
+                                           attempt.epoch, to_text(outcome.cause), used + 1,
+                                           retry_budget(spec, retry), format_duration(back_off));
+            change(tx, run, next);
+            next_due_ = std::min<std::int64_t>(next_due_, next.not_before);
+            return;
+        }
+    }
+    next.to = model::next_state(next.from, end_event(spec, outcome)).value();
+    change(tx, run, next);
+    advance(tx, attempt.run);
+}
+
+Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
+                                          const protocol::FinishRequest& request,
+                                          const std::string& digest) {
+    auto attempt = store::find_attempt(tx, id);
+    if (!attempt) return error(Code::not_found, "not_found", "no such attempt");
+    if (attempt->state == AttemptState::finished) {
+        if (attempt->finish_digest == digest)
+            return store::find_job(tx, attempt->job).value().state;
+        return error(Code::conflict, "finish_conflict",
+                     "this attempt has finished with another result: " + attempt->outcome);
+    }
+    if (attempt->state == AttemptState::lost || attempt->state == AttemptState::unreachable) {
+        if (!revive(tx, id))
+            return error(Code::lease_lost, "lease_lost",
+                         "the attempt was given up and another one has been leased");
+        attempt = store::find_attempt(tx, id);
+    }
+    const auto job = store::find_job(tx, attempt->job).value();
+    if (job.attempt != id)
+        return error(Code::lease_lost, "lease_lost", "the attempt is not the job's live one");
+    if (attempt->state == AttemptState::leased) {
+        // start and finish may travel together for short jobs; the start's facts are recorded here
+        // then.
+        const auto agent = store::find_agent(tx, attempt->agent);
+        store::start_attempt(tx, id, request.runner_instance, clock_.now());
+        store::set_job_started(tx, job.id, id, agent ? agent->name : "", clock_.now());
+    } else if (!request.salvaged && attempt->runner_instance != request.runner_instance) {
+        return error(Code::lease_lost, "lease_lost", "another runner carries this attempt");
+    }
+    json::Array steps;
+    for (const auto& step : request.steps) steps.push_back(model::to_json(step));
+    json::Object outputs;
+    for (const auto& [name, value] : request.outputs) outputs[name] = value;
+    store::finish_attempt(tx, id, json::serialize(model::to_json(request.outcome)), digest,
+                          request.log_size, request.log_crc32c, clock_.now());
+    store::set_job_result(tx, job.id, json::serialize(steps),
+                          json::serialize(model::to_json(request.reports)),
+                          json::serialize(outputs), request.log_size);
+    end_attempt(tx, *attempt, request.outcome);
+    tx.after_commit([this, id] { leases_.erase(id); });
+    return store::find_job(tx, attempt->job).value().state;
+}
+
+void Lifecycle::expire(store::Tx& tx, AttemptId id) {
+    auto attempt = store::find_attempt(tx, id);
+    if (!attempt || attempt->state == AttemptState::finished ||
+        attempt->state == AttemptState::lost) {
+        tx.after_commit([this, id] { leases_.erase(id); });
+        return;
+    }
+    // The deadline may have been moved between the look and this closure.
+    const auto live = leases_.find(id);
+    if (live && live->deadline >= service_.now()) return;
+    if (attempt->state == AttemptState::leased) {
+        scheduler_.give_back(tx, id);
+        return;
+    }
+    if (!attempt->replayable) {
+        // Rule 8: it may still be deploying. It keeps its place until proof of its end.
+        if (attempt->state == AttemptState::running &&
+            store::change_attempt(tx, id, AttemptState::running, AttemptState::unreachable,
+                                  clock_.now()))
+            store::set_wait_reason(tx, attempt->job,
+                                   "its agent is out of contact; the job may still be running");
+        return;
+    }
+    if (!store::change_attempt(tx, id, AttemptState::running, AttemptState::lost, clock_.now()))
+        return;
+    model::Outcome outcome;
+    outcome.result = model::AttemptResult::errored;
+    outcome.cause = Cause::agent_lost;
+    outcome.message =
+        "the agent has not been heard of for " + format_duration(scheduler_.times().lease);
+    tx.exec("UPDATE attempts SET outcome = :a WHERE id = :b",
+            json::serialize(model::to_json(outcome)), id);
+    tx.after_commit([this, id] {
+        ++lost_;
+        leases_.erase(id);
+    });
+    end_attempt(tx, *attempt, outcome);
+}
+
+bool Lifecycle::revive(store::Tx& tx, AttemptId id) {
+    auto attempt = store::find_attempt(tx, id);
+    if (!attempt) return false;
+    if (attempt->state == AttemptState::unreachable)
+        return store::change_attempt(tx, id, AttemptState::unreachable, AttemptState::running,
+                                     clock_.now());
+    if (attempt->state != AttemptState::lost || attempt->runner_instance.empty()) return false;
+    const auto job = store::find_job(tx, attempt->job).value();
+    if (job.attempt || job.state != JobState::ready || job.attempts != attempt->epoch) return false;
+    const auto run = store::find_run(tx, attempt->run).value();
+    if (!store::set_job_attempt(tx, job.id, AttemptId{}, id)) return false;
+    store::change_attempt(tx, id, AttemptState::lost, AttemptState::running, clock_.now());
+    store::JobChange next;
+    next.id = job.id;
+    next.from = job.state;
+    next.to = model::next_state(job.state, JobEvent::start).value();
+    next.wait_reason = "running on agent " + job.agent;
+    change(tx, run, next);
+    LiveAttempt live;
+    live.id = id;
+    live.job = job.id;
+    live.run = job.run;
+    live.project = run.project;
+    live.agent = attempt->agent;
+    live.token_hash = attempt->token_hash;
+    live.replayable = attempt->replayable;
+    live.started = true;
+    live.deadline = service_.now() + scheduler_.times().lease;
+    live.extend_until = service_.now() + Duration{attempt->timeout_ms} + scheduler_.times().grace +
+                        scheduler_.times().after_timeout;
+    tx.after_commit([this, live] { leases_.put(live); });
+    return true;
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,115 @@
+// Lifecycle: runs and their jobs come into being.
+#include "server/core/lifecycle.hpp"
+#include "server/core/wait_reason.hpp"
+
+namespace sluice::core {
+
+using model::JobEvent;
+using model::JobState;
+
+RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
+    const auto now = clock_.now();
+    store::Run run;
+    run.project = fresh.project;
+    run.number = fresh.number ? fresh.number : store::next_run_number(tx, fresh.project);
+    store::take_run_number(tx, fresh.project, run.number);
+    run.event_kind = to_text(fresh.event.kind);
+    run.branch = fresh.event.branch;
+    run.tag = fresh.event.tag;
+    run.sha = fresh.event.sha;
+    if (fresh.event.pull_request) {
+        run.target_branch = fresh.event.pull_request->target_branch;
+        run.pr_number = fresh.event.pull_request->number;
+        if (run.branch.empty()) run.branch = fresh.event.pull_request->source_branch;
+    }
+    run.message = fresh.message;
+    run.author = fresh.author;
+    run.actor = fresh.event.actor;
+    run.event = json::serialize(model::to_json(fresh.event));
+    run.diagnostics = fresh.diagnostics;
+    run.retry_of = fresh.retry_of.value;
+    run.created_at = now;
+    if (!fresh.plan) {
+        run.state = model::RunState::errored;
+        run.reason = fresh.reason;
+        run.finished_at = now.ms;
+    } else {
+        run.plan_hash = fresh.plan->hash;
+        run.jobs_total = static_cast<std::int64_t>(fresh.plan->jobs.size());
+    }
+    run.id = store::insert_run(tx, run);
+    if (!fresh.hold.empty()) store::set_run_hold(tx, run.id, fresh.hold);
+    tx.after_commit([this] { ++created_; });
+    publish_run(tx, run, "run.created", run.state);
+    if (!fresh.plan) {
+        publish_run(tx, run, "run.finished", run.state);
+        if (reporter_) reporter_(tx, run);
+        return run.id;
+    }
+
+    std::unordered_map<std::string, store::Job> earlier;
+    if (fresh.retry_of && fresh.carry_passed)
+        for (auto& job : store::jobs_of(tx, fresh.retry_of))
+            if (model::is_ok(job.state)) earlier.emplace(job.key, std::move(job));
+
+    auto kept = std::make_shared<RunPlan>();
+    kept->event = fresh.event;
+    std::vector<std::pair<JobId, std::size_t>> ready;
+    for (std::size_t i = 0; i < fresh.plan->jobs.size(); ++i) {
+        const auto& planned = fresh.plan->jobs[i];
+        store::Job job;
+        job.run = run.id;
+        job.key = planned.spec.id;
+        job.base = planned.spec.base;
+        job.name = planned.spec.name;
+        job.kind = planned.spec.kind;
+        job.planned = json::serialize(plan::to_json(planned));
+        job.queue_key = queue_key(planned.spec.runs_on);
+        job.created_at = now;
+        auto before = earlier.find(job.key);
+        // A definition that changed since (it can't for the same commit, but the planner may be
+        // newer) is run again.
+        if (before != earlier.end() && before->second.planned == job.planned) {
+            const auto& old = before->second;
+            job.state = old.state;
+            job.cause = old.cause;
+            job.message = old.message;
+            job.exit_code = old.exit_code;
+            job.steps = old.steps;
+            job.reports = old.reports;
+            job.outputs = old.outputs;
+            job.log_attempt = old.log_attempt;
+            job.log_size = old.log_size;
+            job.agent = old.agent;
+            job.carried_from = old.carried_from ? old.carried_from : old.id.value;
+            job.started_at = old.started_at;
+            job.finished_at = now.ms;
+        } else if (!planned.selected) {
+            job.state = *model::next_state(JobState::waiting, JobEvent::deselect);
+            job.message = planned.reason;
+            job.finished_at = now.ms;
+        } else if (plan::starts_at_once(planned)) {
+            // Only what would start now is held: the rest waits for it anyway.
+            const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
+            job.state = *model::next_state(JobState::waiting, event);
+            job.wait_reason = fresh.hold.empty() ? wait_for_agent(planned) : fresh.hold;
+        } else {
+            job.wait_reason = wait_for_needs(planned);
+        }
+        const JobId id = store::insert_job(tx, job);
+        kept->jobs.push_back(planned);
+        kept->ids.push_back(id);
+        if (job.state == JobState::ready) ready.emplace_back(id, i);
+    }
+    keep_plan(run.id, kept);
+    tx.after_rollback([this, id = run.id] {
+        plans_.erase(id);
+        plan_order_.remove(id);
+    });
+    if (reporter_) reporter_(tx, run);
+    for (auto& [id, index] : ready) scheduler_.offer(tx, id);
+    if (ready.size() != kept->ids.size()) advance(tx, run.id);
+    return run.id;
+}
+
+}  // namespace sluice::core
