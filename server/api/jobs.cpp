@@ -172,6 +172,27 @@ awaitable<Reply> stream(Api& api, Request& request) {
     });
 }
 
+awaitable<Reply> decide(Api& api, Request& request, const Principal& who, bool approved) {
+    auto id = path_id<JobId>(request, "job");
+    if (!id) co_return http::error_reply(id.error());
+    auto body = co_await json_body(request);
+    if (!body) co_return http::error_reply(body.error());
+    json::ObjectReader reader(*body, "");
+    core::Lifecycle::Decision decision;
+    decision.by = who.name;
+    decision.role = who.role;
+    decision.reason = reader.string_or("reason", "", 4096);
+    decision.approved = approved;
+    if (auto checked = reader.finish_strict(); !checked)
+        co_return http::error_reply(checked.error());
+    auto change = [&api, id = *id, decision](store::Tx& tx) -> Result<> {
+        return api.lifecycle.decide_job(tx, id, decision);
+    };
+    auto done = co_await api.writer.write(std::move(change));
+    if (!done) co_return http::error_reply(done.error());
+    co_return co_await show(api, request);
+}
+
 }  // namespace
 
 std::vector<http::Route> job_routes(Api& api) {
@@ -181,6 +202,10 @@ std::vector<http::Route> job_routes(Api& api) {
                [&api](Request& r, const Principal&) { return show(api, r); }),
         person(api, Method::post, "/api/v1/jobs/{job}/cancel", Role::write,
                [&api](Request& r, const Principal& who) { return cancel(api, r, who); }),
+        person(api, Method::post, "/api/v1/jobs/{job}/approve", Role::read,
+               [&api](Request& r, const Principal& who) { return decide(api, r, who, true); }),
+        person(api, Method::post, "/api/v1/jobs/{job}/reject", Role::read,
+               [&api](Request& r, const Principal& who) { return decide(api, r, who, false); }),
         person(api, Method::get, "/api/v1/jobs/{job}/log", Role::read,
                [&api](Request& r, const Principal&) { return log(api, r); }),
         person(api, Method::get, "/api/v1/jobs/{job}/log/stream", Role::read,

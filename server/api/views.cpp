@@ -52,6 +52,7 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
     json::Array needs;
     json::Object matrix;
     bool allow_failure = false;
+    json::Value approval = nullptr;
     const auto planned = parsed(job.planned, json::Object{});
     if (auto* object = planned.if_object()) {
         if (auto* list = object->if_contains("needs"); list && list->is_array())
@@ -61,6 +62,9 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
         if (auto* spec = object->if_contains("spec"); spec && spec->is_object()) {
             if (auto* cells = spec->as_object().if_contains("matrix"); cells && cells->is_object())
                 matrix = cells->as_object();
+            if (auto* asked = spec->as_object().if_contains("approval");
+                asked && asked->is_object())
+                approval = asked->as_object();
             if (auto* allow = spec->as_object().if_contains("allow_failure"))
                 allow_failure = allow->is_bool()
                                     ? allow->as_bool()
@@ -87,6 +91,7 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
         {"message", job.message},
         {"exit_code", job.exit_code ? json::Value(*job.exit_code) : json::Value(nullptr)},
         {"allow_failure", allow_failure},
+        {"approval", std::move(approval)},
         {"needs", std::move(needs)},
         {"matrix", std::move(matrix)},
         {"attempt", job.attempts},

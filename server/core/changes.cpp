@@ -79,15 +79,10 @@ void supersede(store::Tx& tx, Lifecycle& lifecycle, const NewRun& fresh, RunId r
                std::string_view default_branch) {
     if (!fresh.event.pull_request) return;
     const auto& pull = *fresh.event.pull_request;
-    const bool own_branch =
-        !pull.fork && !stands_alone(fresh.plan ? fresh.plan->gates : std::vector<plan::GateSpec>{},
-                                    pull.source_branch, default_branch);
+    const auto gates = fresh.plan ? fresh.plan->gates : std::vector<plan::GateSpec>{};
+    if (pull.fork || stands_alone(gates, pull.source_branch, default_branch)) return;
     for (const auto& older : store::active_runs_of(tx, fresh.project, pull.source_branch)) {
-        if (older.id == run) continue;
-        const bool same_pull_request =
-            older.event_kind == "pull_request" && older.pr_number == pull.number;
-        const bool its_push = older.event_kind == "push" && own_branch;
-        if (same_pull_request || its_push) lifecycle.supersede_run(tx, older.id, run);
+        if (older.event_kind == "push") lifecycle.supersede_run(tx, older.id, run);
     }
 }
 

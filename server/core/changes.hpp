@@ -39,9 +39,9 @@ std::optional<std::string> covered_by_pull_request(const PullRequests& open, Pro
                                                    const plan::Input& input,
                                                    const plan::Plan& plan);
 
-/// Cancels the active runs that `run` (just created for `event`) stands for: older runs of the same
-/// pull request, and push runs of its source branch that are not of a gate's branch. Inside the
-/// closure that created it.
+/// Cancels the active push runs of a pull request's source branch that `run`, just created for it,
+/// stands for; not those of a gate's branch. Inside the closure that created it. (Older runs of the
+/// pull request itself give way by the concurrency of its runs.)
 void supersede(store::Tx& tx, Lifecycle& lifecycle, const NewRun& fresh, RunId run,
                std::string_view default_branch);
 

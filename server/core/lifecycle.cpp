@@ -1,6 +1,7 @@
 #include "server/core/lifecycle.hpp"
 
 #include "server/core/wait_reason.hpp"
+#include "server/store/slots.hpp"
 
 #include <fmt/format.h>
 
@@ -51,6 +52,8 @@ void Lifecycle::change(store::Tx& tx, const store::Run& run, store::JobChange ch
     if (!store::change_job(tx, change))
         throw std::logic_error(fmt::format("job {} left state {} unexpectedly", change.id.value,
                                            to_text(change.from)));
+    if (model::is_terminal(change.to) && plan_of(tx, run.id)->uses_slots)
+        leave_slot(tx, run.id, change.id);
     feed_.publish(tx, {{},
                        "job.changed",
                        run.project,
@@ -68,14 +71,26 @@ std::shared_ptr<const RunPlan> Lifecycle::plan_of(store::Tx& tx, RunId run_id) {
     kept->event =
         model::event_from_json(json::parse(run.event, {.bytes = 4 << 20, .depth = 64}).value(), "")
             .value();
+    if (const auto slot = store::find_slot(tx, run_id, JobId{})) {
+        const auto value = json::parse(slot->asked).value();
+        kept->concurrency = model::concurrency_from_json(value, "").value();
+        kept->uses_slots = true;
+    }
     for (auto& job : store::jobs_of(tx, run_id)) {
         kept->jobs.push_back(plan::planned_job_from_json(
                                  json::parse(job.planned, {.bytes = 16 << 20, .depth = 64}).value())
                                  .value());
+        kept->uses_slots |= kept->jobs.back().spec.concurrency.has_value();
         kept->ids.push_back(job.id);
     }
     keep_plan(run_id, kept);
     return kept;
+}
+
+const plan::PlannedJob& Lifecycle::planned_of(store::Tx& tx, RunId run, JobId job) {
+    const auto kept = plan_of(tx, run);  // plans_ holds it beyond this call
+    const auto at = std::find(kept->ids.begin(), kept->ids.end(), job);
+    return kept->jobs.at(static_cast<std::size_t>(at - kept->ids.begin()));
 }
 
 void Lifecycle::keep_plan(RunId run, std::shared_ptr<const RunPlan> plan) {
@@ -91,17 +106,19 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
     const auto run = store::find_run(tx, run_id);
     if (!run || model::is_terminal(run->state)) return 0;
     const auto planned = plan_of(tx, run_id);
+    if (planned->concurrency && !run->cancel_requested && waits_for_slot(tx, run_id)) return 0;
     const auto briefs = store::job_briefs(tx, run_id);
     std::vector<plan::JobNow> now(briefs.size());
     for (std::size_t i = 0; i < briefs.size(); ++i) now[i] = {&planned->jobs[i], briefs[i].state};
 
     const auto hold = store::run_hold(tx, run_id);
     const auto transitions = plan::advance(now, planned->event, run->cancel_requested);
-    std::vector<JobId> ready;
+    std::vector<std::pair<JobId, std::size_t>> ready;
     for (const auto& transition : transitions) {
         auto& job = now[transition.job];
         // A held run holds every job at the moment it would become ready, whatever its graph.
-        const auto event = transition.event == JobEvent::needs_met && !hold.empty()
+        const bool asks = job.planned->spec.approval.has_value();
+        const auto event = transition.event == JobEvent::needs_met && (asks || !hold.empty())
                                ? JobEvent::hold
                                : transition.event;
         const auto to = model::next_state(job.state, event);
@@ -119,12 +136,15 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         next.message = transition.reason;
         change(tx, *run, next);
         job.state = *to;
-        if (*to == JobState::ready) ready.push_back(next.id);
+        if (*to == JobState::held && hold.empty())
+            hold_for_approval(tx, next.id, job.planned->spec);
+        if (*to == JobState::ready) ready.emplace_back(next.id, transition.job);
     }
     const auto state = plan::run_state(now);
     if (model::is_terminal(state)) {
         store::finish_run(tx, run_id, state, "", clock_.now());
         publish_run(tx, *run, "run.finished", state);
+        if (planned->concurrency) leave_slot(tx, run_id, JobId{});
         tx.after_commit([this] { ++finished_; });
         if (reporter_) {
             auto ended = *run;
@@ -136,7 +156,7 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
             now.begin(), now.end(), [](const auto& job) { return model::is_terminal(job.state); });
         if (done != run->jobs_done) store::set_run_progress(tx, run_id, done);
     }
-    for (auto id : ready) scheduler_.offer(tx, id);
+    for (auto [id, index] : ready) offer(tx, *run, id, planned->jobs[index]);
     return transitions.size();
 }
 

@@ -37,7 +37,9 @@ struct NewRun {
 /// again.
 struct RunPlan {
     model::Event event;
-    std::vector<plan::PlannedJob> jobs;  ///< in the order of job ids
+    std::optional<model::Concurrency> concurrency;  ///< of the run as a whole
+    bool uses_slots = false;                        ///< a job, or the run, is in a group
+    std::vector<plan::PlannedJob> jobs;             ///< in the order of job ids
     std::vector<JobId> ids;
 };
 
@@ -84,6 +86,21 @@ public:
     Result<> approve_run(store::Tx& tx, RunId run, const std::string& by);
     Result<> cancel_job(store::Tx& tx, JobId job, const std::string& by);
 
+    /// A person's word on a job that asks for an approval.
+    struct Decision {
+        std::string by;    ///< name
+        std::string role;  ///< read, write or admin
+        std::string reason;
+        bool approved = true;
+    };
+    /// Lets the held job go, or ends it as cancelled. Errors: `not_held`, `run_held` (the run is
+    /// held as a whole: approve_run), `not_allowed`, `reason_required`.
+    Result<> decide_job(store::Tx& tx, JobId job, const Decision& decision);
+    /// True when an approval may have expired: the sweeper then calls expire_approvals. Any thread.
+    bool approval_over() const { return clock_.now().ms >= next_expiry_; }
+    /// Ends the jobs that nobody approved in time.
+    void expire_approvals(store::Tx& tx);
+
     /// Follows the states to a fixed point. Returns the number of transitions; also used by the
     /// sweeper, for which any transition is a bug metric (rule 17).
     std::size_t advance(store::Tx& tx, RunId run);
@@ -98,6 +115,17 @@ public:
 
 private:
     void keep_plan(RunId run, std::shared_ptr<const RunPlan> plan);
+    const plan::PlannedJob& planned_of(store::Tx& tx, RunId run, JobId job);
+    void hold_for_approval(store::Tx& tx, JobId job, const model::JobSpec& spec);
+    /// A job became ready: it is offered, or asks for the slot that it needs first.
+    void offer(store::Tx& tx, const store::Run& run, JobId job, const plan::PlannedJob& planned);
+    /// `job` none: the run as a whole.
+    void ask_slot(store::Tx& tx, const store::Run& run, JobId job,
+                  const model::Concurrency& wanted);
+    void leave_slot(store::Tx& tx, RunId run, JobId job);
+    /// Grants, supersedes and interrupts what follows for the group.
+    void settle_slots(store::Tx& tx, const std::string& group);
+    bool waits_for_slot(store::Tx& tx, RunId run);
     void change(store::Tx& tx, const store::Run& run, store::JobChange change);
     void end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome);
     void cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
@@ -121,6 +149,8 @@ private:
     /// The earliest end of a back-off; 0 at start, so that the first sweep looks. Too early is
     /// harmless.
     std::atomic<std::int64_t> next_due_{0};
+    /// The same for approvals, wall clock.
+    std::atomic<std::int64_t> next_expiry_{0};
     std::atomic<std::uint64_t> created_{0}, finished_{0}, lost_{0}, mended_{0};
 };
 

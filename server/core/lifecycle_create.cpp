@@ -54,6 +54,8 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
 
     auto kept = std::make_shared<RunPlan>();
     kept->event = fresh.event;
+    kept->concurrency = fresh.plan->concurrency;
+    kept->uses_slots = kept->concurrency.has_value();
     std::vector<std::pair<JobId, std::size_t>> ready;
     for (std::size_t i = 0; i < fresh.plan->jobs.size(); ++i) {
         const auto& planned = fresh.plan->jobs[i];
@@ -88,7 +90,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.state = *model::next_state(JobState::waiting, JobEvent::deselect);
             job.message = planned.reason;
             job.finished_at = now.ms;
-        } else if (plan::starts_at_once(planned)) {
+        } else if (!fresh.plan->concurrency && plan::starts_at_once(planned)) {
             // Only what would start now is held: the rest waits for it anyway.
             const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
             job.state = *model::next_state(JobState::waiting, event);
@@ -97,6 +99,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.wait_reason = wait_for_needs(planned);
         }
         const JobId id = store::insert_job(tx, job);
+        kept->uses_slots |= planned.spec.concurrency.has_value();
         kept->jobs.push_back(planned);
         kept->ids.push_back(id);
         if (job.state == JobState::ready) ready.emplace_back(id, i);
@@ -107,8 +110,12 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         plan_order_.remove(id);
     });
     if (reporter_) reporter_(tx, run);
-    for (auto& [id, index] : ready) scheduler_.offer(tx, id);
-    if (ready.size() != kept->ids.size()) advance(tx, run.id);
+    for (auto& [id, index] : ready) offer(tx, run, id, kept->jobs[index]);
+    // A granted slot advances the run.
+    if (kept->concurrency)
+        ask_slot(tx, run, JobId{}, *kept->concurrency);
+    else if (ready.size() != kept->ids.size())
+        advance(tx, run.id);
     return run.id;
 }
 

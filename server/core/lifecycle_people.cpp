@@ -1,6 +1,7 @@
 // Lifecycle: what people ask for: cancel, supersede, approve (rule 11).
 #include "server/core/lifecycle.hpp"
 #include "server/core/wait_reason.hpp"
+#include "server/store/approvals.hpp"
 
 #include <fmt/format.h>
 
@@ -14,6 +15,9 @@ using model::JobState;
 void Lifecycle::cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
                             const std::string& why, Cause cause) {
     if (model::is_terminal(job.state)) return;
+    if (cause == Cause::superseded && job.state == JobState::running &&
+        !planned_of(tx, run.id, job.id).spec.interruptible)
+        return;
     const auto attempt = job.attempt ? store::find_attempt(tx, job.attempt) : std::nullopt;
     if (attempt && (job.state == JobState::running || attempt->replayable)) {
         store::request_attempt_cancel(tx, job.attempt);
@@ -71,8 +75,15 @@ Result<> Lifecycle::approve_run(store::Tx& tx, RunId id, const std::string& by) 
     auto run = store::find_run(tx, id);
     if (!run) return error(Code::not_found, "not_found", "no such run");
     std::vector<JobId> ready;
+    bool held = false;
     for (const auto& job : store::jobs_of(tx, id)) {
-        if (job.state != JobState::held) continue;
+        if (job.state != JobState::held || store::find_approval(tx, job.id)) continue;
+        held = true;
+        const auto& planned = planned_of(tx, id, job.id);
+        if (planned.spec.approval) {
+            hold_for_approval(tx, job.id, planned.spec);
+            continue;
+        }
         store::JobChange next;
         next.id = job.id;
         next.from = job.state;
@@ -81,12 +92,12 @@ Result<> Lifecycle::approve_run(store::Tx& tx, RunId id, const std::string& by) 
         change(tx, *run, next);
         ready.push_back(job.id);
     }
-    if (ready.empty())
+    if (!held)
         return error(Code::conflict, "nothing_held", "no job of the run waits for an approval");
     store::set_run_hold(tx, id, "");
     store::insert_audit(tx, clock_.now(), by, "run.approve", fmt::format("run {}", id.value),
                         run->sha);
-    for (auto job : ready) scheduler_.offer(tx, job);
+    for (auto job : ready) offer(tx, *run, job, planned_of(tx, id, job));
     return {};
 }
 

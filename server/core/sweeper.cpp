@@ -53,6 +53,13 @@ boost::asio::awaitable<void> Sweeper::sweep(bool full) {
         };
         (void)co_await parts_.writer.write(std::move(due_jobs));
     }
+    if (parts_.lifecycle.approval_over()) {
+        auto expire = [this](store::Tx& tx) -> Result<> {
+            parts_.lifecycle.expire_approvals(tx);
+            return {};
+        };
+        (void)co_await parts_.writer.write(std::move(expire));
+    }
     if (!full) co_return;
     auto list = [](store::Tx& tx) -> Result<std::vector<RunId>> { return store::active_runs(tx); };
     const auto active = co_await parts_.writer.write(std::move(list));

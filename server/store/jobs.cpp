@@ -159,6 +159,15 @@ void set_wait_reason(Tx& tx, JobId id, std::string_view reason) {
     tx.exec("UPDATE jobs SET wait_reason = :a WHERE id = :b AND finished_at IS NULL", reason, id);
 }
 
+void set_wait_reasons(Tx& tx, RunId run, std::string_view reason) {
+    tx.exec("UPDATE jobs SET wait_reason = :a WHERE run_id = :b AND state = 'waiting'", reason,
+            run);
+}
+
+void set_not_before(Tx& tx, JobId id, std::int64_t service_time) {
+    tx.exec("UPDATE jobs SET not_before = :a WHERE id = :b", service_time, id);
+}
+
 bool set_job_attempt(Tx& tx, JobId id, AttemptId expected, AttemptId attempt) {
     return tx.exec(
                "UPDATE jobs SET attempt_id = :a, not_before = 0 WHERE id = :b AND attempt_id = :c "

@@ -74,6 +74,10 @@ std::optional<std::int64_t> next_back_off(Tx& tx, ServiceTime now);
 /// Ready, unleased and back-off over since the last look: jobs with 0 < not_before <= now.
 std::vector<JobId> due_jobs(Tx& tx, ServiceTime now);
 void set_wait_reason(Tx& tx, JobId id, std::string_view reason);
+/// Of all jobs of the run that wait.
+void set_wait_reasons(Tx& tx, RunId run, std::string_view reason);
+/// No claim finds the job before that service time.
+void set_not_before(Tx& tx, JobId id, std::int64_t service_time);
 /// Gives the job its live attempt (or none). False when it has another.
 bool set_job_attempt(Tx& tx, JobId id, AttemptId expected, AttemptId attempt);
 void set_job_attempt_count(Tx& tx, JobId id, std::int64_t attempts);
