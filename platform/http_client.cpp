@@ -126,19 +126,23 @@ void init_client() {
 
 struct Client::Impl {
     ClientOptions options;
+    /// Made by the first request: a short job's runner has three clients and uses one.
     CURL* easy = nullptr;
-    CURLM* multi = nullptr;
+    std::atomic<CURLM*> multi{nullptr};
     std::atomic<bool> interrupted{false};
     char detail[CURL_ERROR_SIZE] = {};
 
-    Impl(ClientOptions wanted) : options(std::move(wanted)) {
-        easy = curl_easy_init();
-        multi = curl_multi_init();
-        if (!easy || !multi) throw std::runtime_error("libcurl cannot make a handle");
-    }
+    Impl(ClientOptions wanted) : options(std::move(wanted)) {}
     ~Impl() {
         curl_easy_cleanup(easy);
         curl_multi_cleanup(multi);
+    }
+    void open() {
+        if (!easy) easy = curl_easy_init();
+        // An interrupt() that does not see `multi` yet has set `interrupted`, which transfer()
+        // looks at next.
+        if (!multi) multi = curl_multi_init();
+        if (!easy || !multi) throw std::runtime_error("libcurl cannot make a handle");
     }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -236,6 +240,7 @@ Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(o
 Client::~Client() = default;
 
 Result<Response> Client::send(const Request& request) {
+    impl_->open();
     Exchange exchange{request, impl_->easy, {}, {}, 0, false, false};
     HeaderList headers;
     impl_->prepare(exchange, headers);
@@ -255,7 +260,7 @@ Result<Response> Client::send(const Request& request) {
 
 void Client::interrupt() {
     impl_->interrupted = true;
-    curl_multi_wakeup(impl_->multi);
+    if (CURLM* multi = impl_->multi) curl_multi_wakeup(multi);
 }
 
 void Client::resume() {

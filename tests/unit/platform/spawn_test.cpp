@@ -79,7 +79,7 @@ TEST_CASE("a child leads a session of its own, with default signals and no inher
     auto result =
         spawn::run({"/bin/sh", "-c",
                     "ls /proc/self/fd | tr '\\n' ' '; cut -d' ' -f5,6 /proc/$$/stat; echo $$; "
-                    "grep -E 'Sig(Blk|Ign)' /proc/$$/status"});
+                    "grep -E 'Sig(Blk|Ign)' /proc/self/status"});
     ::close(leaked);
     ::signal(SIGPIPE, old);
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
@@ -111,7 +111,7 @@ TEST_CASE("a child that dies with us is made like any other", "[spawn]") {
     auto pid = spawn::start({.argv = {"/bin/sh", "-c",
                                       "pwd; echo $A; ls /proc/self/fd | tr '\\n' ' '; "
                                       "cut -d' ' -f5,6 /proc/$$/stat; "
-                                      "grep -E 'Sig(Blk|Ign)' /proc/$$/status; exit 3"},
+                                      "grep -E 'Sig(Blk|Ign)' /proc/self/status; exit 3"},
                              .env = {{"PATH", "/usr/bin:/bin"}, {"A", "x y"}},
                              .directory = "/usr",
                              .out = ends[1],
