@@ -26,11 +26,15 @@ struct Shared {
     int refused;
 };
 
-int set_signals(KernelSignals mask, KernelSignals* before) {
+// The address sanitizer marks the variables of a frame until it returns. The child's frames never
+// do, and their place belongs to the next child: what runs there is not to be marked.
+#define SLUICE_IN_CHILD __attribute__((no_sanitize("address")))
+
+SLUICE_IN_CHILD int set_signals(KernelSignals mask, KernelSignals* before) {
     return static_cast<int>(::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, before, sizeof mask));
 }
 
-void close_from(unsigned first) {
+SLUICE_IN_CHILD void close_from(unsigned first) {
     if (::syscall(SYS_close_range, first, ~0U, 0) == 0) return;
     // Kernels before 5.9.
     rlimit most{};
@@ -39,7 +43,7 @@ void close_from(unsigned first) {
 }
 
 /// 0 when all is ready for the program; else errno is set.
-int prepare(const Shared& shared) {
+SLUICE_IN_CHILD int prepare(const Shared& shared) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return -1;
     // The parent may have died before prctl: the signal would never come.
     if (::getppid() != shared.parent) ::_exit(125);
@@ -55,7 +59,7 @@ int prepare(const Shared& shared) {
 }
 
 /// Runs in the child, in our memory: nothing but system calls.
-int run_child(void* argument) {
+SLUICE_IN_CHILD int run_child(void* argument) {
     auto& shared = *static_cast<Shared*>(argument);
     if (prepare(shared) == 0) ::execve(shared.plan.program, shared.plan.argv, shared.plan.env);
     shared.refused = errno;
