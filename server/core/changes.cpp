@@ -79,6 +79,9 @@ void supersede(store::Tx& tx, Lifecycle& lifecycle, const NewRun& fresh, RunId r
                std::string_view default_branch) {
     if (!fresh.event.pull_request) return;
     const auto& pull = *fresh.event.pull_request;
+    for (const auto& older : store::active_runs_of(tx, fresh.project, pull.source_branch))
+        if (older.event_kind == "pull_request" && older.pr_number == pull.number && older.id != run)
+            lifecycle.supersede_run(tx, older.id, run);
     const auto gates = fresh.plan ? fresh.plan->gates : std::vector<plan::GateSpec>{};
     if (pull.fork || stands_alone(gates, pull.source_branch, default_branch)) return;
     for (const auto& older : store::active_runs_of(tx, fresh.project, pull.source_branch)) {

@@ -27,6 +27,7 @@ struct NewRun {
     std::optional<plan::Plan> plan;  ///< absent: the run ends at once as errored(config)
     std::string diagnostics = "[]";  ///< JSON array
     std::string reason;              ///< for a run without plan
+    std::optional<model::Concurrency> concurrency;  ///< of the run as a whole
     std::string hold;  ///< not empty: nothing runs before approve_run(); the reason for people
     RunId retry_of;
     bool carry_passed =

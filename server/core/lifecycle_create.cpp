@@ -54,7 +54,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
 
     auto kept = std::make_shared<RunPlan>();
     kept->event = fresh.event;
-    kept->concurrency = fresh.plan->concurrency;
+    kept->concurrency = fresh.concurrency;
     kept->uses_slots = kept->concurrency.has_value();
     std::vector<std::pair<JobId, std::size_t>> ready;
     for (std::size_t i = 0; i < fresh.plan->jobs.size(); ++i) {
@@ -90,7 +90,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.state = *model::next_state(JobState::waiting, JobEvent::deselect);
             job.message = planned.reason;
             job.finished_at = now.ms;
-        } else if (!fresh.plan->concurrency && plan::starts_at_once(planned)) {
+        } else if (!fresh.concurrency && plan::starts_at_once(planned)) {
             // Only what would start now is held: the rest waits for it anyway.
             const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
             job.state = *model::next_state(JobState::waiting, event);
