@@ -4,6 +4,7 @@
 #include "agent/daemon/zygote.hpp"
 #include "agent/enrol.hpp"
 #include "agent/log.hpp"
+#include "agent/runner/local_job.hpp"
 #include "agent/runner/run_job.hpp"
 #include "agent/runner/source_checkout.hpp"
 #include "agent/version.hpp"
@@ -108,6 +109,9 @@ int main(int argc, char** argv) {
         agent::init_git();
         agent::prepare_runner_process();
         files::Path dir = std::filesystem::absolute(job_dir);
+        if (agent::is_local_job(dir))
+            return static_cast<int>(salvage ? agent::salvage_local_job(dir)
+                                            : agent::run_local_job(dir));
         return static_cast<int>(salvage ? agent::salvage_job(dir) : agent::run_job(dir));
     } catch (const std::exception& failure) {
         std::fprintf(stderr, "sluice-agent: %s\n", failure.what());

@@ -8,9 +8,10 @@ namespace sluice::cli {
 
 enum class Exit : int {
     ok = 0,
-    negative = 1,     ///< the verdict is no: red gate, failed run, errors in `.ci.yml`
-    unknown = 2,      ///< no verdict yet: pending, or nothing known about the commit
-    usage = 3,        ///< wrong arguments, or a local file that cannot be used
+    negative = 1,  ///< the verdict is no: red gate, failed run, errors in `.ci.yml`
+    unknown = 2,   ///< no verdict: pending, nothing known about the commit; a local run that could
+                   ///< not begin
+    usage = 3,     ///< wrong arguments, or a local file that cannot be used
     unreachable = 4,  ///< no answer from the server
     refused = 5,      ///< the server answered, and said no
 };

@@ -44,7 +44,7 @@ int run(int argc, char** argv) {
         return app.exit(help);
     } catch (const CLI::ParseError& error) {
         std::fprintf(stderr, "%s\n", cli::explain_usage(app, words, error.what()).c_str());
-        return static_cast<int>(cli::Exit::usage);
+        return static_cast<int>(cli::usage_exit(app, words));
     }
 
     cli::Context context(globals, clock);

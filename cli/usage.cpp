@@ -55,11 +55,14 @@ std::string explain_usage(const CLI::App& app, const std::vector<std::string>& w
     Walk found = walk(app, words);
     std::string text = "error: ";
     auto names = command_names(*found.at);
-    if (found.unknown) {
+    const bool takes_words =
+        !found.at->get_options([](const CLI::Option* option) { return option->get_positional(); })
+             .empty();
+    if (found.unknown && !takes_words) {
         text += "unknown command '" + printable(*found.unknown) + "'";
         auto near = text::nearest(*found.unknown, names);
         text += near ? "; did you mean '" + *near + "'?" : "";
-    } else if (!names.empty()) {
+    } else if (!names.empty() && !takes_words) {
         std::string list;
         for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
         text += found.path + " needs a command: " + list;
@@ -67,6 +70,10 @@ std::string explain_usage(const CLI::App& app, const std::vector<std::string>& w
         text += printable(parser_text);
     }
     return text + "\nsee: " + found.path + " --help";
+}
+
+Exit usage_exit(const CLI::App& app, const std::vector<std::string>& words) {
+    return walk(app, words).path == "sluice run" ? Exit::unknown : Exit::usage;
 }
 
 CLI::Validator id_of_run() {

@@ -232,6 +232,7 @@ void Attempt::run_step(std::size_t index) {
         shell_command(step, command.env["PATH"], folder_.step_file(index, "script"));
     if (!shell) return refuse(shell.error(), model::Cause::setup);
     command.argv = std::move(*shell);
+    ports_.sink.step_command(index, command);
     carry_out(index, files, as_step(std::move(command)));
 }
 

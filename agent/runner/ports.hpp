@@ -6,6 +6,7 @@
 #include "pipelines/protocol/agent.hpp"
 #include "pipelines/reports/shards.hpp"
 #include "pipelines/reports/verdict.hpp"
+#include "platform/spawn.hpp"
 
 #include <functional>
 
@@ -59,6 +60,9 @@ public:
     virtual void log_grew() = 0;
     /// The steps as they are now. Does not block.
     virtual void progress(const std::vector<model::StepStatus>& steps) = 0;
+    /// The step is about to be started so. Does not block; only who lets a person look into a job
+    /// afterwards needs it (`sluice run --shell`).
+    virtual void step_command(std::size_t /*step*/, const spawn::Command& /*command*/) {}
     /// Delivers the rest of the log and the outcome; returns when they are recorded, or refused for
     /// good (the error). Waits out server outages. Log size and crc are filled in by the sink.
     /// `durable` is called once when the delivery takes so long that the outcome should be on the

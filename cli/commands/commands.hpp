@@ -15,6 +15,8 @@ void add_status_commands(CLI::App& app, Command& chosen);
 void add_project_commands(CLI::App& app, Command& chosen);
 void add_hooks_commands(CLI::App& app, Command& chosen);
 void add_run_commands(CLI::App& app, Command& chosen);
+/// `run` without a subcommand: local.
+void add_run_local(CLI::App& run, Command& chosen);
 void add_run_show_command(CLI::App& run, Command& chosen);
 void add_run_logs_command(CLI::App& run, Command& chosen);
 void add_gate_command(CLI::App& app, Command& chosen);

@@ -130,7 +130,9 @@ Result<Exit> retry(Context& context, std::int64_t run, bool all) {
 }  // namespace
 
 void add_run_commands(CLI::App& app, Command& chosen) {
-    auto* run = app.add_subcommand("run", "What was built")->require_subcommand(1);
+    auto* run = app.add_subcommand("run", "Run the pipeline on this machine; what the server built")
+                    ->require_subcommand(0, 1);
+    add_run_local(*run, chosen);
 
     auto* listing = run->add_subcommand("list", "Runs, newest first");
     auto list_options = std::make_shared<ListOptions>();

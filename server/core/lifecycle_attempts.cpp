@@ -1,4 +1,5 @@
 // Lifecycle: attempts start, finish, are lost and come back (rules 7, 8, 12).
+#include "pipelines/plan/ending.hpp"
 #include "server/core/lifecycle.hpp"
 
 #include <fmt/format.h>
@@ -13,52 +14,6 @@ using model::AttemptState;
 using model::Cause;
 using model::JobEvent;
 using model::JobState;
-
-/// Which retry budget a cause draws on (reference A3 `retry`).
-const char* retry_class(Cause cause) {
-    switch (cause) {
-        case Cause::agent_lost:
-        case Cause::runner_lost:
-        case Cause::setup:
-        case Cause::image: return "infra";
-        case Cause::preempted: return "preempted";
-        case Cause::timeout: return "timeout";
-        case Cause::oom: return "oom";
-        case Cause::script: return "script";
-        case Cause::none:
-        case Cause::cancelled:
-        case Cause::superseded:
-        case Cause::config:
-        case Cause::policy: return "";
-    }
-    return "";
-}
-
-int retry_budget(const model::JobSpec& spec, const std::string& retry) {
-    auto at = spec.retry.find(retry);
-    if (at != spec.retry.end()) return at->second;
-    if (!spec.replayable) return 0;
-    return retry == "infra" ? 2 : retry == "preempted" ? 10 : 0;
-}
-
-bool allowed_to_fail(const model::AllowFailure& allow, const model::Outcome& outcome) {
-    if (allow.any) return true;
-    if (!outcome.exit_code || outcome.cause != Cause::script) return false;
-    return std::find(allow.exit_codes.begin(), allow.exit_codes.end(), *outcome.exit_code) !=
-           allow.exit_codes.end();
-}
-
-JobEvent end_event(const model::JobSpec& spec, const model::Outcome& outcome) {
-    switch (outcome.result) {
-        case model::AttemptResult::passed: return JobEvent::pass;
-        case model::AttemptResult::failed:
-            return allowed_to_fail(spec.allow_failure, outcome) ? JobEvent::warn : JobEvent::fail;
-        case model::AttemptResult::errored:
-            return allowed_to_fail(spec.allow_failure, outcome) ? JobEvent::warn : JobEvent::error;
-        case model::AttemptResult::cancelled: return JobEvent::cancel;
-    }
-    return JobEvent::error;
-}
 
 }  // namespace
 
@@ -122,7 +77,7 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
         change(tx, run, started);
         next.from = JobState::running;
     }
-    const std::string retry = retry_class(outcome.cause);
+    const std::string retry = plan::retry_class(outcome.cause);
     const bool wants_retry = outcome.result == model::AttemptResult::failed ||
                              outcome.result == model::AttemptResult::errored;
     if (wants_retry && !retry.empty() && !run.cancel_requested && !attempt.cancel_requested &&
@@ -134,21 +89,22 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
             auto value = json::parse(before->outcome);
             if (!value) continue;
             auto earlier = model::outcome_from_json(*value, "");
-            if (earlier && retry_class(earlier->cause) == retry) ++used;
+            if (earlier && plan::retry_class(earlier->cause) == retry) ++used;
         }
-        if (used < retry_budget(spec, retry)) {
+        if (used < plan::retry_budget(spec, retry)) {
             const Duration back_off{std::min<std::int64_t>(30'000, 1000LL << std::min(used, 5))};
             next.to = model::next_state(next.from, JobEvent::requeue).value();
             next.not_before = (service_.now() + back_off).ms;
-            next.wait_reason = fmt::format("attempt {} ended by {}; retry {} of {} in {}",
-                                           attempt.epoch, to_text(outcome.cause), used + 1,
-                                           retry_budget(spec, retry), format_duration(back_off));
+            next.wait_reason =
+                fmt::format("attempt {} ended by {}; retry {} of {} in {}", attempt.epoch,
+                            to_text(outcome.cause), used + 1, plan::retry_budget(spec, retry),
+                            format_duration(back_off));
             change(tx, run, next);
             next_due_ = std::min<std::int64_t>(next_due_, next.not_before);
             return;
         }
     }
-    next.to = model::next_state(next.from, end_event(spec, outcome)).value();
+    next.to = model::next_state(next.from, plan::end_event(spec, outcome)).value();
     change(tx, run, next);
     advance(tx, attempt.run);
 }

@@ -1,0 +1,222 @@
+// run [JOB…]: the pipeline on this machine, on the dirty tree, by the agent's own runner.
+#include "cli/commands/commands.hpp"
+#include "cli/json_view.hpp"
+#include "cli/local/local_run.hpp"
+#include "cli/local/run_view.hpp"
+#include "cli/local/shell.hpp"
+#include "cli/term/table.hpp"
+#include "cli/term/text.hpp"
+#include "platform/crypto.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace sluice::cli {
+namespace {
+
+struct LocalOptions {
+    std::vector<std::string> jobs;
+    local::EventOptions event;
+    unsigned parallel = std::max(1U, std::thread::hardware_concurrency() / 2);
+    bool no_needs = false, list = false, verbose = false, keep = false, shell = false;
+};
+
+/// The person's mistakes and those in the files end with one code, and nothing ran.
+Exit refuse(const Context& context, const Error& refusal) {
+    if (context.globals.json)
+        context.out.line(json::serialize(json::Object{
+            {"error", refusal.id}, {"message", refusal.message}, {"where", refusal.where}}));
+    context.err.line(context.err.paint(Colour::red, "error:") + " " + printable(refusal.message));
+    return Exit::unknown;
+}
+
+void print_diagnostics(const Context& context, const local::Pipeline& pipeline) {
+    for (const config::Diagnostic& diagnostic : pipeline.outcome.diagnostics) {
+        context.err.line(context.err.paint(Terminal::colour_of_state(to_text(diagnostic.severity)),
+                                           printable(config::format(diagnostic))));
+        for (const plan::SourceFile& file : pipeline.files.files)
+            if (file.path == diagnostic.file)
+                context.err.write(source_line(file.text, diagnostic.line, diagnostic.column));
+    }
+}
+
+json::Value diagnostics_json(const local::Pipeline& pipeline) {
+    json::Array list;
+    for (const config::Diagnostic& diagnostic : pipeline.outcome.diagnostics)
+        list.push_back(config::to_json(diagnostic));
+    return list;
+}
+
+Exit show_list(const Context& context, const local::Pipeline& pipeline,
+               const std::vector<plan::PlannedJob>& jobs) {
+    json::Array list;
+    Table table({"JOB", "NEEDS", ""});
+    for (const plan::PlannedJob& job : jobs) {
+        std::string needs;
+        for (const plan::Need& need : job.needs) needs += (needs.empty() ? "" : ", ") + need.job;
+        const std::string note = job.selected ? job.late_if.empty() ? "" : "if " + job.late_if
+                                              : "not needed: " + job.reason;
+        table.row({Cell(job.spec.id, job.selected ? Colour::plain : Colour::dim), needs, note});
+        list.push_back(json::Object{{"id", job.spec.id},
+                                    {"selected", job.selected},
+                                    {"reason", job.reason},
+                                    {"needs", needs}});
+    }
+    if (context.globals.json) {
+        context.out.write(pretty(json::Object{{"event", to_text(pipeline.input.event.kind)},
+                                              {"jobs", std::move(list)}}));
+        return Exit::ok;
+    }
+    context.out.line(local::describe(pipeline.input.event));
+    context.out.write(table.render(context.out));
+    return Exit::ok;
+}
+
+/// The first job that failed, for --shell.
+void enter_failed_job(const Terminal& out, const std::vector<local::JobRun>& jobs) {
+    for (const local::JobRun& job : jobs) {
+        if (job.state != model::JobState::failed && job.state != model::JobState::errored) continue;
+        auto command = local::command_of(job);
+        if (!command) continue;
+        const std::string id = printable(job.planned.spec.id);
+        out.line(fmt::format("\nA shell in {} of {}; `exit` leaves it. The workspace goes with it.",
+                             printable(command->directory), id));
+        out.flush();
+        if (auto opened = local::open_shell(*command, "(" + id + ") \\w \\$ "); !opened)
+            out.line(opened.error().message);
+        return;
+    }
+    out.line("\nNo shell: no job failed in one of its steps.");
+}
+
+/// Everything but logs and results goes, unless it was asked for.
+void tidy(const LocalOptions& options, const local::RunFolder& folder,
+          const std::vector<local::JobRun>& jobs) {
+    if (options.keep) return;
+    (void)files::remove_tree(folder.snapshot());
+    for (const local::JobRun& job : jobs)
+        if (job.attempt > 0) (void)files::remove_tree(job.dir / protocol::local_file::k_workspace);
+}
+
+Exit verdict(model::RunState state) {
+    return state == model::RunState::passed || state == model::RunState::warned ? Exit::ok
+                                                                                : Exit::negative;
+}
+
+Result<Exit> carry_out(Context& context, const LocalOptions& options) {
+    if (options.shell && (context.globals.json || ::isatty(0) == 0 || ::isatty(1) == 0))
+        return usage_error("--shell needs a terminal, and no --json");
+    SLUICE_TRY(auto checkout, local::read_checkout());
+    SLUICE_TRY(auto pipeline, local::plan_checkout(checkout, options.event, 1));
+    if (config::has_errors(pipeline.outcome.diagnostics) || !pipeline.outcome.triggered) {
+        print_diagnostics(context, pipeline);
+        const std::string why = pipeline.outcome.triggered
+                                    ? "the configuration has errors"
+                                    : "no job is for a " + local::describe(pipeline.input.event) +
+                                          "; --event chooses another event";
+        return refuse(context, usage_error(why));
+    }
+    SLUICE_TRY(auto jobs,
+               local::select_jobs(pipeline.outcome.plan->jobs, options.jobs, !options.no_needs));
+    if (options.list) return show_list(context, pipeline, jobs);
+    print_diagnostics(context, pipeline);
+
+    crypto::init();
+    local::RunSettings settings;
+    SLUICE_TRY(settings.agent, local::find_agent());
+    SLUICE_TRY(auto folder, local::RunFolder::make(checkout));
+    // Expressions may read the number, which is known only now.
+    SLUICE_TRY(pipeline, local::plan_checkout(checkout, options.event, folder.number()));
+    if (!pipeline.outcome.plan) return usage_error("the files changed meanwhile");
+    SLUICE_TRY(jobs,
+               local::select_jobs(pipeline.outcome.plan->jobs, options.jobs, !options.no_needs));
+    SLUICE_TRY(auto paths, local::tree_files(checkout));
+    SLUICE_CHECK(local::make_snapshot(checkout, paths, folder.snapshot()));
+
+    const Terminal& screen = context.globals.json ? context.err : context.out;
+    screen.line(fmt::format("{} #{}: {}, {} files of the dirty tree", printable(checkout.name),
+                            folder.number(), printable(local::describe(pipeline.input.event)),
+                            paths.size()));
+    screen.flush();
+    settings.input = pipeline.input;
+    settings.jobs = options.parallel;
+    settings.keep_workspaces = options.keep;
+    settings.keep_failed = options.shell;
+    const auto begun = context.clock.steady();
+    auto view = std::make_unique<local::RunView>(screen, options.verbose, jobs);
+    local::LocalRun run(std::move(settings), folder, std::move(jobs), *view);
+    const model::RunState state = run.carry_out();
+    view.reset();
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(context.clock.steady() - begun)
+            .count();
+    auto summary = local::summary_json(run.jobs(), state, took);
+    auto& object = summary.as_object();
+    object["number"] = folder.number();
+    object["event"] = to_text(pipeline.input.event.kind);
+    object["sha"] = checkout.sha;
+    object["folder"] = folder.path().string();
+    object["diagnostics"] = diagnostics_json(pipeline);
+    (void)files::write_atomic(folder.path() / "summary.json", pretty(summary), 0600, false);
+    if (context.globals.json)
+        context.out.write(pretty(summary));
+    else
+        local::print_summary(screen, run.jobs(), state, took);
+    if (options.keep) screen.line("workspaces: " + printable(folder.path().string()));
+    if (options.shell && !run.interrupted()) enter_failed_job(screen, run.jobs());
+    tidy(options, folder, run.jobs());
+    return verdict(state);
+}
+
+Result<Exit> run_local(Context& context, const LocalOptions& options) {
+    auto exit = carry_out(context, options);
+    if (exit || exit.error().id != k_usage) return exit;
+    return refuse(context, exit.error());
+}
+
+}  // namespace
+
+void add_run_local(CLI::App& run, Command& chosen) {
+    auto options = std::make_shared<LocalOptions>();
+    run.add_option(
+           "JOB", options->jobs,
+           "Jobs to run on this machine, with what they need: ids, cells, globs; default all")
+        ->type_name("");
+    run.add_option("--event", options->event.event,
+                   "As if this had happened; default: the first of push, pull_request, manual that "
+                   "brings a job")
+        ->check(CLI::IsMember({"push", "pull_request", "tag", "manual"}));
+    run.add_option("--branch", options->event.branch, "The branch; default: this checkout's")
+        ->type_name("BRANCH");
+    run.add_option("--tag", options->event.tag, "The tag of the event `tag`")->type_name("TAG");
+    run.add_option("--target", options->event.target,
+                   "Target of the pull request; default: the default branch")
+        ->type_name("BRANCH");
+    run.add_option("--changed-from", options->event.changed_from,
+                   "Changed paths are those against this commit; default: everything changed")
+        ->type_name("REF");
+    run.add_option("-j,--jobs", options->parallel, "Jobs at once; default: half of the processors")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1000));
+    run.add_flag("--no-needs", options->no_needs, "Only the named jobs, not what they need");
+    run.add_flag("--list", options->list, "Show what would run");
+    run.add_flag("-v,--verbose", options->verbose, "Every line of every log as it comes");
+    run.add_flag("--keep", options->keep, "Keep the workspaces");
+    run.add_flag("--shell", options->shell, "After a failure: a shell in place of the failed step");
+    run.footer(
+        "`sluice run [JOB]…` runs .ci.yml on this machine and needs no server; the commands below "
+        "ask the server.\n"
+        "Exit codes of a local run: 0 passed, 1 failed, 2 nothing ran (wrong arguments or "
+        "configuration).\n"
+        "A job that is called as a command: `sluice run -- list`.");
+    run.callback([&chosen, &run, options] {
+        if (!run.get_subcommands().empty()) return;
+        chosen = [options](Context& context) { return run_local(context, *options); };
+    });
+}
+
+}  // namespace sluice::cli

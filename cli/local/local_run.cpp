@@ -1,0 +1,199 @@
+#include "cli/local/local_run.hpp"
+
+#include "pipelines/plan/advance.hpp"
+#include "pipelines/plan/ending.hpp"
+#include "platform/crypto.hpp"
+
+#include <fmt/format.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace sluice::cli::local {
+
+using model::JobEvent;
+using model::JobState;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr int k_tick_ms = 100;
+constexpr std::int64_t k_log_limit = 1 << 30;
+
+volatile sig_atomic_t g_interrupts = 0;
+
+void count_interrupt(int) {
+    g_interrupts = g_interrupts + 1;
+}
+
+struct sigaction& former(int signal) {
+    static struct sigaction actions[2];
+    return actions[signal == SIGINT ? 0 : 1];
+}
+
+std::vector<plan::JobNow> now(const std::vector<JobRun>& jobs) {
+    std::vector<plan::JobNow> out;
+    out.reserve(jobs.size());
+    for (const JobRun& job : jobs) out.push_back({&job.planned, job.state});
+    return out;
+}
+
+}  // namespace
+
+Interrupts::Interrupts() {
+    g_interrupts = 0;
+    struct sigaction action {};
+    action.sa_handler = count_interrupt;  // without SA_RESTART: poll() returns at once
+    for (int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, &former(signal));
+}
+
+Interrupts::~Interrupts() {
+    for (int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &former(signal), nullptr);
+}
+
+int Interrupts::seen() {
+    return g_interrupts;
+}
+
+LocalRun::LocalRun(RunSettings settings, const RunFolder& folder,
+                   std::vector<plan::PlannedJob> jobs, RunListener& listener)
+    : settings_(std::move(settings)), folder_(folder), listener_(listener) {
+    jobs_.reserve(jobs.size());
+    for (plan::PlannedJob& job : jobs) {
+        jobs_.emplace_back();
+        jobs_.back().planned = std::move(job);
+    }
+}
+
+model::RunState LocalRun::carry_out() {
+    Interrupts interrupts;
+    while (true) {
+        advance();
+        const model::RunState state = plan::run_state(now(jobs_));
+        if (model::is_terminal(state)) return state;
+        start_ready();
+        wait();
+        take_interrupts();
+        take_ends();
+        listener_.tick(jobs_);
+    }
+}
+
+void LocalRun::advance() {
+    for (plan::Transition& next :
+         plan::advance(now(jobs_), settings_.input.event, interrupts_ > 0)) {
+        JobRun& job = jobs_[next.job];
+        job.reason = std::move(next.reason);
+        if (next.event == JobEvent::needs_met)
+            job.state = model::next_state(job.state, next.event).value();
+        else
+            end(job, next.event);
+    }
+}
+
+void LocalRun::end(JobRun& job, JobEvent event) {
+    job.state = model::next_state(job.state, event).value();
+    job.ended = Clock::now();
+    if (job.attempt == 0) job.begun = job.ended;
+    listener_.ended(job);
+    const bool bad = job.state == JobState::failed || job.state == JobState::errored;
+    if (job.attempt > 0 && !settings_.keep_workspaces && !(bad && settings_.keep_failed))
+        (void)files::remove_tree(job.dir / protocol::local_file::k_workspace);
+}
+
+void LocalRun::start_ready() {
+    auto running =
+        static_cast<std::size_t>(std::count_if(jobs_.begin(), jobs_.end(), [](const JobRun& job) {
+            return job.state == JobState::running;
+        }));
+    for (std::size_t i = 0; i < jobs_.size() && running < settings_.jobs; ++i) {
+        if (jobs_[i].state != JobState::ready) continue;
+        start(i);
+        ++running;
+    }
+}
+
+void LocalRun::start(std::size_t index) {
+    JobRun& job = jobs_[index];
+    const model::JobSpec& spec = job.planned.spec;
+    ++job.attempt;
+    job.dir = folder_.job(index, spec.id, job.attempt);
+    protocol::LocalJob local;
+    local.job.attempt.value = local.job.job.value = static_cast<std::int64_t>(index) + 1;
+    local.job.run.value = folder_.number();
+    local.job.epoch = job.attempt;
+    local.job.lease_token = "local";
+    local.job.spec = spec;
+    local.job.env = job_environment(settings_.input, spec, job.attempt);
+    local.job.sha = settings_.input.event.sha;
+    local.job.source = spec.source;
+    local.job.log_limit = k_log_limit;
+    local.source = folder_.snapshot().string();
+    local.marker = crypto::random_token(16);
+    local.parent = ::getpid();
+    local.keep_commands = settings_.keep_failed;
+    auto started = RunnerProcess::start(settings_.agent, job.dir, local);
+    if (!started) throw std::runtime_error("cannot start a runner: " + started.error().message);
+    job.runner = std::move(*started);
+    job.state = model::next_state(job.state, JobEvent::start).value();
+    if (job.attempt == 1) job.begun = Clock::now();
+    listener_.started(job);
+}
+
+void LocalRun::wait() {
+    std::vector<pollfd> watched;
+    for (const JobRun& job : jobs_)
+        if (job.runner && job.runner->pidfd() >= 0)
+            watched.push_back({job.runner->pidfd(), POLLIN, 0});
+    ::poll(watched.data(), watched.size(), k_tick_ms);
+}
+
+void LocalRun::take_interrupts() {
+    for (; interrupts_ < Interrupts::seen(); ++interrupts_)
+        for (JobRun& job : jobs_) {
+            if (job.runner) job.runner->interrupt();
+            if (job.state == JobState::ready) end(job, JobEvent::cancel);
+        }
+}
+
+void LocalRun::take_ends() {
+    for (JobRun& job : jobs_)
+        if (job.runner && job.runner->ended()) take_end(job);
+}
+
+void LocalRun::take_end(JobRun& job) {
+    job.report = job.runner->result();
+    job.runner.reset();
+    if (!job.report) {
+        job.report.emplace();
+        job.report->outcome =
+            interrupts_ > 0 ? model::Outcome{model::AttemptResult::cancelled, std::nullopt,
+                                             std::nullopt, model::Cause::cancelled, "interrupted"}
+                            : model::Outcome{model::AttemptResult::errored, std::nullopt,
+                                             std::nullopt, model::Cause::runner_lost,
+                                             "the runner told nothing; see " +
+                                                 (job.dir / "runner.log").string()};
+    }
+    const model::Outcome& outcome = job.report->outcome;
+    const std::string retry = plan::retry_class(outcome.cause);
+    // What a further attempt could mend on another machine stays as it is on this one.
+    const bool may_retry = retry == "script" || retry == "timeout" || retry == "oom";
+    if (may_retry && interrupts_ == 0 &&
+        job.retries[retry] < plan::retry_budget(job.planned.spec, retry)) {
+        ++job.retries[retry];
+        job.reason = fmt::format("{}; attempt {} follows", outcome.message, job.attempt + 1);
+        listener_.retried(job);
+        if (!settings_.keep_workspaces)
+            (void)files::remove_tree(job.dir / protocol::local_file::k_workspace);
+        job.state = model::next_state(job.state, JobEvent::requeue).value();
+        return;
+    }
+    job.reason = outcome.message;
+    end(job, plan::end_event(job.planned.spec, outcome));
+}
+
+}  // namespace sluice::cli::local

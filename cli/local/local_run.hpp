@@ -1,0 +1,58 @@
+#pragma once
+/// Carries the jobs of a plan out on this machine, in the order and with the outcomes that a server
+/// would give them (plan::advance, plan::end_event), each by a runner of its own. One thread.
+
+#include "cli/local/job_run.hpp"
+#include "cli/local/pipeline.hpp"
+#include "cli/local/run_folder.hpp"
+
+namespace sluice::cli::local {
+
+struct RunSettings {
+    plan::Input input;
+    std::string agent;     ///< the program `sluice-agent`
+    std::size_t jobs = 1;  ///< at a time
+    bool keep_workspaces = false;
+    bool keep_failed = false;  ///< the workspaces of failed jobs, and how their steps were started
+};
+
+/// SIGINT and SIGTERM while it lives: the first cancels the run, the second ends it at once. One at
+/// a time.
+class Interrupts {
+public:
+    Interrupts();
+    ~Interrupts();
+    Interrupts(const Interrupts&) = delete;
+    Interrupts& operator=(const Interrupts&) = delete;
+    static int seen();
+};
+
+class LocalRun {
+public:
+    LocalRun(RunSettings settings, const RunFolder& folder, std::vector<plan::PlannedJob> jobs,
+             RunListener& listener);
+
+    /// To the end of all jobs. Throws when a runner cannot be started at all.
+    model::RunState carry_out();
+
+    const std::vector<JobRun>& jobs() const { return jobs_; }
+    bool interrupted() const { return interrupts_ > 0; }
+
+private:
+    void advance();
+    void start_ready();
+    void start(std::size_t index);
+    void wait();
+    void take_interrupts();
+    void take_ends();
+    void take_end(JobRun& job);
+    void end(JobRun& job, model::JobEvent event);
+
+    RunSettings settings_;
+    const RunFolder& folder_;
+    std::vector<JobRun> jobs_;
+    RunListener& listener_;
+    int interrupts_ = 0;
+};
+
+}  // namespace sluice::cli::local

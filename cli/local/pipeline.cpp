@@ -1,0 +1,204 @@
+#include "cli/local/pipeline.hpp"
+
+#include "cli/exit_code.hpp"
+#include "cli/term/text.hpp"
+#include "pipelines/base/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::cli::local {
+
+using model::EventKind;
+
+namespace {
+
+const std::string& or_else(const std::string& first, const std::string& second) {
+    return first.empty() ? second : first;
+}
+
+/// What --event may be; the options may say it without it.
+Result<std::vector<EventKind>> wanted_events(const EventOptions& options) {
+    if (options.event.empty() && !options.tag.empty()) return std::vector{EventKind::tag};
+    if (options.event.empty() && !options.target.empty())
+        return std::vector{EventKind::pull_request};
+    if (options.event.empty())
+        return std::vector{EventKind::push, EventKind::pull_request, EventKind::manual};
+    auto kind = parse_enum<EventKind>(options.event);
+    if (!kind)
+        return usage_error("--event " + printable(options.event) + ": there is no such event");
+    if (*kind == EventKind::tag && options.tag.empty())
+        return usage_error("--event tag needs --tag NAME");
+    return std::vector{*kind};
+}
+
+bool brings_a_job(const plan::Outcome& outcome) {
+    return outcome.triggered && outcome.plan &&
+           std::any_of(outcome.plan->jobs.begin(), outcome.plan->jobs.end(),
+                       [](const plan::PlannedJob& job) { return job.selected; });
+}
+
+/// Positions of the jobs that the word means.
+std::vector<std::size_t> named(const std::vector<plan::PlannedJob>& jobs, const std::string& word) {
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+        if (jobs[i].spec.base == word || jobs[i].spec.id == word) found.push_back(i);
+    if (!found.empty() || word.find_first_of("*?[{") == std::string::npos) return found;
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+        if (text::glob_match(word, jobs[i].spec.base)) found.push_back(i);
+    return found;
+}
+
+Error unknown_job(const std::vector<plan::PlannedJob>& jobs, const std::string& word) {
+    std::vector<std::string> ids;
+    for (const plan::PlannedJob& job : jobs)
+        if (ids.empty() || ids.back() != job.spec.base) ids.push_back(job.spec.base);
+    std::string text = fmt::format("there is no job '{}' for this event", printable(word));
+    if (auto near = text::nearest(word, ids))
+        return usage_error(text + "; did you mean '" + *near + "'?");
+    static const std::vector<std::string> commands{"list",  "show",   "logs",
+                                                   "start", "cancel", "retry"};
+    if (auto near = text::nearest(word, commands))
+        return usage_error(text + "; did you mean `sluice run " + *near + "`?");
+    std::string list;
+    for (const std::string& id : ids) list += (list.empty() ? "" : ", ") + id;
+    return usage_error(text + "; it has " + (list.empty() ? "none" : list));
+}
+
+}  // namespace
+
+model::Event make_event(EventKind kind, const EventOptions& options, const Checkout& checkout) {
+    model::Event event;
+    event.kind = kind;
+    event.sha = checkout.sha.empty() ? std::string(40, '0') : checkout.sha;
+    event.message = checkout.message;
+    event.author = checkout.author;
+    event.actor = checkout.author;
+    const std::string branch =
+        or_else(options.branch, or_else(checkout.branch, checkout.default_branch));
+    switch (kind) {
+        case EventKind::push: event.old_sha = std::string(event.sha.size(), '0'); [[fallthrough]];
+        case EventKind::schedule:
+        case EventKind::manual:
+        case EventKind::dataset: event.branch = branch; break;
+        case EventKind::tag: event.tag = options.tag; break;
+        case EventKind::pull_request: {
+            model::PullRequest request;
+            request.title = checkout.message.substr(0, checkout.message.find('\n'));
+            request.author = checkout.author;
+            request.source_branch = branch;
+            request.target_branch = or_else(options.target, checkout.default_branch);
+            event.pull_request = std::move(request);
+            break;
+        }
+        case EventKind::merge_queue: break;
+    }
+    return event;
+}
+
+Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& options,
+                               std::int64_t run_number) {
+    SLUICE_TRY(auto kinds, wanted_events(options));
+    SLUICE_TRY(auto sets, find_config({checkout.root.string()}));
+    Pipeline pipeline;
+    pipeline.files = std::move(sets.front());
+    pipeline.input.files = pipeline.files.files;
+    pipeline.input.default_branch = checkout.default_branch;
+    pipeline.input.project_name = checkout.name;
+    pipeline.input.project_url = checkout.url;
+    pipeline.input.run_number = run_number;
+    if (!options.changed_from.empty()) {
+        SLUICE_TRY(pipeline.input.changed_paths, changed_paths(checkout, options.changed_from));
+    }
+    for (EventKind kind : kinds) {
+        pipeline.input.event = make_event(kind, options, checkout);
+        pipeline.outcome = plan::make_plan(pipeline.input);
+        if (config::has_errors(pipeline.outcome.diagnostics) || brings_a_job(pipeline.outcome))
+            return pipeline;
+    }
+    // Nothing runs: then the first says why.
+    if (kinds.size() > 1) {
+        pipeline.input.event = make_event(kinds.front(), options, checkout);
+        pipeline.outcome = plan::make_plan(pipeline.input);
+    }
+    return pipeline;
+}
+
+Result<std::vector<plan::PlannedJob>> select_jobs(const std::vector<plan::PlannedJob>& jobs,
+                                                  const std::vector<std::string>& words,
+                                                  bool with_needs) {
+    if (words.empty()) return jobs;
+    std::set<std::size_t> wanted;
+    for (const std::string& word : words) {
+        const std::vector<std::size_t> found = named(jobs, word);
+        if (found.empty()) return unknown_job(jobs, word);
+        wanted.insert(found.begin(), found.end());
+    }
+    std::set<std::string> bases;
+    for (std::size_t i : wanted) bases.insert(jobs[i].spec.base);
+    // In topological order needs stand before their readers: one walk from the end collects all.
+    if (with_needs)
+        for (std::size_t i = jobs.size(); i-- > 0;) {
+            if (!wanted.contains(i)) continue;
+            for (const plan::Need& need : jobs[i].needs)
+                for (std::size_t j = 0; j < i; ++j)
+                    if (jobs[j].spec.base == need.job) {
+                        wanted.insert(j);
+                        bases.insert(need.job);
+                    }
+        }
+    std::vector<plan::PlannedJob> out;
+    for (std::size_t i : wanted) {
+        out.push_back(jobs[i]);
+        std::erase_if(out.back().needs,
+                      [&](const plan::Need& need) { return !bases.contains(need.job); });
+    }
+    return out;
+}
+
+std::string describe(const model::Event& event) {
+    switch (event.kind) {
+        case EventKind::push: return "push of " + event.branch;
+        case EventKind::tag: return "tag " + event.tag;
+        case EventKind::pull_request:
+            return "pull request into " + event.pull_request->target_branch;
+        case EventKind::merge_queue: return "merge queue";
+        case EventKind::schedule: return "schedule on " + event.branch;
+        case EventKind::manual: return "manual run of " + event.branch;
+        case EventKind::dataset: return "change of a dataset";
+    }
+    return "";
+}
+
+std::map<std::string, std::string> job_environment(const plan::Input& input,
+                                                   const model::JobSpec& spec, int attempt) {
+    const model::Event& event = input.event;
+    const std::string number = fmt::format("{}", input.run_number);
+    std::map<std::string, std::string> env{
+        {"CI", "true"},
+        {"CI_LOCAL", "true"},
+        {"CI_RUN_ID", number},
+        {"CI_RUN_NUMBER", number},
+        {"CI_RUN_URL", ""},
+        {"CI_JOB_NAME", spec.id},
+        {"CI_JOB_ID", "0"},
+        {"CI_ATTEMPT", fmt::format("{}", attempt)},
+        {"CI_EVENT", std::string(to_text(event.kind))},
+        {"CI_PROJECT", input.project_name},
+        {"CI_REPO_URL", input.project_url},
+        {"CI_COMMIT_SHA", event.sha},
+        {"CI_COMMIT_BRANCH", event.branch},
+        {"CI_COMMIT_TAG", event.tag},
+        {"CI_DEFAULT_BRANCH", input.default_branch},
+        {"CI_SERVER_URL", ""},
+        {"CI_AGENT", "local"},
+    };
+    if (event.pull_request) {
+        env["CI_PR_NUMBER"] = fmt::format("{}", event.pull_request->number);
+        env["CI_PR_TARGET_BRANCH"] = event.pull_request->target_branch;
+    }
+    return env;
+}
+
+}  // namespace sluice::cli::local

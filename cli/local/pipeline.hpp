@@ -1,0 +1,49 @@
+#pragma once
+/// What a local run is about: the event, as the options and the checkout tell it, the plan of the
+/// dirty tree for it, and the jobs of the plan that were asked for. Blocking, one thread.
+
+#include "cli/config_files.hpp"
+#include "cli/local/checkout.hpp"
+#include "pipelines/plan/plan.hpp"
+
+#include <set>
+
+namespace sluice::cli::local {
+
+struct EventOptions {
+    std::string event;   ///< "" = the first of push, pull_request, manual that brings a job
+    std::string branch;  ///< "" = the checkout's; the default branch when HEAD is detached
+    std::string tag;
+    std::string target;        ///< of a pull request; "" = the default branch
+    std::string changed_from;  ///< "" = everything counts as changed
+};
+
+struct Pipeline {
+    ConfigSet files;
+    plan::Input input;
+    plan::Outcome outcome;
+};
+
+/// The event of that kind. Pure.
+model::Event make_event(model::EventKind kind, const EventOptions& options,
+                        const Checkout& checkout);
+
+/// Reads and plans. Mistakes in the files are in `outcome`; refused are mistakes of the caller.
+Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& options,
+                               std::int64_t run_number);
+
+/// The jobs that the words name (an id, a cell's id, or a glob of ids) and, with `with_needs`, what
+/// they need, in the plan's order; all without words. Needs that are left out count as satisfied,
+/// as those that an event does not bring. Refused when a word names no job.
+Result<std::vector<plan::PlannedJob>> select_jobs(const std::vector<plan::PlannedJob>& jobs,
+                                                  const std::vector<std::string>& words,
+                                                  bool with_needs);
+
+/// `push of main`, `pull request into main`: for people.
+std::string describe(const model::Event& event);
+
+/// The variables that an agent's server would add (CI_EVENT, CI_COMMIT_SHA …). Pure.
+std::map<std::string, std::string> job_environment(const plan::Input& input,
+                                                   const model::JobSpec& spec, int attempt);
+
+}  // namespace sluice::cli::local

@@ -1,0 +1,34 @@
+#pragma once
+/// Where a local run keeps its snapshot, workspaces, logs and results:
+/// `$XDG_CACHE_HOME/sluice/run/NAME-HASH/N/`, N counting up per checkout; never in the working
+/// tree, nor below `.git`, which many tools pass over. The newest ten are kept. Blocking, one
+/// thread.
+
+#include "cli/local/checkout.hpp"
+
+namespace sluice::cli::local {
+
+class RunFolder {
+public:
+    /// Makes the next folder of the checkout and removes old ones that no live run holds.
+    static Result<RunFolder> make(const Checkout& checkout);
+
+    const files::Path& path() const { return path_; }
+    std::int64_t number() const { return number_; }
+    files::Path snapshot() const { return path_ / "source"; }
+    /// Of attempt `attempt` (from 1) of the job at `index` of the plan.
+    files::Path job(std::size_t index, const std::string& id, int attempt) const;
+
+private:
+    RunFolder(files::Path path, std::int64_t number, files::LockFile lock)
+        : path_(std::move(path)), number_(number), lock_(std::move(lock)) {}
+
+    files::Path path_;
+    std::int64_t number_;
+    files::LockFile lock_;
+};
+
+/// $XDG_CACHE_HOME, ~/.cache, or a folder of this user below /tmp.
+files::Path cache_home();
+
+}  // namespace sluice::cli::local

@@ -1,0 +1,53 @@
+#include "pipelines/protocol/local_run.hpp"
+
+#include "pipelines/model/wire.hpp"
+
+#include <fmt/format.h>
+
+namespace sluice::protocol {
+
+namespace wire = model::wire;
+
+std::string local_file::command(std::size_t step) {
+    return fmt::format("command-{}.json", step);
+}
+
+json::Value to_json(const LocalJob& value) {
+    return json::Object{{"job", to_json(value.job)},
+                        {"source", wire::text(value.source)},
+                        {"marker", wire::text(value.marker)},
+                        {"parent", value.parent},
+                        {"keep_commands", value.keep_commands}};
+}
+
+Result<LocalJob> parse_local_job(const json::Value& value) {
+    json::ObjectReader in(value, "");
+    LocalJob out;
+    const json::Value* job = in.find("job");
+    if (job == nullptr) return error(Code::invalid, "bad_field", "an object is required", "/job");
+    SLUICE_TRY(out.job, parse_claimed_job(*job));
+    out.source = in.string_or("source", "");
+    out.marker = in.string("marker", 128);
+    out.parent = in.integer_or("parent", 0, 0, wire::k_max_integer);
+    out.keep_commands = in.boolean_or("keep_commands", false);
+    SLUICE_CHECK(in.finish_strict());
+    return out;
+}
+
+json::Value to_json(const LocalCommand& value) {
+    return json::Object{{"argv", wire::strings(value.argv)},
+                        {"env", wire::string_map(value.env)},
+                        {"directory", wire::text(value.directory)}};
+}
+
+Result<LocalCommand> parse_local_command(const json::Value& value) {
+    json::ObjectReader in(value, "");
+    LocalCommand out;
+    out.argv = in.strings_or_empty("argv");
+    out.env = in.string_map_or_empty("env");
+    out.directory = in.string("directory");
+    SLUICE_CHECK(in.finish_strict());
+    return out;
+}
+
+}  // namespace sluice::protocol
