@@ -2,6 +2,7 @@
 #include "cli/completion.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/local/pipeline.hpp"
 #include "cli/term/text.hpp"
 
 namespace sluice::cli {
@@ -21,6 +22,7 @@ std::vector<std::string> names_on_server(Context& context, std::string_view kind
                                          {"TOKEN", "/api/v1/tokens", "tokens", "name"},
                                          {"RUN", "/api/v1/runs", "runs", "id"}};
     std::vector<std::string> names;
+    if (kind == "JOB") return local::job_ids();
     for (const auto& source : sources) {
         if (source.kind != kind) continue;
         auto server = context.api();

@@ -157,6 +157,17 @@ Result<std::vector<plan::PlannedJob>> select_jobs(const std::vector<plan::Planne
     return out;
 }
 
+std::vector<std::string> job_ids() {
+    std::vector<std::string> ids;
+    auto checkout = read_checkout();
+    if (!checkout) return ids;
+    auto pipeline = plan_checkout(*checkout, {}, 1);
+    if (!pipeline || !pipeline->outcome.plan) return ids;
+    for (const plan::PlannedJob& job : pipeline->outcome.plan->jobs)
+        if (ids.empty() || ids.back() != job.spec.base) ids.push_back(job.spec.base);
+    return ids;
+}
+
 std::string describe(const model::Event& event) {
     switch (event.kind) {
         case EventKind::push: return "push of " + event.branch;

@@ -39,6 +39,9 @@ Result<std::vector<plan::PlannedJob>> select_jobs(const std::vector<plan::Planne
                                                   const std::vector<std::string>& words,
                                                   bool with_needs);
 
+/// Ids of the jobs that this checkout's default event brings, for completion; empty on any trouble.
+std::vector<std::string> job_ids();
+
 /// `push of main`, `pull request into main`: for people.
 std::string describe(const model::Event& event);
 

@@ -18,6 +18,7 @@ Completion tab(const Words& words) {
     return complete(app, words, [](std::string_view kind) {
         if (kind == "PROJECT") return Words{"shortener", "website"};
         if (kind == "AGENT") return Words{"builder-1"};
+        if (kind == "JOB") return Words{"lint"};
         return Words{};
     });
 }
@@ -32,7 +33,7 @@ bool offers(const Completion& completion, const std::string& word) {
 TEST_CASE("Tab offers commands, then subcommands", "[cli]") {
     CHECK(tab({"ga"}).words == Words{"gate"});
     CHECK(tab({"run", ""}).words ==
-          Words{"approve", "cancel", "list", "logs", "retry", "show", "start"});
+          Words{"approve", "cancel", "lint", "list", "logs", "retry", "show", "start"});
     CHECK(tab({"run", "st"}).words == Words{"start"});
     CHECK(tab({"--json", "run", "sh"}).words == Words{"show"});
 }
