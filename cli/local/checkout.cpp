@@ -19,10 +19,11 @@ constexpr std::size_t k_output_max = 256 << 20;
 
 /// What git prints for the folder; refused with its last line.
 Result<std::string> git(const files::Path& folder, std::vector<std::string> arguments,
-                        bool foreign_repository = false) {
+                        bool foreign_repository = false, std::string input = {}) {
     arguments.insert(arguments.begin(), "git");
     spawn::RunOptions options;
     options.directory = folder;
+    options.input = std::move(input);
     options.timeout = k_patience;
     options.output_max = k_output_max;
     options.env = spawn::current_environment();
@@ -119,6 +120,33 @@ Result<std::vector<std::string>> tree_files(const Checkout& checkout) {
         return ::lstat((checkout.root / path).c_str(), &status) != 0 || S_ISDIR(status.st_mode);
     });
     return paths;
+}
+
+Result<std::vector<config::expression::TreeFile>> tree_contents(const Checkout& checkout) {
+    SLUICE_TRY(auto paths, tree_files(checkout));
+    std::vector<config::expression::TreeFile> out;
+    std::vector<std::string> hashed;
+    std::string input;
+    for (std::string& path : paths) {
+        struct stat status {};
+        if (::lstat((checkout.root / path).c_str(), &status) != 0) continue;
+        std::error_code ignored;
+        if (S_ISLNK(status.st_mode))
+            out.push_back(
+                {path, "link " + std::filesystem::read_symlink(checkout.root / path, ignored)
+                                     .generic_string()});
+        // git reads the names line by line.
+        if (!S_ISREG(status.st_mode) || path.find('\n') != std::string::npos) continue;
+        input += path + "\n";
+        hashed.push_back(std::move(path));
+    }
+    if (hashed.empty()) return out;
+    SLUICE_TRY(auto printed,
+               git(checkout.root, {"hash-object", "--stdin-paths"}, false, std::move(input)));
+    const std::vector<std::string> ids = text::split(text::trim(printed), '\n');
+    if (ids.size() != hashed.size()) return usage_error("the files changed meanwhile; try again");
+    for (std::size_t i = 0; i < ids.size(); ++i) out.push_back({std::move(hashed[i]), ids[i]});
+    return out;
 }
 
 Result<std::vector<std::string>> changed_paths(const Checkout& checkout,

@@ -2,6 +2,7 @@
 /// The checkout that `sluice run` works on, by the `git` program: where it is, what its tip is, and
 /// which files the dirty tree has. Blocking, one thread.
 
+#include "pipelines/config/expression/tree.hpp"
 #include "platform/files.hpp"
 
 #include <string>
@@ -27,6 +28,10 @@ Result<Checkout> read_checkout();
 /// Tracked and untracked-unignored files that are there now, relative to the root, in byte order.
 /// Submodules and nested repositories are left out.
 Result<std::vector<std::string>> tree_files(const Checkout& checkout);
+
+/// Those files with digests as the server's expressions see them (git's blob ids; of a link the
+/// text it holds).
+Result<std::vector<config::expression::TreeFile>> tree_contents(const Checkout& checkout);
 
 /// Paths that differ between the dirty tree and the merge base of `revision` and HEAD, renames with
 /// both names, untracked files too.

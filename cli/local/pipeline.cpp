@@ -108,6 +108,9 @@ Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& opt
     pipeline.input.project_name = checkout.name;
     pipeline.input.project_url = checkout.url;
     pipeline.input.run_number = run_number;
+    if (plan::reads_tree(pipeline.input.files)) {
+        SLUICE_TRY(pipeline.input.tree, tree_contents(checkout));
+    }
     if (!options.changed_from.empty()) {
         SLUICE_TRY(pipeline.input.changed_paths, changed_paths(checkout, options.changed_from));
     }

@@ -175,6 +175,22 @@ def test_changed_paths_come_from_git(app):
     assert app.run("--changed-from", "nowhere").returncode == 2
 
 
+def test_expressions_read_the_dirty_tree(app):
+    app.pipeline("""
+  yes: {if: "exists('fresh.txt')", env: {KEY: "${{ hash_files('*.txt') }}"}, run: 'echo "key=$KEY"'}
+  no: {if: "exists('ignored')", run: "true"}
+""")
+    app.write({".gitignore": "ignored\n", "ignored": "", "fresh.txt": "1"})
+    first = app.run("-v").stdout
+    assert "key=" in first and "not_selected  no" in first
+    app.write({"fresh.txt": "2"})
+
+    def key(output):
+        return next(line for line in output.splitlines() if "key=" in line)
+
+    assert key(app.run("-v").stdout) != key(first)
+
+
 def test_the_list_tells_what_would_run_and_runs_nothing(app):
     app.pipeline('  a: {run: "false"}\n  b: {needs: [a], run: "true"}\n  c: {if: event == \'tag\', run: "true"}\n')
     done = app.run("--list")
