@@ -1,6 +1,6 @@
 #pragma once
 /// The runner of `sluice run`: the same attempt as on an agent, with a folder instead of a server
-/// (decision 0005, pipelines/protocol/local_run.hpp). The folder stays; the CLI removes it.
+/// (decision 0006, pipelines/protocol/local_run.hpp). The folder stays; the CLI removes it.
 
 #include "agent/runner/run_job.hpp"
 

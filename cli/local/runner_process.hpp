@@ -1,6 +1,6 @@
 #pragma once
 /// One attempt of a job in a process of its own: `sluice-agent run-job DIR`, the agent's runner
-/// (decision 0005). One thread.
+/// (decision 0006). One thread.
 
 #include "pipelines/protocol/local_run.hpp"
 #include "platform/files.hpp"

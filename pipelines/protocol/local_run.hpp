@@ -1,5 +1,5 @@
 #pragma once
-/// The folder through which `sluice run` and a runner of this machine speak (decision 0005). The
+/// The folder through which `sluice run` and a runner of this machine speak (decision 0006). The
 /// CLI writes `local.json` and starts `sluice-agent run-job DIR`; the runner keeps `progress.json`
 /// and `result.json` up to date by renaming, and its log in `spool`. Signals to the runner: SIGINT
 /// or SIGTERM once = cancel, with the grace of a cancel; a second time = kill at once, no result.
