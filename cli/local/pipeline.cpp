@@ -57,8 +57,8 @@ Error unknown_job(const std::vector<plan::PlannedJob>& jobs, const std::string& 
     std::string text = fmt::format("there is no job '{}' for this event", printable(word));
     if (auto near = text::nearest(word, ids))
         return usage_error(text + "; did you mean '" + *near + "'?");
-    static const std::vector<std::string> commands{"list",  "show",   "logs",
-                                                   "start", "cancel", "retry"};
+    static const std::vector<std::string> commands{"list",   "show",  "logs",   "start",
+                                                   "cancel", "retry", "approve"};
     if (auto near = text::nearest(word, commands))
         return usage_error(text + "; did you mean `sluice run " + *near + "`?");
     std::string list;
