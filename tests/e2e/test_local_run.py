@@ -101,14 +101,14 @@ class OnTerminal:
 
 
 def test_the_dirty_tree_is_run_and_stays_as_it_is(app):
-    app.pipeline('  look: {run: "cat tracked untracked; test ! -e ignored; rm tracked; echo made > new; git status"}\n')
+    app.pipeline('  look: {run: "cat tracked untracked; test ! -e ignored; rm tracked; echo made > new; git rev-parse HEAD"}\n')
     app.write({"tracked": "old\n", ".gitignore": "ignored\n"})
     sha = app.commit()
     app.write({"tracked": "changed\n", "untracked": "fresh\n", "ignored": "secret\n"})
     done = app.run("--verbose")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "look │ changed" in done.stdout and "look │ fresh" in done.stdout
-    assert f"HEAD detached at {sha[:7]}" in done.stdout
+    assert f"look │ {sha}" in done.stdout
     assert (app.path / "tracked").read_text() == "changed\n"
     assert sorted(os.listdir(app.path)) == [".ci.yml", ".git", ".gitignore", "ignored", "tracked", "untracked"]
     assert app.git("status", "--short") == " M tracked\n?? untracked\n"
@@ -142,7 +142,7 @@ def test_needs_come_along_or_not(app):
     app.pipeline('  a: {run: "true"}\n  b: {needs: [a], run: "true"}\n  c: {needs: [b], run: "true"}\n  d: {run: "true"}\n')
     assert app.states("c")[0] == {"a": "passed", "b": "passed", "c": "passed"}
     assert app.states("c", "--no-needs")[0] == {"c": "passed"}
-    assert app.states("[bd]", "--no-needs")[0] == {"b": "passed", "d": "passed"}
+    assert app.states("{b,d}", "--no-needs")[0] == {"b": "passed", "d": "passed"}
 
 
 def test_one_cell_of_a_matrix(app):
@@ -398,6 +398,8 @@ def test_each_example_is_green(app, example):
     shutil.copytree(CHECKOUT / "examples" / example, app.path, dirs_exist_ok=True,
                     ignore=shutil.ignore_patterns("__pycache__"))
     app.commit()
-    done = app.run()
+    # Compilers and Node take their time on a busy machine.
+    done = subprocess.run([str(BIN / "sluice"), "run"], cwd=app.path, env=app.env, capture_output=True, text=True,
+                          timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed in " in done.stdout
