@@ -23,6 +23,7 @@ void add_gate_command(CLI::App& app, Command& chosen);
 void add_agent_commands(CLI::App& app, Command& chosen);
 void add_token_commands(CLI::App& app, Command& chosen);
 void add_validate_command(CLI::App& app, Command& chosen);
+void add_import_command(CLI::App& app, Command& chosen);
 void add_completion_commands(CLI::App& app, Command& chosen);
 
 /// What the scripts of `sluice completion` read: `words` or `files`, then a candidate per line.

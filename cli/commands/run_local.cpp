@@ -6,6 +6,7 @@
 #include "cli/local/shell.hpp"
 #include "cli/term/table.hpp"
 #include "cli/term/text.hpp"
+#include "pipelines/base/text.hpp"
 #include "platform/crypto.hpp"
 
 #include <fmt/format.h>
@@ -25,12 +26,20 @@ struct LocalOptions {
     bool no_needs = false, list = false, verbose = false, keep = false, shell = false;
 };
 
+std::string printable_lines(const std::string& text) {
+    std::string out;
+    for (const std::string& line : text::split(text, '\n'))
+        out += (out.empty() ? "" : "\n") + printable(line);
+    return out;
+}
+
 /// The person's mistakes and those in the files end with one code, and nothing ran.
 Exit refuse(const Context& context, const Error& refusal) {
     if (context.globals.json)
         context.out.line(json::serialize(json::Object{
             {"error", refusal.id}, {"message", refusal.message}, {"where", refusal.where}}));
-    context.err.line(context.err.paint(Colour::red, "error:") + " " + printable(refusal.message));
+    context.err.line(context.err.paint(Colour::red, "error:") + " " +
+                     printable_lines(refusal.message));
     return Exit::unknown;
 }
 
@@ -74,6 +83,17 @@ Exit show_list(const Context& context, const local::Pipeline& pipeline,
     context.out.line(local::describe(pipeline.input.event));
     context.out.write(table.render(context.out));
     return Exit::ok;
+}
+
+/// What this version cannot carry out never starts, here as on a server.
+Result<> check_supported(const std::vector<plan::PlannedJob>& jobs) {
+    std::string text;
+    for (const plan::PlannedJob& job : jobs)
+        for (const std::string& sentence : job.unsupported)
+            if (job.selected) text += fmt::format("\n  {}: {}", job.spec.id, sentence);
+    if (text.empty()) return {};
+    return usage_error("this version cannot carry out:" + text +
+                       "\nname the jobs to run, or add --no-needs");
 }
 
 /// The first job that failed, for --shell.
@@ -122,6 +142,7 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
     }
     SLUICE_TRY(auto jobs,
                local::select_jobs(pipeline.outcome.plan->jobs, options.jobs, !options.no_needs));
+    if (!options.list) SLUICE_CHECK(check_supported(jobs));
     if (options.list) return show_list(context, pipeline, jobs);
     print_diagnostics(context, pipeline);
 

@@ -319,3 +319,16 @@ def test_every_command_and_option_is_in_the_reference(sluice):
             walk([*path, name])
 
     walk([])
+
+
+def test_import_writes_the_result_and_reports_what_is_lost(sluice, tmp_path):
+    (tmp_path / "ci.yml").write_text("on: push\njobs: { a: { runs-on: ubuntu-latest, odd: 1, steps: [{ run: make }] } }\n")
+    done = sluice("import", "github", "ci.yml", "-o", "out.yml")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "ci.yml:2:42: lost: jobs.a.odd: is not converted" in done.stderr
+    assert "converted partly (1 lost, 0 changed)" in done.stderr
+    assert "run" in (tmp_path / "out.yml").read_text() or "make" in (tmp_path / "out.yml").read_text()
+    assert sluice("import", "github", "ci.yml", "-o", "out.yml").returncode == 3, "it exists"
+    piped = sluice("import", "woodpecker", "-", "--json",
+                   input="steps: { a: { image: alpine, commands: [make] } }\n")
+    assert piped.returncode == 0 and json.loads(piped.stdout)["share"] == "fully"
