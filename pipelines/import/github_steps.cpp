@@ -45,11 +45,11 @@ public:
     void convert() {
         const Node* steps = ledger_.take(job_, "steps");
         if (steps == nullptr) return;
-        steps_ = &out_.child_list("steps");
         for (std::size_t i = 0; i < steps->items.size(); ++i) {
             key_ = fmt::format("{}.steps[{}]", path_, i);
             step(steps->items[i]);
         }
+        out_.set("steps", std::move(steps_));
     }
 
 private:
@@ -88,16 +88,16 @@ private:
                 out.set("allow_failure", *text);
         const std::string script = convert_script(workflow_, *run, key_ + ".run", out);
         if (out.empty()) {
-            steps_->add(Out::scalar(script));
+            steps_.add(Out::scalar(script));
             return;
         }
         out.set("run", script);
-        steps_->add(std::move(out));
+        steps_.add(std::move(out));
     }
 
     /// A comment where a step was.
     void gone(const Node& step, const std::string& what) {
-        steps_->comment(fmt::format("not kept (line {}): {}", step.place.line, what));
+        steps_.comment(fmt::format("not kept (line {}): {}", step.place.line, what));
     }
 
     void action(const Node& step, const Node& uses) {
@@ -161,17 +161,17 @@ private:
         if (tag.ends_with(".x")) tag.resize(tag.size() - 2);
         if (tag.starts_with("^") || tag.starts_with(">=") || tag.starts_with("~")) tag = "latest";
         if (tag == "lts/*" || tag == "stable") tag = setup.image == "node" ? "lts" : "latest";
-        for (const char* unneeded :
-             {"cache", "cache-dependency-path", "check-latest", "architecture", "bundler-cache"})
+        for (const char* unneeded : {"cache", "allow-prereleases", "cache-dependency-path",
+                                     "check-latest", "architecture", "bundler-cache"})
             if (const Node* option = ledger_.take_whole(options, unneeded))
                 ledger_.info(option->place, key_ + ".with." + unneeded,
                              "without it the job is slower, not different");
         ledger_.take(options, "distribution");
         // Several versions at once, a file that names one, conditions: left to the person.
-        const bool simple =
-            !tag.empty() && tag.find_first_of(" \n*") == std::string::npos &&
-            (tag.find("${{") == std::string::npos || tag.find("}}") != std::string::npos) &&
-            step.find("if") == nullptr;
+        const std::string literal =
+            interpolate(tag, [](std::string_view) -> Result<std::string> { return ""; }).value();
+        const bool simple = !tag.empty() && literal.find_first_of(" \n*") == std::string::npos &&
+                            step.find("if") == nullptr;
         const std::string image = fmt::format("{}:{}", setup.image, tag);
         const Out* old = out_.find("image");
         if (!simple || (old != nullptr && old->text() != image)) {
@@ -259,7 +259,7 @@ private:
     std::string path_, key_;
     const Node& job_;
     Out& out_;
-    Out* steps_ = nullptr;
+    Out steps_ = Out::list();  ///< joins `out_` at the end, which may move meanwhile
 };
 
 }  // namespace

@@ -156,7 +156,8 @@ std::string convert_script(Workflow& workflow, const Node& script, const std::st
     });
     std::string done = rename_variables(text ? std::move(*text) : script.text);
     for (const char* left : {"GITHUB_", "RUNNER_"})
-        if (const std::size_t at = done.find(left); at != std::string::npos) {
+        for (std::size_t at = 0; (at = done.find(left, at)) != std::string::npos; ++at) {
+            if (at > 0 && is_word(done[at - 1])) continue;
             std::size_t end = at;
             while (end < done.size() && is_word(done[end])) ++end;
             ledger.changed(script.place, key,

@@ -32,9 +32,10 @@ void merge_into(Node& base, const Node& over) {
                                [&](const config::Member& m) { return m.name == member.name; });
         if (at == base.members.end())
             base.members.push_back(member);
-        else if (at->value.is_map() && member.value.is_map())
+        else if (at->value.is_map() && member.value.is_map()) {
             merge_into(at->value, member.value);
-        else
+            at->place = member.place;  // the job's own key is the one to be taken
+        } else
             *at = member;
     }
 }

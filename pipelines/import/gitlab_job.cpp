@@ -539,6 +539,7 @@ private:
     std::string script_of(const std::vector<std::string>& lines, const Place& at) {
         std::string script;
         for (const std::string& line : lines) script += line + (line.ends_with('\n') ? "" : "\n");
+        if (!script.empty() && script.find('\n') + 1 == script.size()) script.pop_back();
         std::vector<std::string> unknown;
         script = rename_variables(std::move(script), unknown);
         for (const std::string& name : unknown)

@@ -459,6 +459,7 @@ private:
         // `$${X}` keeps a dollar from Woodpecker's own substitution; here there is none.
         for (std::size_t at = 0; (at = script.find("$$", at)) != std::string::npos; ++at)
             script.erase(at, 1);
+        if (!script.empty() && script.find('\n') + 1 == script.size()) script.pop_back();
         variables(script, commands->place, key);
         out.set("run", script);
         list.add(std::move(out));

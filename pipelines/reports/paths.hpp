@@ -16,8 +16,8 @@ struct PathMap {
     /// The folder, relative to the workspace, that relative paths start from; "" = the workspace.
     std::string base;
 
-    /// `src/a.cpp` for `src/a.cpp`, `./src/../src/a.cpp`, `/root/src/a.cpp`, `src\a.cpp` and
-    /// `file:///root/src/a.cpp`. Nothing for what lies outside of the workspace, for the workspace
+    /// `src/a.cpp` for `src/a.cpp`, `./src/../src/a.cpp`, `/ws/src/a.cpp`, `src\a.cpp` and
+    /// `file:///ws/src/a.cpp`. Nothing for what lies outside of the workspace, for the workspace
     /// itself, for texts over 4 KiB and for what is no valid UTF-8.
     std::optional<std::string> in_workspace(std::string_view path) const;
 };

@@ -343,6 +343,7 @@ FakeReply FakeServer::attempt_call(AttemptId id, const std::string& call,
         return {204, "", {}, false};
     }
     if (attempt.lost) return refusal(409, "lease_lost");
+    if (call.starts_with("reports/")) return {204, "", {}, false};
     if (call == "source") return {200, pack, {{"X-Commit", "x"}}, false};
     if (call == "start") {
         std::string instance =

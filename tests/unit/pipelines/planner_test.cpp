@@ -114,9 +114,20 @@ TEST_CASE("the configurations of this repository plan without a word", "[plan]")
     std::vector<fs::path> files{fs::path(SLUICE_SOURCE_DIR) / ".ci.yml"};
     for (const auto& entry : fs::directory_iterator(fs::path(SLUICE_SOURCE_DIR) / "examples"))
         if (fs::exists(entry.path() / ".ci.yml")) files.push_back(entry.path() / ".ci.yml");
-    for (const fs::path& path : files) {
+    auto read = [](const fs::path& path) {
         std::ifstream in(path);
-        const Outcome outcome = make_plan(push({std::istreambuf_iterator<char>(in), {}}));
+        return std::string{std::istreambuf_iterator<char>(in), {}};
+    };
+    for (const fs::path& path : files) {
+        auto input = push(read(path));
+        std::vector<fs::path> more;
+        if (fs::is_directory(path.parent_path() / ".ci"))
+            for (const auto& entry : fs::directory_iterator(path.parent_path() / ".ci"))
+                if (entry.path().extension() == ".yml") more.push_back(entry.path());
+        std::sort(more.begin(), more.end());
+        for (const auto& part : more)
+            input.files.push_back({".ci/" + part.filename().string(), read(part)});
+        const Outcome outcome = make_plan(input);
         CAPTURE(path.string());
         for (const auto& d : outcome.diagnostics) CHECK(config::format(d) == "");
         CHECK(outcome.triggered);
