@@ -139,7 +139,8 @@ def test_outcomes_are_those_of_a_server(app):
 
 
 def test_needs_come_along_or_not(app):
-    app.pipeline('  a: {run: "true"}\n  b: {needs: [a], run: "true"}\n  c: {needs: [b], run: "true"}\n  d: {run: "true"}\n')
+    app.pipeline('  a: {run: "true"}\n  b: {needs: [a], run: "true"}\n'
+                 '  c: {needs: [b], run: "true"}\n  d: {run: "true"}\n')
     assert app.states("c")[0] == {"a": "passed", "b": "passed", "c": "passed"}
     assert app.states("c", "--no-needs")[0] == {"c": "passed"}
     assert app.states("{b,d}", "--no-needs")[0] == {"b": "passed", "d": "passed"}
@@ -192,7 +193,8 @@ def test_expressions_read_the_dirty_tree(app):
 
 
 def test_the_list_tells_what_would_run_and_runs_nothing(app):
-    app.pipeline('  a: {run: "false"}\n  b: {needs: [a], run: "true"}\n  c: {if: event == \'tag\', run: "true"}\n')
+    app.pipeline('  a: {run: "false"}\n  b: {needs: [a], run: "true"}\n'
+                 "  c: {if: event == 'tag', run: x}\n")
     done = app.run("--list")
     assert done.returncode == 0
     assert "b    a" in done.stdout and "not needed: `if: event == 'tag'` is false" in done.stdout

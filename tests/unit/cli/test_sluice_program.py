@@ -322,7 +322,8 @@ def test_every_command_and_option_is_in_the_reference(sluice):
 
 
 def test_import_writes_the_result_and_reports_what_is_lost(sluice, tmp_path):
-    (tmp_path / "ci.yml").write_text("on: push\njobs: { a: { runs-on: ubuntu-latest, odd: 1, steps: [{ run: make }] } }\n")
+    (tmp_path / "ci.yml").write_text("on: push\n"
+                                     "jobs: { a: { runs-on: ubuntu-latest, odd: 1, steps: [{ run: make }] } }\n")
     done = sluice("import", "github", "ci.yml", "-o", "out.yml")
     assert done.returncode == 1 and done.stdout == ""
     assert "ci.yml:2:42: lost: jobs.a.odd: is not converted" in done.stderr
