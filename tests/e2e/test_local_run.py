@@ -101,7 +101,8 @@ class OnTerminal:
 
 
 def test_the_dirty_tree_is_run_and_stays_as_it_is(app):
-    app.pipeline('  look: {run: "cat tracked untracked; test ! -e ignored; rm tracked; echo made > new; git rev-parse HEAD"}\n')
+    app.pipeline("  look:\n    run: |\n      cat tracked untracked; test ! -e ignored\n"
+                 "      rm tracked; echo made > new; git rev-parse HEAD\n")
     app.write({"tracked": "old\n", ".gitignore": "ignored\n"})
     sha = app.commit()
     app.write({"tracked": "changed\n", "untracked": "fresh\n", "ignored": "secret\n"})
