@@ -84,6 +84,34 @@ Result<Exit> start(Context& context, const StartOptions& options) {
     return Exit::ok;
 }
 
+/// The job of that key in the run.
+Result<std::int64_t> job_of_run(ApiClient& server, std::int64_t run, const std::string& key) {
+    SLUICE_TRY(auto detail, server.get(fmt::format("/api/v1/runs/{}", run)));
+    for (const auto& job : items_of(detail, "jobs"))
+        if (text_of(job, "key") == key) return number_of(job, "id").value_or(0);
+    return error(Code::not_found, "job_unknown", fmt::format("run {} has no job '{}'", run, key));
+}
+
+struct DecideOptions {
+    std::int64_t run = 0;
+    std::string job;
+    std::string reason;
+};
+
+/// `verb`: approve, reject or cancel.
+Result<Exit> decide(Context& context, const DecideOptions& options, const std::string& verb) {
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto id, job_of_run(*server, options.run, options.job));
+    json::Object body;
+    if (!options.reason.empty()) body["reason"] = options.reason;
+    SLUICE_TRY(auto reply, server->post(fmt::format("/api/v1/jobs/{}/{}", id, verb), body));
+    context.show(reply, [&] {
+        context.out.line(printable(options.job) + " is " +
+                         context.out.paint_state(text_of(reply, "state")));
+    });
+    return Exit::ok;
+}
+
 Result<Exit> cancel(Context& context, std::int64_t run, const std::string& job_key) {
     SLUICE_TRY(auto* server, context.api());
     if (job_key.empty()) {
@@ -95,20 +123,7 @@ Result<Exit> cancel(Context& context, std::int64_t run, const std::string& job_k
         });
         return Exit::ok;
     }
-    SLUICE_TRY(auto detail, server->get(fmt::format("/api/v1/runs/{}", run)));
-    for (const auto& job : items_of(detail, "jobs")) {
-        if (text_of(job, "key") != job_key) continue;
-        auto id = number_of(job, "id").value_or(0);
-        SLUICE_TRY(auto reply,
-                   server->post(fmt::format("/api/v1/jobs/{}/cancel", id), json::Object{}));
-        context.show(reply, [&] {
-            context.out.line(printable(job_key) + " is " +
-                             context.out.paint_state(text_of(reply, "state")));
-        });
-        return Exit::ok;
-    }
-    return error(Code::not_found, "job_unknown",
-                 fmt::format("run {} has no job '{}'", run, job_key));
+    return decide(context, {run, job_key, ""}, "cancel");
 }
 
 Result<Exit> approve(Context& context, std::int64_t run) {
@@ -177,16 +192,28 @@ void add_run_commands(CLI::App& app, Command& chosen) {
         };
     });
 
-    auto* approving = run->add_subcommand(
-        "approve", "Let a held run go: you have looked at what the fork's commit would run");
-    auto approved = std::make_shared<std::int64_t>();
-    approving->add_option("RUN", *approved, "Id of the run")
-        ->required()
-        ->type_name("")
-        ->check(id_of_run());
-    approving->callback([&chosen, approved] {
-        chosen = [approved](Context& context) { return approve(context, *approved); };
-    });
+    auto* approving =
+        run->add_subcommand("approve", "Let a held run go, or one job that asks for an approval");
+    auto* rejecting = run->add_subcommand("reject", "End a job that asks for an approval");
+    for (auto* command : {approving, rejecting}) {
+        auto decision = std::make_shared<DecideOptions>();
+        command->add_option("RUN", decision->run, "Id of the run")
+            ->required()
+            ->type_name("")
+            ->check(id_of_run());
+        auto* key = command->add_option("JOB", decision->job, "The job")->type_name("");
+        if (command == rejecting) key->required();
+        command->add_option("--reason", decision->reason, "Shown beside the job")
+            ->type_name("TEXT")
+            ->needs(key);
+        const std::string verb = command == approving ? "approve" : "reject";
+        command->callback([&chosen, decision, verb] {
+            chosen = [decision, verb](Context& context) {
+                return decision->job.empty() ? approve(context, decision->run)
+                                             : decide(context, *decision, verb);
+            };
+        });
+    }
 
     auto* retrying =
         run->add_subcommand("retry", "A new run of the same commit; passed jobs are carried over");

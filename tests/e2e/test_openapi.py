@@ -49,6 +49,7 @@ def lived_in(shared):
         "run": str(detail["run"]["id"]),
         "job": str(jobs["test (1)"]["id"]),
         "agent": "1",
+        "name": "tests",
     }
     project.broken = broken["run"]["id"]
     return project

@@ -33,7 +33,7 @@ bool offers(const Completion& completion, const std::string& word) {
 TEST_CASE("Tab offers commands, then subcommands", "[cli]") {
     CHECK(tab({"ga"}).words == Words{"gate"});
     CHECK(tab({"run", ""}).words ==
-          Words{"approve", "cancel", "lint", "list", "logs", "retry", "show", "start"});
+          Words{"approve", "cancel", "lint", "list", "logs", "reject", "retry", "show", "start"});
     CHECK(tab({"run", "st"}).words == Words{"start"});
     CHECK(tab({"--json", "run", "sh"}).words == Words{"show"});
 }
