@@ -8,7 +8,8 @@ Result<std::string> hook_listener(const std::string& url) {
     std::string rest = url;
     if (rest.starts_with("https://"))
         return usage_error(
-            "sluice-hook speaks plain HTTP only, and the server has no listener for it: start it with "
+            "sluice-hook speaks plain HTTP only, and the server has no listener for it: start it "
+            "with "
             "--hook-listen 127.0.0.1:PORT");
     if (rest.starts_with("http://")) rest = rest.substr(7);
     if (rest.find('/') != std::string::npos)

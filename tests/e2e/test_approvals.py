@@ -39,7 +39,7 @@ def test_a_rejected_job_is_cancelled_and_what_needs_it_is_blocked(project, ci):
 
 def test_jobs_of_one_group_run_one_after_the_other(project, ci):
     first, second = Flag(ci.root, "first"), Flag(ci.root, "second")
-    text = HEAD + f"""  a: {{run: '{first.mark()}; {second.wait()}', concurrency: {{group: one}}}}
+    text = HEAD + f"""  a: {{run: "{first.mark()}; {second.wait()}", concurrency: {{group: one}}}}
   b: {{run: 'true', concurrency: {{group: one}}}}
 """
     run = project.run_of(project.push({".ci.yml": text}))
@@ -52,7 +52,7 @@ def test_jobs_of_one_group_run_one_after_the_other(project, ci):
 
 def test_a_newer_run_takes_the_place_of_an_older_one(project, ci):
     flag = Flag(ci.root)
-    text = HEAD + "  a: {run: '%s', concurrency: {group: live, policy: cancel_running}}\n"
+    text = HEAD + "  a: {run: \"%s\", concurrency: {group: live, policy: cancel_running}}\n"
     older = project.run_of(project.push({".ci.yml": text % f"{flag.mark()}; sleep 300"}))
     flag.await_it()
     newer = project.run_of(project.push({".ci.yml": text % "true"}))
@@ -64,7 +64,7 @@ def test_a_slot_outlives_a_restart_of_the_server(world):
     server = world.server()
     project = server.project("app", hooks=())
     first, go = Flag(world.root, "first"), Flag(world.root, "go")
-    text = HEAD + f"""  a: {{run: '{first.mark()}; {go.wait()}', concurrency: {{group: one}}}}
+    text = HEAD + f"""  a: {{run: "{first.mark()}; {go.wait()}", concurrency: {{group: one}}}}
   b: {{run: 'true', concurrency: {{group: one}}}}
 """
     run = project.run_of(project.push({".ci.yml": text}))
