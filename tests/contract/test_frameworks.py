@@ -128,8 +128,8 @@ def test_reruns_of_go_and_gtest_run_only_what_failed(project, needs, warm_go):
     gtest = ('#include <gtest/gtest.h>\n#include <unistd.h>\n#include <cstdio>\n'
              'TEST(Suite, Good) {}\nTEST(Suite, Flaky) {\n    bool was = access("mark2", F_OK) == 0;\n'
              '    fclose(fopen("mark2", "w"));\n    EXPECT_TRUE(was);\n}\n')
-    files = {"go.mod": "module example.org/a\n\ngo 1.20\n", "a_test.go": go, "suite.cpp": gtest}
-    build = BUILD.format("-lgtest -lgtest_main -pthread")
+    files = {"go.mod": "module example.org/a\n\ngo 1.20\n", "a_test.go": go, "cpp/suite.cpp": gtest}
+    build = BUILD.replace("suite.cpp", "cpp/suite.cpp").format("-lgtest -lgtest_main -pthread")
     text = (job_text("go", "    rerun_failed: 1\n") +
             f"  cpp:\n    kind: test\n    framework: gtest\n    rerun_failed: 1\n{build}")
     _, jobs = project.push_and_end({".ci.yml": text, **files}, "passed")
