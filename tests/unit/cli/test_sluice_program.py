@@ -326,7 +326,7 @@ def test_import_writes_the_result_and_reports_what_is_lost(sluice, tmp_path):
                                      "jobs: { a: { runs-on: ubuntu-latest, odd: 1, steps: [{ run: make }] } }\n")
     done = sluice("import", "github", "ci.yml", "-o", "out.yml")
     assert done.returncode == 1 and done.stdout == ""
-    assert "ci.yml:2:42: lost: jobs.a.odd: is not converted" in done.stderr
+    assert "ci.yml:2:38: lost: jobs.a.odd: is not converted" in done.stderr
     assert "converted partly (1 lost, 0 changed)" in done.stderr
     assert "run" in (tmp_path / "out.yml").read_text() or "make" in (tmp_path / "out.yml").read_text()
     assert sluice("import", "github", "ci.yml", "-o", "out.yml").returncode == 3, "it exists"
