@@ -119,21 +119,24 @@ void Lifecycle::settle_slots(store::Tx& tx, const std::string& group) {
         }
     }
     // Who still waits says for whom.
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-        const auto now = store::find_slot(tx, slots[i].run, slots[i].job);
-        if (!now || now->holds) continue;
-        std::string whom;
-        for (const auto& other : store::slots_of(tx, group)) {
-            if (!other.holds) continue;
-            const auto holder = store::find_run(tx, other.run).value();
-            whom += fmt::format("{}run #{}", whom.empty() ? "" : ", ", holder.number);
+    std::string holders;
+    std::vector<const store::Slot*> waiters;
+    const auto left = store::slots_of(tx, group);
+    for (const auto& slot : left) {
+        if (!slot.holds) {
+            waiters.push_back(&slot);
+            continue;
         }
-        const auto reason = fmt::format("waiting for a slot of group {}{}", users[i].asked.group,
-                                        whom.empty() ? "" : ", held by " + whom);
-        if (now->job)
-            store::set_wait_reason(tx, now->job, reason);
+        const auto run = store::find_run(tx, slot.run).value();
+        holders += fmt::format("{}run #{}", holders.empty() ? ", held by " : ", ", run.number);
+    }
+    for (const auto* slot : waiters) {
+        const auto reason =
+            fmt::format("waiting for a slot of group {}{}", asked_by(*slot).group, holders);
+        if (slot->job)
+            store::set_wait_reason(tx, slot->job, reason);
         else
-            store::set_wait_reasons(tx, now->run, reason);
+            store::set_wait_reasons(tx, slot->run, reason);
     }
     for (auto id : touched) advance(tx, RunId{id});
 }
