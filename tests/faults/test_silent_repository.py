@@ -17,7 +17,7 @@ ADDRESS = "203.0.113.77"
 
 @pytest.fixture
 def silent():
-    """host:port of a listener that accepts and is silent for ever."""
+    """A listener whose connections are answered by nobody."""
 
     def ip(word):
         words = ["ip", "address", word, f"{ADDRESS}/32", "dev", "lo"]
@@ -28,9 +28,14 @@ def silent():
         pytest.skip(f"needs the right to add an address to the loopback interface: {added.stderr.strip()}")
     try:
         with socket.create_server((ADDRESS, 0), backlog=50) as listener:
-            yield f"{ADDRESS}:{listener.getsockname()[1]}"
+            listener.settimeout(60)
+            yield listener
     finally:
         ip("del")
+
+
+def url_of(listener):
+    return f"http://{ADDRESS}:{listener.getsockname()[1]}/app.git"
 
 
 def workers(world):
@@ -41,14 +46,16 @@ def workers(world):
 def hanging(world, silent):
     """A server of which a git worker hangs, asked three times; the caller ends the server."""
     server = world.server()
-    server.post("/api/v1/projects", {"name": "silent", "url": f"http://{silent}/app.git"})
+    server.post("/api/v1/projects", {"name": "silent", "url": url_of(silent)})
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         for _ in range(3):
             pool.submit(lambda: server.client.call("POST", "/api/v1/projects/silent/runs", {}, timeout=200))
-        wait_for(lambda: workers(world), "a worker that hangs")
+        connection, _ = silent.accept()  # a worker is in its fetch
+        assert workers(world)
         try:
             yield server
         finally:
+            connection.close()
             if server.running():
                 server.kill()
 
@@ -69,7 +76,7 @@ def test_a_worker_that_hangs_ends_with_a_server_that_is_killed(world, hanging):
 @pytest.mark.skipif(os.environ.get("SLUICE_LONG") != "1", reason="takes minutes: set SLUICE_LONG=1")
 def test_a_repository_that_never_answers_is_given_up(world, silent):
     server = world.server()
-    server.post("/api/v1/projects", {"name": "silent", "url": f"http://{silent}/app.git"})
+    server.post("/api/v1/projects", {"name": "silent", "url": url_of(silent)})
     reply = server.client.call("POST", "/api/v1/projects/silent/runs", {}, timeout=300)
     assert reply.status >= 400 and reply.json["error"] == "fetch_timeout", reply
     wait_for(lambda: not workers(world), "the worker to be ended")
