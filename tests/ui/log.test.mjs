@@ -122,6 +122,22 @@ describe('the log', { skip: why, timeout: 900_000 }, () => {
         await page.getByText('none', { exact: true }).waitFor();
     });
 
+    it('shows a match that comes after the search was typed', async () => {
+        let release;
+        const held = new Promise((resolve) => (release = resolve));
+        await page.route('**/api/v1/jobs/104/log*', async (route) => {
+            await held;
+            await route.continue();
+        });
+        await page.goto(`${server.url}/jobs/104`);
+        await page.getByLabel('Search the log').fill('package-7');
+        await page.getByText('none', { exact: true }).waitFor();
+        assert.equal(await page.locator('.line').count(), 0);
+        release();
+        await page.getByText('1/1').waitFor();
+        await page.locator('.line.current .hit').getByText('package-7').waitFor();
+    });
+
     it('drops escape sequences and keeps what follows them', async () => {
         await page.goto(`${server.url}/jobs/117`);
         await page.getByText('after the long line').waitFor();
