@@ -1,8 +1,8 @@
 #pragma once
 /// One function per command group: it describes the arguments to CLI11 and sets `chosen` to what
 /// the subcommand does. Names of positionals and value names of options (`PROJECT`, `RUN`, `AGENT`,
-/// `TOKEN`, `FILE`, `REPO`, `DIR`) also tell completion what to offer; positionals have an empty
-/// type name, else help would show two names.
+/// `TOKEN`, `TOPIC`, `FILE`, `REPO`, `DIR`) also tell completion what to offer; positionals have an
+/// empty type name, else help would show two names.
 
 #include "cli/context.hpp"
 
@@ -23,6 +23,7 @@ void add_gate_command(CLI::App& app, Command& chosen);
 void add_agent_commands(CLI::App& app, Command& chosen);
 void add_token_commands(CLI::App& app, Command& chosen);
 void add_validate_command(CLI::App& app, Command& chosen);
+void add_schema_command(CLI::App& app, Command& chosen);
 void add_import_command(CLI::App& app, Command& chosen);
 void add_completion_commands(CLI::App& app, Command& chosen);
 

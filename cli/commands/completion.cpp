@@ -4,6 +4,7 @@
 #include "cli/json_view.hpp"
 #include "cli/local/pipeline.hpp"
 #include "cli/term/text.hpp"
+#include "pipelines/config/manual/places.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -23,6 +24,7 @@ std::vector<std::string> names_on_server(Context& context, std::string_view kind
                                          {"RUN", "/api/v1/runs", "runs", "id"}};
     std::vector<std::string> names;
     if (kind == "JOB") return local::job_ids();
+    if (kind == "TOPIC") return config::manual::topic_names();
     for (const auto& source : sources) {
         if (source.kind != kind) continue;
         auto server = context.api();

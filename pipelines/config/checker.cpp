@@ -16,7 +16,8 @@ std::string joined(const std::vector<std::string>& words) {
     return out;
 }
 
-/// `a duration or a map`, from what the row allows.
+}  // namespace
+
 std::string wanted(const Key& key) {
     std::vector<std::string> forms;
     if (key.scalar == Scalar::choice) {
@@ -34,7 +35,6 @@ std::string wanted(const Key& key) {
     return out;
 }
 
-// Nothing is inherited into these, so null there is a value somebody forgot.
 bool null_is_forgotten(Scopes scope) {
     constexpr Scopes k_never_inherited =
         scope_top | scope_fragment | scope_push | scope_pull_request | scope_manual |
@@ -42,8 +42,6 @@ bool null_is_forgotten(Scopes scope) {
         scope_cache | scope_threshold | scope_matrix | scope_matrix_row;
     return (scope & k_never_inherited) != 0;
 }
-
-}  // namespace
 
 void Checker::check_map(const Node& node, Scopes scope, const std::string& path) {
     for (const Member& member : node.members) {

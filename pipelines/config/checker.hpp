@@ -10,6 +10,12 @@
 
 namespace sluice::config {
 
+/// `a duration or a map`: what the row allows.
+std::string wanted(const Key& key);
+/// Nothing is inherited into such a map, so null there is a value somebody forgot; elsewhere it
+/// removes.
+bool null_is_forgotten(Scopes scope);
+
 class Checker {
 public:
     explicit Checker(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}

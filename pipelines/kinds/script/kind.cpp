@@ -9,7 +9,8 @@ namespace {
 void check(const config::Node& job, const std::string& id, const config::Place& place,
            config::Diagnostics& diagnostics) {
     const bool has_run = job.find("run") != nullptr, has_steps = job.find("steps") != nullptr;
-    if (!has_run && !has_steps && job.find("uses") == nullptr)
+    const bool has_other = job.find("uses") != nullptr || job.find("spark") != nullptr;
+    if (!has_run && !has_steps && !has_other)
         diagnostics.error(place, "nothing_to_run", fmt::format("job `{}` has nothing to run", id),
                           "give it `run: …` or `steps: […]`");
 }
