@@ -98,9 +98,18 @@ Result<json::Value> ApiClient::get(const std::string& path, const Query& query) 
 
 Result<json::Value> ApiClient::post(const std::string& path, const json::Value& body,
                                     const Query& query) {
+    return write("POST", path, body, query);
+}
+
+Result<json::Value> ApiClient::patch(const std::string& path, const json::Value& body) {
+    return write("PATCH", path, body, {});
+}
+
+Result<json::Value> ApiClient::write(std::string method, const std::string& path,
+                                     const json::Value& body, const Query& query) {
     std::string text = json::serialize(body);
     http_client::Request request;
-    request.method = "POST";
+    request.method = std::move(method);
     request.url = url_of(path, query);
     request.headers = {"Content-Type: application/json"};
     request.body = text;

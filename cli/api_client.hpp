@@ -29,6 +29,7 @@ public:
     Result<json::Value> get(const std::string& path, const Query& query = {});
     Result<json::Value> post(const std::string& path, const json::Value& body,
                              const Query& query = {});
+    Result<json::Value> patch(const std::string& path, const json::Value& body);
     Result<> remove(const std::string& path);
 
     /// Copies a body that may be large to `sink` as it comes.
@@ -41,6 +42,8 @@ public:
                     const std::string& resume_at);
 
 private:
+    Result<json::Value> write(std::string method, const std::string& path, const json::Value& body,
+                              const Query& query);
     Result<http_client::Response> send(http_client::Request request);
     std::string url_of(const std::string& path, const Query& query) const;
 

@@ -1,4 +1,4 @@
-// project add, list, show.
+// project add, list, show, protect.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
@@ -77,6 +77,23 @@ Result<Exit> list(Context& context) {
     return Exit::ok;
 }
 
+std::string listed(const json::Value& policy, const char* key) {
+    std::string text;
+    for (const auto& glob : items_of(policy, key))
+        if (const auto* word = glob.if_string())
+            text += (text.empty() ? "" : ", ") + printable(std::string(*word));
+    return text;
+}
+
+void print_policy(const Terminal& out, const json::Value& policy, const std::string& main) {
+    const auto branches = listed(policy, "protected_branches");
+    const auto tags = listed(policy, "protected_tags");
+    out.line("protected       " + printable(main) + (branches.empty() ? "" : ", " + branches) +
+             (tags.empty() ? "" : "; tags " + tags));
+    out.line("config changes  " + text_of(policy, "config_changes"));
+    out.line(std::string("job statuses    ") + (flag_of(policy, "job_statuses") ? "on" : "off"));
+}
+
 Result<Exit> show(Context& context, const std::string& named) {
     SLUICE_TRY(auto name, context.project_or_detect(named));
     SLUICE_TRY(auto* server, context.api());
@@ -85,6 +102,7 @@ Result<Exit> show(Context& context, const std::string& named) {
         context.out.line("project         " + printable(text_of(reply, "name")));
         context.out.line("url             " + printable(text_of(reply, "url")));
         context.out.line("default branch  " + printable(text_of(reply, "default_branch")));
+        print_policy(context.out, member(reply, "policy"), text_of(reply, "default_branch"));
         context.out.line("added           " + age_of(context, reply, "created_at"));
         const auto& run = member(reply, "last_run");
         if (run.is_null()) return;
@@ -92,6 +110,36 @@ Result<Exit> show(Context& context, const std::string& named) {
                                      number_of(run, "id").value_or(0),
                                      context.out.paint_state(text_of(run, "state")),
                                      age_of(context, run, "created_at")));
+    });
+    return Exit::ok;
+}
+
+struct ProtectOptions {
+    std::string name;
+    std::vector<std::string> branches, tags;
+    std::string config_changes, job_statuses;
+};
+
+/// What the options name is changed, the rest stays; then, or without options, the policy is shown.
+Result<Exit> protect(Context& context, const ProtectOptions& options) {
+    const auto globs = [](const std::vector<std::string>& given) {
+        json::Array list;
+        for (const auto& glob : given)
+            if (!glob.empty()) list.emplace_back(glob);
+        return list;
+    };
+    json::Object body;
+    if (!options.branches.empty()) body["protected_branches"] = globs(options.branches);
+    if (!options.tags.empty()) body["protected_tags"] = globs(options.tags);
+    if (!options.config_changes.empty()) body["config_changes"] = options.config_changes;
+    if (!options.job_statuses.empty()) body["job_statuses"] = options.job_statuses == "on";
+    SLUICE_TRY(auto name, context.project_or_detect(options.name));
+    SLUICE_TRY(auto* server, context.api());
+    const std::string path = "/api/v1/projects/" + path_part(name);
+    if (!body.empty()) SLUICE_CHECK(server->patch(path + "/policy", body));
+    SLUICE_TRY(auto project, server->get(path));
+    context.show(member(project, "policy"), [&] {
+        print_policy(context.out, member(project, "policy"), text_of(project, "default_branch"));
     });
     return Exit::ok;
 }
@@ -143,6 +191,36 @@ void add_project_commands(CLI::App& app, Command& chosen) {
     showing->add_option("PROJECT", *name, "Default: the project of this checkout")->type_name("");
     showing->callback(
         [&chosen, name] { chosen = [name](Context& context) { return show(context, *name); }; });
+
+    auto* protecting = project->add_subcommand(
+        "protect", "What is protected, and what edits of the pipeline's files need");
+    auto wanted = std::make_shared<ProtectOptions>();
+    protecting->add_option("PROJECT", wanted->name, "Default: the project of this checkout")
+        ->type_name("");
+    protecting
+        ->add_option("--branch", wanted->branches,
+                     "Protected beside the default branch; repeatable, replaces the list, '' "
+                     "empties it")
+        ->type_name("GLOB")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    protecting
+        ->add_option("--tag", wanted->tags, "Protected tags, e.g. 'v*'; repeatable, as --branch")
+        ->type_name("GLOB")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    protecting
+        ->add_option("--config-changes", wanted->config_changes,
+                     "A change to .ci* files is marked; waits for `sluice gate approve` when it "
+                     "touches a required job; always waits")
+        ->check(CLI::IsMember({"notice", "required", "approve"}));
+    protecting
+        ->add_option("--job-statuses", wanted->job_statuses,
+                     "A commit status per required job, beside the gate's")
+        ->check(CLI::IsMember({"on", "off"}));
+    protecting->callback([&chosen, wanted] {
+        chosen = [wanted](Context& context) { return protect(context, *wanted); };
+    });
 }
 
 }  // namespace sluice::cli

@@ -32,10 +32,10 @@ void print_heading(const Terminal& out, const json::Value& run) {
     std::string ref =
         text_of(run, "tag").empty() ? text_of(run, "branch") : "tag " + text_of(run, "tag");
     out.line(fmt::format(
-        "{} {} #{}  {} {} {}  {}  {}",
+        "{} {} #{}  {} {} {}  {}  {}  {}",
         out.paint(Colour::bold, fmt::format("run {}", number_of(run, "id").value_or(0))),
         printable(text_of(run, "project")), number_of(run, "number").value_or(0),
-        text_of(run, "event"), printable(ref), short_sha(text_of(run, "sha")),
+        text_of(run, "event"), printable(ref), short_sha(text_of(run, "sha")), text_of(run, "tier"),
         out.paint_state(text_of(run, "state")), human_duration(number_of(run, "duration_ms"))));
     std::string message = text_of(run, "message");
     message = printable(message.substr(0, message.find('\n')));

@@ -137,6 +137,61 @@ awaitable<Reply> rotate_secret(Api& api, Request& request, const Principal& who)
         json::Object{{"hook_secret", project->hook_secret}, {"hook_url", hook_url(api, *project)}});
 }
 
+/// Globs that a person wrote: none empty, few and short enough to match every event against.
+Result<std::vector<std::string>> read_globs(json::ObjectReader& reader, std::string_view key,
+                                            const std::string& pointer) {
+    auto globs = reader.strings_or_empty(key, 100);
+    for (const auto& glob : globs)
+        if (glob.empty() || glob.size() > 255)
+            return error(Code::invalid, "bad_glob", "a glob is 1 to 255 bytes, e.g. `release/*`",
+                         pointer);
+    return globs;
+}
+
+/// The policy with the members of the body changed.
+Result<store::Policy> changed_policy(const json::Value& body, store::Policy policy) {
+    json::ObjectReader reader(body, "");
+    if (reader.find("protected_branches")) {
+        SLUICE_TRY(policy.protected_branches,
+                   read_globs(reader, "protected_branches", "/protected_branches"));
+    }
+    if (reader.find("protected_tags")) {
+        SLUICE_TRY(policy.protected_tags, read_globs(reader, "protected_tags", "/protected_tags"));
+    }
+    const auto changes =
+        reader.string_or("config_changes", std::string(to_text(policy.config_changes)), 16);
+    policy.job_statuses = reader.boolean_or("job_statuses", policy.job_statuses);
+    SLUICE_CHECK(reader.finish_strict());
+    const auto parsed = parse_enum<store::ConfigChanges>(changes);
+    if (!parsed)
+        return error(Code::invalid, "bad_config_changes",
+                     "config_changes is notice, required or approve", "/config_changes");
+    policy.config_changes = *parsed;
+    return policy;
+}
+
+awaitable<Reply> set_policy(Api& api, Request& request, const Principal& who) {
+    auto project = path_project(api, request);
+    if (!project) co_return http::error_reply(project.error());
+    auto body = co_await json_body(request);
+    if (!body) co_return http::error_reply(body.error());
+    auto change = [&api, id = project->id, body = *body,
+                   by = who.name](store::Tx& tx) -> Result<store::Project> {
+        // As stored: two people who change different members must not undo each other.
+        auto stored = store::find_project(tx, id).value();
+        SLUICE_TRY(stored.policy, changed_policy(body, stored.policy));
+        store::set_policy(tx, id, stored.policy);
+        store::insert_audit(tx, api.clock.now(), by, "project.policy", stored.name,
+                            json::serialize(view(stored.policy)));
+        api.feed.publish(tx, {{}, "project.changed", id, {}, {}, "", api.clock.now()});
+        tx.after_commit([&api, stored] { api.projects.put(stored); });
+        return stored;
+    };
+    auto stored = co_await api.writer.write(std::move(change));
+    if (!stored) co_return http::error_reply(stored.error());
+    co_return json_reply(view(stored->policy));
+}
+
 awaitable<Reply> gate(Api& api, Request& request) {
     auto project = path_project(api, request);
     if (!project) co_return http::error_reply(project.error());
@@ -159,6 +214,8 @@ std::vector<http::Route> project_routes(Api& api) {
                [&api](Request& r, const Principal&) { return show(api, r); }),
         person(api, Method::get, "/api/v1/projects/{project}/gate", Role::read,
                [&api](Request& r, const Principal&) { return gate(api, r); }),
+        person(api, Method::patch, "/api/v1/projects/{project}/policy", Role::admin,
+               [&api](Request& r, const Principal& who) { return set_policy(api, r, who); }),
         person(api, Method::post, "/api/v1/projects/{project}/hook-secret", Role::admin,
                [&api](Request& r, const Principal& who) { return rotate_secret(api, r, who); }),
     };

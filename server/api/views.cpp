@@ -16,6 +16,15 @@ json::Value number_or_null(std::int64_t value) {
 
 }  // namespace
 
+json::Value view(const store::Policy& policy) {
+    return json::Object{
+        {"protected_branches", boost::json::value_from(policy.protected_branches)},
+        {"protected_tags", boost::json::value_from(policy.protected_tags)},
+        {"config_changes", to_text(policy.config_changes)},
+        {"job_statuses", policy.job_statuses},
+    };
+}
+
 json::Value time_or_null(const std::optional<std::int64_t>& ms) {
     if (!ms) return nullptr;
     return boost::json::string(format_timestamp({*ms}));
@@ -44,6 +53,7 @@ json::Value view(const store::Run& run) {
                                         : json::Value(nullptr)},
         {"jobs_total", run.jobs_total},
         {"jobs_done", run.jobs_done},
+        {"tier", to_text(run.tier)},
     };
 }
 
@@ -116,6 +126,7 @@ json::Value view(const store::Project& project, const std::optional<store::Run>&
         {"url", project.url},
         {"default_branch", project.default_branch},
         {"created_at", format_timestamp(project.created_at)},
+        {"policy", view(project.policy)},
         {"last_run", last ? view(*last) : json::Value(nullptr)},
     };
 }

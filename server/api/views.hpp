@@ -16,6 +16,8 @@
 
 namespace sluice::api {
 
+/// What its keepers decided about a project.
+json::Value view(const store::Policy& policy);
 json::Value time_or_null(const std::optional<std::int64_t>& ms);
 json::Value view(const store::Run& run);
 /// `live` is the running attempt's progress; `log_size` the bytes held now.

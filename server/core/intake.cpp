@@ -1,6 +1,7 @@
 #include "server/core/intake.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "server/core/trust.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -218,6 +219,7 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project,
         broken.event = decoded.event;
         broken.message = decoded.event.message;
         broken.author = decoded.event.author;
+        broken.tier = tier_of(decoded.event, project.policy, project.default_branch);
         broken.reason = prepared.error().id + ": " + prepared.error().message;
         prepared = Prepared{std::move(broken), "", ""};
     }
@@ -241,7 +243,7 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project,
 }
 
 awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, model::Event event,
-                                                    std::string ref) {
+                                                    std::string ref, model::Tier ceiling) {
     const git::Repo repo{project.id, project.url};
     git::SnapshotRequest request;
     request.repo = repo;
@@ -283,7 +285,8 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     input.default_branch = project.default_branch;
     input.project_name = project.name;
     input.project_url = project.url;
-    input.trusted = !(event.pull_request && event.pull_request->fork);
+    const auto tier = std::min(ceiling, tier_of(event, project.policy, project.default_branch));
+    input.trusted = is_trusted(tier, event);
     std::size_t bytes = 0;
     for (const auto& file : input.files) bytes += file.text.size();
     // The number is drawn before the plan is known to need one: gaps are harmless, two runs of one
@@ -305,6 +308,7 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
                       .value_or("");
     NewRun run;
     run.project = project.id;
+    run.tier = tier;
     run.number = input.run_number;
     run.event = std::move(event);
     run.message = snapshot.message;
@@ -316,7 +320,7 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     run.plan = std::move(outcome.plan);
     // Code of strangers: it runs on our machines only after someone with write access has looked
     // (reference A9, T0).
-    if (!input.trusted) run.hold = "from a fork: held until someone approves the run";
+    if (tier == model::Tier::t0) run.hold = "from a fork: held until someone approves the run";
     if (!run.plan) {
         const auto errors =
             std::count_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),
@@ -336,11 +340,16 @@ awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::strin
     event.branch = branch;
     const git::Repo repo{project.id, project.url};
     const std::string ref = branch.empty() ? "" : "refs/heads/" + branch;
+    auto ceiling = model::Tier::t3;
     if (sha.empty()) {
         SLUICE_CO_TRY(sha, co_await parts_.git.resolve(repo, ref));
+    } else if (!branch.empty()) {
+        // A commit is not the branch's because somebody says so.
+        auto tip = co_await parts_.git.resolve(repo, ref);
+        if (!tip || *tip != sha) ceiling = model::Tier::t2;
     }
     event.sha = sha;
-    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref));
+    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref, ceiling));
     if (!prepared.run)
         co_return error(
             Code::conflict, "not_triggered",
@@ -364,7 +373,9 @@ awaitable<Result<RunId>> Intake::retry(RunId id, bool everything, std::string ac
     SLUICE_CO_TRY(auto event, model::event_from_json(value, ""));
     event.actor = actor;
     const std::string ref = event.branch.empty() ? "" : "refs/heads/" + event.branch;
-    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref));
+    // Frozen with the first run: a branch that is protected since must not lift what ran before.
+    const auto before = run->tier;
+    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref, before));
     if (!prepared.run) co_return error(Code::conflict, "not_triggered", prepared.note);
     prepared.run->retry_of = id;
     prepared.run->carry_passed = !everything;

@@ -78,8 +78,9 @@ private:
         std::optional<Result<Prepared>> prepared;  ///< set before done
         runtime::Signal ended;
     };
-    awaitable<Result<Prepared>> prepare(store::Project project, model::Event event,
-                                        std::string ref);
+    /// `ceiling`: the run is trusted no further, whatever its event says.
+    awaitable<Result<Prepared>> prepare(store::Project project, model::Event event, std::string ref,
+                                        model::Tier ceiling = model::Tier::t3);
     awaitable<void> work(ProjectId project);
     awaitable<Result<Handled>> handle_event(store::Project project, hooks::DecodedEvent event,
                                             DeliveryId delivery, bool last,

@@ -29,6 +29,7 @@ struct NewRun {
     std::string reason;              ///< for a run without plan
     std::optional<model::Concurrency> concurrency;  ///< of the run as a whole
     std::string hold;  ///< not empty: nothing runs before approve_run(); the reason for people
+    model::Tier tier = model::Tier::t0;
     RunId retry_of;
     bool carry_passed =
         false;  ///< with retry_of: take passed, warned and not_selected jobs over by reference
@@ -83,7 +84,8 @@ public:
     Result<> cancel_run(store::Tx& tx, RunId run, const std::string& by);
     /// The same, because run `by` of the same change stands for it; causes say `superseded`.
     void supersede_run(store::Tx& tx, RunId run, RunId by);
-    /// Lets the held jobs of a run go (a fork's pull request, reference A9). `nothing_held` else.
+    /// Lets the held jobs of a run go (a fork's pull request, reference A9), whose tier becomes T1.
+    /// `nothing_held` else.
     Result<> approve_run(store::Tx& tx, RunId run, const std::string& by);
     Result<> cancel_job(store::Tx& tx, JobId job, const std::string& by);
 

@@ -29,6 +29,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
     run.diagnostics = fresh.diagnostics;
     run.retry_of = fresh.retry_of.value;
     run.created_at = now;
+    run.tier = fresh.tier;
     if (!fresh.plan) {
         run.state = model::RunState::errored;
         run.reason = fresh.reason;

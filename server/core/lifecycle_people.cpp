@@ -95,6 +95,7 @@ Result<> Lifecycle::approve_run(store::Tx& tx, RunId id, const std::string& by) 
     if (!held)
         return error(Code::conflict, "nothing_held", "no job of the run waits for an approval");
     store::set_run_hold(tx, id, "");
+    if (run->tier == model::Tier::t0) store::set_run_tier(tx, id, model::Tier::t1);
     store::insert_audit(tx, clock_.now(), by, "run.approve", fmt::format("run {}", id.value),
                         run->sha);
     for (auto job : ready) offer(tx, *run, job, planned_of(tx, id, job));

@@ -26,7 +26,8 @@ Project from_row(Row&& row) {
             {created},
             std::move(api),
             std::move(repo),
-            std::move(token_file)};
+            std::move(token_file),
+            {}};
 }
 
 template <class Key>
@@ -34,7 +35,9 @@ std::optional<Project> find(Tx& tx, std::string_view sql, const Key& key) {
     using S = std::string;
     auto row = tx.one<std::int64_t, S, S, S, S, S, std::int64_t, S, S, S>(sql, key);
     if (!row) return std::nullopt;
-    return from_row(*row);
+    auto project = from_row(*row);
+    project.policy = find_policy(tx, project.id);
+    return project;
 }
 
 }  // namespace
@@ -61,6 +64,7 @@ std::vector<Project> all_projects(Tx& tx) {
     std::vector<Project> out;
     for (auto& row : tx.all<std::int64_t, S, S, S, S, S, std::int64_t, S, S, S>(k_all))
         out.push_back(from_row(row));
+    for (auto& project : out) project.policy = find_policy(tx, project.id);
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
 #include "server/store/connection.hpp"
+#include "server/store/policy.hpp"
 
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ struct Project {
     std::string status_api,
         status_repo;  ///< commit statuses: base URL of the forge's API, its name of the repository
     std::string status_token_file;  ///< absolute path on the server; read at each use
+    Policy policy;
 };
 ProjectId insert_project(Tx& tx, const Project& project);
 std::optional<Project> find_project(Tx& tx, ProjectId id);

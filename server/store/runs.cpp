@@ -11,6 +11,10 @@ model::RunState state_of(const std::string& text) {
     return parse_enum<model::RunState>(text).value();
 }
 
+model::Tier tier_of(const std::string& text) {
+    return parse_enum<model::Tier>(text).value();
+}
+
 }  // namespace
 
 RunId insert_run(Tx& tx, const Run& r) {
@@ -18,34 +22,35 @@ RunId insert_run(Tx& tx, const Run& r) {
         "INSERT INTO runs(project_id, number, event_kind, branch, tag, sha, target_branch, "
         "pr_number, message, author, actor, "
         "event, state, reason, diagnostics, plan_hash, retry_of, jobs_total, jobs_done, "
-        "created_at, finished_at) "
+        "created_at, finished_at, tier) "
         "VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, nullif(:q, 0), "
-        ":r, :s, :t, :u) RETURNING id",
+        ":r, :s, :t, :u, :v) RETURNING id",
         r.project, r.number, r.event_kind, r.branch, r.tag, r.sha, r.target_branch, r.pr_number,
         r.message, r.author, r.actor, r.event, to_text(r.state), r.reason, r.diagnostics,
-        r.plan_hash, r.retry_of, r.jobs_total, r.jobs_done, r.created_at, r.finished_at);
+        r.plan_hash, r.retry_of, r.jobs_total, r.jobs_done, r.created_at, r.finished_at,
+        to_text(r.tier));
     return {std::get<0>(*row)};
 }
 
 std::optional<Run> find_run(Tx& tx, RunId id) {
     auto row = tx.one<I, I, I, S, S, S, S, S, I, S, S, S, S, S, S, S, S, I, I, I, I, I,
-                      std::optional<I>, S>(
+                      std::optional<I>, S, S>(
         "SELECT r.id, r.project_id, r.number, r.event_kind, r.branch, r.tag, r.sha, "
         "r.target_branch, r.pr_number, r.message, "
         "r.author, r.actor, r.event, r.state, r.reason, r.diagnostics, r.plan_hash, "
         "coalesce(r.retry_of, 0), "
-        "r.cancel_requested, r.jobs_total, r.jobs_done, r.created_at, r.finished_at, p.name FROM "
-        "runs r "
+        "r.cancel_requested, r.jobs_total, r.jobs_done, r.created_at, r.finished_at, p.name, "
+        "r.tier FROM runs r "
         "JOIN projects p ON p.id = r.project_id WHERE r.id = :a",
         id);
     if (!row) return std::nullopt;
     auto& [rid, pid, number, kind, branch, tag, sha, target, pr, message, author, actor, event,
-           state, reason, diagnostics, hash, retry, cancel, total, done, created, finished, name] =
-        *row;
-    return Run{{rid},       {pid},           number, kind,        branch,   tag,
-               sha,         target,          pr,     message,     author,   actor,
-               event,       state_of(state), reason, diagnostics, hash,     retry,
-               cancel != 0, total,           done,   {created},   finished, name};
+           state, reason, diagnostics, hash, retry, cancel, total, done, created, finished, name,
+           tier] = *row;
+    return Run{{rid},     {pid},       number,  kind,         branch,      tag,   sha,
+               target,    pr,          message, author,       actor,       event, state_of(state),
+               reason,    diagnostics, hash,    retry,        cancel != 0, total, done,
+               {created}, finished,    name,    tier_of(tier)};
 }
 
 std::vector<Run> list_runs(Tx& tx, const RunFilter& f) {
@@ -55,16 +60,17 @@ std::vector<Run> list_runs(Tx& tx, const RunFilter& f) {
         "r.target_branch, r.pr_number, r.message, "
         "r.author, r.actor, r.state, r.reason, coalesce(r.retry_of, 0), r.cancel_requested, "
         "r.jobs_total, r.jobs_done, "
-        "r.created_at, r.finished_at, p.name FROM runs r JOIN projects p ON p.id = r.project_id "
-        "WHERE r.id < :before";
+        "r.created_at, r.finished_at, p.name, r.tier FROM runs r JOIN projects p ON p.id = "
+        "r.project_id WHERE r.id < :before";
     if (f.project) sql += " AND r.project_id = :project";
     if (!f.branch.empty()) sql += " AND r.branch = :branch";
     if (!f.sha.empty()) sql += " AND r.sha = :sha";
     sql += " ORDER BY r.id DESC LIMIT :limit";
     const I before = f.before > 0 ? f.before : INT64_MAX;
     auto rows = [&](const auto&... args) {
-        return tx.all<I, I, I, S, S, S, S, S, I, S, S, S, S, S, I, I, I, I, I, std::optional<I>, S>(
-            sql, args...);
+        return tx
+            .all<I, I, I, S, S, S, S, S, I, S, S, S, S, S, I, I, I, I, I, std::optional<I>, S, S>(
+                sql, args...);
     };
     auto found = [&] {
         if (f.project && !f.branch.empty() && !f.sha.empty())
@@ -77,7 +83,7 @@ std::vector<Run> list_runs(Tx& tx, const RunFilter& f) {
     std::vector<Run> out;
     out.reserve(found.size());
     for (auto& [rid, pid, number, kind, branch, tag, sha, target, pr, message, author, actor, state,
-                reason, retry, cancel, total, done, created, finished, name] : found)
+                reason, retry, cancel, total, done, created, finished, name, tier] : found)
         out.push_back(Run{{rid},
                           {pid},
                           number,
@@ -101,7 +107,8 @@ std::vector<Run> list_runs(Tx& tx, const RunFilter& f) {
                           done,
                           {created},
                           finished,
-                          std::move(name)});
+                          std::move(name),
+                          tier_of(tier)});
     return out;
 }
 
@@ -147,6 +154,10 @@ std::string run_hold(Tx& tx, RunId id) {
 
 void set_run_hold(Tx& tx, RunId id, std::string_view reason) {
     tx.exec("UPDATE runs SET hold = :a WHERE id = :b", reason, id);
+}
+
+void set_run_tier(Tx& tx, RunId id, model::Tier tier) {
+    tx.exec("UPDATE runs SET tier = :a WHERE id = :b", to_text(tier), id);
 }
 
 void request_run_cancel(Tx& tx, RunId id) {

@@ -6,6 +6,7 @@
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
 #include "pipelines/model/job_state.hpp"
+#include "pipelines/model/trust.hpp"
 #include "server/store/connection.hpp"
 
 #include <optional>
@@ -33,6 +34,7 @@ struct Run {
     Timestamp created_at;
     std::optional<std::int64_t> finished_at;
     std::string project_name;  ///< reading only
+    model::Tier tier = model::Tier::t0;
 };
 RunId insert_run(Tx& tx, const Run& run);
 std::optional<Run> find_run(Tx& tx, RunId id);
@@ -53,6 +55,7 @@ void set_run_progress(Tx& tx, RunId id, std::int64_t done);
 /// Why no job of the run may become ready yet; "" = nothing holds it.
 std::string run_hold(Tx& tx, RunId id);
 void set_run_hold(Tx& tx, RunId id, std::string_view reason);
+void set_run_tier(Tx& tx, RunId id, model::Tier tier);
 void request_run_cancel(Tx& tx, RunId id);
 
 }  // namespace sluice::store

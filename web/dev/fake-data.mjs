@@ -24,7 +24,7 @@ function run(project, state, minutesAgo, more = {}) {
         event: 'push', branch: 'main', tag: '', sha: sha(nextRun), message: 'Retry the payment once on a gateway timeout',
         author: 'Ada Novak', actor: 'ada', pr_number: null, state, reason: '', retry_of: null,
         created_at: ago(minutesAgo * minute), finished_at: over ? ago(minutesAgo * minute - length) : null,
-        duration_ms: over ? length : null, jobs_total: 0, jobs_done: 0, ...more,
+        duration_ms: over ? length : null, jobs_total: 0, jobs_done: 0, tier: 'T3', ...more,
     };
 }
 

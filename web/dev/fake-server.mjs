@@ -43,7 +43,8 @@ const projectOf = (name) => {
     return found;
 };
 const runsOf = (name) => runs.filter((run) => run.project === name).sort((a, b) => b.id - a.id);
-const withLast = (project) => ({ ...project, last_run: runsOf(project.name)[0] ?? null });
+const policy = { protected_branches: ['release/*'], protected_tags: ['v*'], config_changes: 'required', job_statuses: true };
+const withLast = (project) => ({ ...project, policy, last_run: runsOf(project.name)[0] ?? null });
 
 function gate(project, query) {
     const branch = query.get('branch') ?? project.default_branch;
