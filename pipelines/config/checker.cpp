@@ -199,7 +199,7 @@ void Checker::check_names(const Node& node, const Key& key, const std::string& p
 
 void Checker::check_env(const Node& node, const Key& key, const std::string& path,
                         bool null_removes) {
-    const bool in_step = path.find(".steps[") != std::string::npos;
+    const bool in_step = path.find(".steps[") != std::string::npos || path.starts_with("steps[");
     for (const Member& variable : node.members) {
         if (auto complaint = check_env_name(variable.name))
             diagnostics_.error(variable.place, complaint->id, complaint->message, complaint->hint);

@@ -57,11 +57,11 @@ Place Diagnostics::locate(int file, std::size_t offset) const {
     // Places are mostly asked for in file order; counting each column from the start of a line of
     // 256 KiB would be quadratic.
     Place& last = source.last;
-    if (offset < last.offset || last.line == 0) last = {file, 1, 1, 0};
+    if (offset < last.offset || last.line == 0) last = {file, 1, 1, 0, 0};
     const auto next =
         std::upper_bound(source.line_starts.begin(), source.line_starts.end(), offset);
     const auto line = static_cast<int>(next - source.line_starts.begin());
-    if (line != last.line) last = {file, line, 1, *(next - 1)};
+    if (line != last.line) last = {file, line, 1, 0, *(next - 1)};
     for (; last.offset < offset; ++last.offset)
         if ((static_cast<unsigned char>(source.text[last.offset]) & 0xC0) != 0x80) ++last.column;
     return last;

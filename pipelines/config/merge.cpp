@@ -104,6 +104,11 @@ public:
                                  merge(fit_kind(base, own), own)};
                 merged.node.place = job.place;
                 drop_nulls(merged.node);
+                if (merged.node.find("uses") != nullptr) {
+                    merged.own = own;
+                    merged.own.place = job.place;
+                    drop_nulls(merged.own);
+                }
                 out.push_back(std::move(merged));
             }
         }

@@ -17,6 +17,12 @@ struct MergedJob {
     int file = 0;  ///< position in the list of files
     Place place;   ///< of the id
     Node node;
+    /// With `uses`: the job without defaults and top `env`, which are not for the jobs of a
+    /// fragment.
+    Node own{};
+    int call = 0;   ///< the call of a fragment that it stands in (plan/calls.hpp); 0 = none
+    int opens = 0;  ///< not 0: it calls jobs of a fragment and is none itself
+    std::vector<int> step_calls{};  ///< calls of fragments that gave steps to it
 };
 
 /// Lays `overlay` over `base`.

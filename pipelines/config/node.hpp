@@ -15,6 +15,7 @@ struct Place {
     int file = 0;
     int line = 0;            ///< 1-based
     int column = 0;          ///< 1-based, in code points
+    int call = 0;            ///< of a fragment's node: the call it stands in (plan/calls.hpp)
     std::size_t offset = 0;  ///< in bytes, of the text without a byte order mark
 };
 

@@ -54,6 +54,9 @@ struct File {
 /// `diagnostics`.
 std::optional<File> parse_file(int index, Diagnostics& diagnostics);
 
+/// The same for what `uses` names or a job has generated: `steps` or `jobs`, without triggers.
+std::optional<File> parse_fragment(int index, Diagnostics& diagnostics);
+
 /// The scalars of a list, or the one scalar.
 std::vector<std::string> strings_of(const Node* node);
 

@@ -44,7 +44,7 @@ json::Value step_to_json(const StepSpec& step) {
 Result<StepSpec> step_from_json(const json::Value& value, std::string pointer) {
     json::ObjectReader in(value, std::move(pointer));
     StepSpec step;
-    step.id = in.string_or("id", "", 64);
+    step.id = in.string_or("id", "", 128);
     step.name = in.string_or("name", "");
     step.run = in.string("run", 256 * 1024);
     step.shell = in.string_or("shell", "", 64);

@@ -17,7 +17,9 @@
 namespace sluice::model {
 
 struct StepSpec {
-    std::string id;     ///< `[a-z_][a-z0-9_]*`, unique in the job; "" when the author gave none
+    /// `[a-z_][a-z0-9_]*`, of the N-th fragment called `N/` and that, unique in the job; "" when
+    /// the author gave none
+    std::string id;
     std::string name;   ///< shown to people; the first line of `run` when the author gave none
     std::string run;    ///< the script, one shell
     std::string shell;  ///< bash, sh or python; "" = bash when present, else sh

@@ -1,6 +1,7 @@
 #include "pipelines/plan/advance.hpp"
 
 #include "pipelines/plan/condition.hpp"
+#include "pipelines/plan/groups.hpp"
 
 #include <fmt/format.h>
 
@@ -45,6 +46,13 @@ public:
             states_.push_back(jobs[i].state);
             cells_[jobs[i].planned->spec.base].push_back(i);
         }
+        for (const auto& [base, cells] : cells_)
+            for (std::size_t at = base.find('/'); at != std::string::npos;
+                 at = base.find('/', at + 1))
+                append(groups_[base.substr(0, at)], cells);
+        for (auto& [id, jobs_inside] : groups_)
+            if (const auto own = cells_.find(id); own != cells_.end())
+                append(jobs_inside, own->second);
     }
 
     std::vector<Transition> run(bool run_cancelled) {
@@ -68,22 +76,30 @@ public:
     }
 
 private:
-    const std::vector<std::size_t>& cells_of(const std::string& base) const {
+    static void append(std::vector<std::size_t>& to, const std::vector<std::size_t>& more) {
+        to.insert(to.end(), more.begin(), more.end());
+    }
+
+    /// The cells of a job with all that it called or generated; for one of these the job alone.
+    const std::vector<std::size_t>& cells_of(const std::string& base,
+                                             const std::string& reader) const {
         static const std::vector<std::size_t> none;
+        if (!is_inside(reader, base))
+            if (const auto group = groups_.find(base); group != groups_.end()) return group->second;
         const auto found = cells_.find(base);
         return found == cells_.end() ? none : found->second;
     }
 
-    bool has_ended(const std::string& base) const {
-        const auto& cells = cells_of(base);
+    bool has_ended(const std::string& base, const std::string& reader) const {
+        const auto& cells = cells_of(base, reader);
         return std::all_of(cells.begin(), cells.end(),
                            [&](std::size_t i) { return model::is_terminal(states_[i]); });
     }
 
     /// The worst cell; a job that this event did not bring reads as not_selected.
-    JobState result_of(const std::string& base) const {
+    JobState result_of(const std::string& base, const std::string& reader) const {
         JobState worst = JobState::not_selected;
-        for (const std::size_t i : cells_of(base))
+        for (const std::size_t i : cells_of(base, reader))
             if (badness(states_[i]) > badness(worst)) worst = states_[i];
         return worst;
     }
@@ -95,19 +111,20 @@ private:
         // if nothing were missing.
         if (!planned.unsupported.empty())
             return Transition{job, JobEvent::error, planned.unsupported.front()};
+        const std::string& base = planned.spec.base;
         for (const Need& need : planned.needs)
-            if (!has_ended(need.job)) return std::nullopt;
+            if (!has_ended(need.job, base)) return std::nullopt;
         const auto read = planned.late_if.empty() ? std::vector<std::string>{}
                                                   : ids_read(planned.late_if, "needs");
         for (const std::string& id : read)
-            if (!has_ended(id)) return std::nullopt;
+            if (!has_ended(id, base)) return std::nullopt;
 
         if (auto not_needed = unread_output(job)) return not_needed;
         switch (planned.when) {
             case When::success:
                 for (const Need& need : planned.needs)
-                    if (is_bad(result_of(need.job)))
-                        return Transition{job, JobEvent::block, blocked_by(need.job)};
+                    if (is_bad(result_of(need.job, base)))
+                        return Transition{job, JobEvent::block, blocked_by(need.job, base)};
                 break;
             case When::failure:
                 if (!ancestor_failed(planned))
@@ -126,7 +143,7 @@ private:
             const auto need = std::find_if(planned.needs.begin(), planned.needs.end(),
                                            [&](const Need& n) { return n.job == id; });
             const bool optional = need != planned.needs.end() && need->optional;
-            if (!optional && result_of(id) == JobState::not_selected)
+            if (!optional && result_of(id, planned.spec.base) == JobState::not_selected)
                 return Transition{
                     job, JobEvent::deselect,
                     fmt::format("`{}` was not needed, and this job reads its outputs", id)};
@@ -137,7 +154,7 @@ private:
     Transition late(std::size_t job, const std::vector<std::string>& read) const {
         const PlannedJob& planned = *jobs_[job].planned;
         std::map<std::string, JobState> needs;
-        for (const std::string& id : read) needs[id] = result_of(id);
+        for (const std::string& id : read) needs[id] = result_of(id, planned.spec.base);
         const auto holds = evaluate_late_if(planned.late_if, needs);
         if (!holds)
             return {job, JobEvent::fail,
@@ -154,7 +171,7 @@ private:
             open.pop_back();
             for (const Need& need : at->needs) {
                 if (std::exchange(seen[need.job], true)) continue;
-                for (const std::size_t i : cells_of(need.job)) {
+                for (const std::size_t i : cells_of(need.job, at->spec.base)) {
                     if (states_[i] == JobState::failed || states_[i] == JobState::errored)
                         return true;
                     open.push_back(jobs_[i].planned);
@@ -165,20 +182,21 @@ private:
     }
 
     /// Names the job where the trouble began, not the neighbour that was only blocked by it.
-    std::string blocked_by(const std::string& base) const {
+    std::string blocked_by(const std::string& base, std::string reader) const {
         std::string via = base;
         for (std::size_t hops = 0; hops < jobs_.size(); ++hops) {
             const PlannedJob* blocked = nullptr;
-            for (const std::size_t i : cells_of(via)) {
+            for (const std::size_t i : cells_of(via, reader)) {
                 if (is_bad(states_[i]) && states_[i] != JobState::blocked)
                     return fmt::format("`{}` {}", jobs_[i].planned->spec.id, verb(states_[i]));
                 if (states_[i] == JobState::blocked) blocked = jobs_[i].planned;
             }
             if (blocked == nullptr) break;
-            const auto cause =
-                std::find_if(blocked->needs.begin(), blocked->needs.end(),
-                             [&](const Need& need) { return is_bad(result_of(need.job)); });
+            const auto cause = std::find_if(
+                blocked->needs.begin(), blocked->needs.end(),
+                [&](const Need& need) { return is_bad(result_of(need.job, blocked->spec.base)); });
             if (cause == blocked->needs.end()) break;
+            reader = blocked->spec.base;
             via = cause->job;
         }
         return fmt::format("`{}` was blocked", base);
@@ -193,6 +211,7 @@ private:
     std::span<const JobNow> jobs_;
     std::vector<JobState> states_;
     std::map<std::string, std::vector<std::size_t>> cells_;
+    std::map<std::string, std::vector<std::size_t>> groups_;  ///< of ids that others begin with
     std::vector<Transition> out_;
 };
 

@@ -93,6 +93,22 @@ std::optional<expr::Ast> read_condition(const Node& scalar, config::Diagnostics&
     return std::nullopt;
 }
 
+void rename_ids(expr::Ast& ast, std::string_view context,
+                const std::function<std::string(const std::string&)>& full) {
+    for (expr::Ast& child : ast.children) rename_ids(child, context, full);
+    using Kind = expr::Ast::Kind;
+    const bool is_access = ast.kind == Kind::member || ast.kind == Kind::index;
+    if (!is_access || ast.children[0].kind != Kind::name || ast.children[0].name != context) return;
+    if (ast.kind == Kind::member) {
+        expr::Ast key;
+        key.value = Value::of(full(std::exchange(ast.name, {})));
+        ast.kind = Kind::index;
+        ast.children.push_back(std::move(key));
+    } else if (ast.children[1].value.kind == Value::Kind::string) {
+        ast.children[1].value.string = full(ast.children[1].value.string);
+    }
+}
+
 Result<Decision> decide(const expr::Ast& condition, const expr::Context& context,
                         std::string_view later) {
     SLUICE_TRY(const expr::Ast rest, expr::fold(condition, context, {std::string(later)}));

@@ -8,6 +8,7 @@
 #include "pipelines/model/job_state.hpp"
 #include "pipelines/model/outcome.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +22,11 @@ namespace expr = config::expression;
 /// The expression of an `if`: bare, or wholly inside one `${{ }}`. Nothing after a diagnostic.
 std::optional<expr::Ast> read_condition(const config::Node& scalar,
                                         config::Diagnostics& diagnostics);
+
+/// `needs.build` becomes `needs['caller/build']`: ids as the plan knows them (`full`) for those
+/// that a fragment writes.
+void rename_ids(expr::Ast& ast, std::string_view context,
+                const std::function<std::string(const std::string&)>& full);
 
 /// What a condition is after planning: decided, or text that is evaluated later.
 struct Decision {

@@ -12,6 +12,11 @@ using expr::Value;
 
 constexpr std::size_t k_max_text = 256 * 1024;
 
+void set_field(expr::Context& context, std::string name, Value value) {
+    std::erase_if(context.contexts.fields, [&](const expr::Field& f) { return f.name == name; });
+    context.contexts.fields.push_back({std::move(name), std::move(value)});
+}
+
 std::size_t offset_of(const Error& error) {
     std::size_t offset = 0;
     std::from_chars(error.where.data(), error.where.data() + error.where.size(), offset);
@@ -20,15 +25,56 @@ std::size_t offset_of(const Error& error) {
 
 }  // namespace
 
-Evaluation::Evaluation(const Input& input, std::string job, config::Diagnostics& diagnostics)
-    : input_(input), job_(std::move(job)), diagnostics_(diagnostics) {
+Evaluation::Evaluation(const Input& input, const Calls& calls, int call, std::string job,
+                       config::Diagnostics& diagnostics)
+    : input_(input), calls_(calls), call_(call), job_(std::move(job)), diagnostics_(diagnostics) {
     context_.contexts = Value::object(common_values(input));
     context_.world = world_of(input);
 }
 
 void Evaluation::set(std::string name, Value value) {
-    std::erase_if(context_.contexts.fields, [&](const expr::Field& f) { return f.name == name; });
-    context_.contexts.fields.push_back({std::move(name), std::move(value)});
+    set_field(context_, std::move(name), std::move(value));
+}
+
+expr::Context& Evaluation::context_of(int call) {
+    if (call == call_) return context_;
+    const auto [at, is_new] = frames_.try_emplace(call);
+    if (is_new) {
+        at->second.contexts = Value::object(common_values(input_));
+        at->second.world = world_of(input_);
+    }
+    return at->second;
+}
+
+void Evaluation::enter(int number) {
+    const Call& call = calls_.at(number);
+    const Node* with = call.node.find("with");
+    std::vector<expr::Field> params;
+    for (const Param& param : call.params) {
+        const Node* given = with == nullptr ? nullptr : with->find(param.name);
+        if (given == nullptr || given->is_null())
+            given = param.fallback ? &*param.fallback : nullptr;
+        if (given == nullptr) continue;  // has been said
+        const auto value = text(*given, config::Scalar::value);
+        if (!value) continue;
+        if (const auto complaint = check_param(param, *value)) {
+            fail(*given, 0, complaint->id, fmt::format("{}: {}", where(), complaint->message),
+                 complaint->hint);
+            continue;
+        }
+        params.push_back({param.name, value_of(param.type, *value)});
+    }
+    set_field(context_of(number), "params", Value::object(std::move(params)));
+}
+
+void Evaluation::rename(expr::Ast& ast, int number) const {
+    if (number == 0) return;
+    const Call& call = calls_.at(number);
+    if (!call.prefix.empty())
+        rename_ids(ast, "needs", [&](const std::string& id) { return calls_.full_id(number, id); });
+    if (call.of_steps)
+        rename_ids(ast, "steps",
+                   [&](const std::string& id) { return fmt::format("{}/{}", call.number, id); });
 }
 
 std::string Evaluation::where() const {
@@ -43,13 +89,14 @@ void Evaluation::fail(const Node& node, std::size_t offset, std::string_view id,
 }
 
 std::optional<std::string> Evaluation::joined(const Node& node, const expr::Template& parts) {
+    const expr::Context& context = context_of(node.place.call);
     std::string out;
     for (const auto& part : parts.parts) {
         if (!part.is_expression) {
             out += part.text;
             continue;
         }
-        const auto value = expr::evaluate(part.ast, context_);
+        const auto value = expr::evaluate(part.ast, context);
         if (!value) {
             fail(node, part.offset + offset_of(value.error()), value.error().id,
                  fmt::format("{}: {}", where(), value.error().message));
@@ -107,12 +154,13 @@ std::vector<std::string> Evaluation::texts(const Node& node, config::Scalar type
 }
 
 std::optional<Decision> Evaluation::decide_at(const Node& condition, std::string_view later) {
-    const auto ast = read_condition(condition, diagnostics_);
+    auto ast = read_condition(condition, diagnostics_);
     if (!ast) {
         failed_ = true;
         return std::nullopt;
     }
-    const auto decision = decide(*ast, context_, later);
+    rename(*ast, condition.place.call);
+    const auto decision = decide(*ast, context_of(condition.place.call), later);
     if (decision) return *decision;
     const std::size_t open = condition.text.find("${{");
     fail(condition, (open == std::string::npos ? 0 : open + 3) + offset_of(decision.error()),

@@ -4,6 +4,7 @@
 
 #include "pipelines/config/merge.hpp"
 #include "pipelines/config/schema.hpp"
+#include "pipelines/plan/calls.hpp"
 #include "pipelines/plan/condition.hpp"
 #include "pipelines/plan/contexts.hpp"
 
@@ -15,12 +16,16 @@ namespace sluice::plan {
 
 class Evaluation {
 public:
-    /// `job` is the id of the cell, for messages. The other arguments outlive this object.
-    Evaluation(const Input& input, std::string job, config::Diagnostics& diagnostics);
+    /// A job that stands in `call`; `job` is the id of the cell, for messages. The other arguments
+    /// outlive this object.
+    Evaluation(const Input& input, const Calls& calls, int call, std::string job,
+               config::Diagnostics& diagnostics);
 
-    /// Sets or replaces a context (`matrix`, `env`, `job` …).
+    /// Sets or replaces a context of the job (`matrix`, `env`, `job` …). Nodes of other calls read
+    /// what enter() gave to these.
     void set(std::string name, expr::Value value);
-    const expr::Context& context() const { return context_; }
+    /// Evaluates the params of a call, for the nodes in it. Outer calls first.
+    void enter(int call);
 
     /// The scalar with its expressions evaluated, checked against `type`. Nothing after a failure.
     std::optional<std::string> text(const config::Node& node, config::Scalar type,
@@ -46,11 +51,17 @@ public:
 
 private:
     std::optional<std::string> joined(const config::Node& node, const expr::Template& parts);
+    expr::Context& context_of(int call);
+    /// Names as the plan knows them for those that a fragment writes.
+    void rename(expr::Ast& ast, int call) const;
 
     const Input& input_;
+    const Calls& calls_;
+    int call_;
     std::string job_;
     config::Diagnostics& diagnostics_;
-    expr::Context context_;
+    expr::Context context_;                ///< of the job
+    std::map<int, expr::Context> frames_;  ///< of other calls
     bool failed_ = false;
     bool quiet_ = false;
 };

@@ -57,9 +57,13 @@ void check_gates(const config::File& file, const std::set<std::string>& job_ids,
         const Node* require = gate->find("require");
         for (const Node& name : require == nullptr ? std::vector<Node>{} : require->items) {
             if (!name.is_scalar() || name.text.starts_with('!')) continue;
+            // What a job calls or generates is part of it, and may not be known yet.
+            const std::string first = name.text.substr(0, name.text.find('/'));
             const bool found =
-                std::any_of(job_ids.begin(), job_ids.end(),
-                            [&](const std::string& id) { return text::glob_match(name.text, id); });
+                std::any_of(job_ids.begin(), job_ids.end(), [&](const std::string& id) {
+                    return text::glob_match(name.text, id) ||
+                           (first.size() < name.text.size() && text::glob_match(first, id));
+                });
             if (found) continue;
             const std::vector<std::string> known(job_ids.begin(), job_ids.end());
             const auto near = text::nearest(name.text, known);

@@ -24,7 +24,7 @@ void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnost
             steps.items[k_max_steps].place, "too_many_steps",
             fmt::format("`{}` has {} steps, at most {}", id, steps.items.size(), k_max_steps),
             "join scripts, or split the job");
-    std::set<std::string> ids;
+    std::set<std::pair<int, std::string>> ids;  // unique in each call of a fragment
     for (const Node& step : steps.items) {
         if (!step.is_map()) continue;
         if (step.find("run") == nullptr && step.find("uses") == nullptr)
@@ -40,7 +40,7 @@ void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnost
             diagnostics.error(name->place, "bad_name",
                               fmt::format("`{}` is not a step id", config::shown(name->text)),
                               "lower-case letters, digits and `_`, not starting with a digit");
-        } else if (!ids.insert(name->text).second) {
+        } else if (!ids.insert({name->place.call, name->text}).second) {
             diagnostics.error(name->place, "bad_name",
                               fmt::format("two steps of `{}` have the id `{}`", id, name->text),
                               "rename one");

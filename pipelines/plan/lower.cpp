@@ -29,7 +29,7 @@ public:
     Lowering(const LowerInput& in, Diagnostics& diagnostics)
         : in_(in),
           node_(in.job.node),
-          evaluation_(in.input, in.job.id + in.cell.suffix, diagnostics) {
+          evaluation_(in.input, in.calls, in.job.call, in.job.id + in.cell.suffix, diagnostics) {
         std::vector<expr::Field> matrix;
         for (const auto& [name, value] : in.cell.values) matrix.push_back({name, Value::of(value)});
         if (!matrix.empty()) evaluation_.set("matrix", Value::object(std::move(matrix)));
@@ -102,6 +102,7 @@ private:
     }
 
     void evaluate_early() {
+        for (const int call : in_.calls.chain(in_.job.call)) evaluation_.enter(call);
         if (const Node* name = node_.find("name"))
             out_.spec.name = evaluation_.text_or(name, step_key("name"), out_.spec.name);
         set_job_context();
@@ -109,6 +110,7 @@ private:
         std::vector<expr::Field> fields;
         for (const auto& [name, value] : out_.spec.env) fields.push_back({name, Value::of(value)});
         evaluation_.set("env", Value::object(std::move(fields)));
+        for (const int call : in_.job.step_calls) evaluation_.enter(call);
     }
 
     void deselect(std::string reason) {
@@ -119,19 +121,40 @@ private:
     void select() {
         if (in_.trigger_paths != nullptr && !paths_changed(in_.input, *in_.trigger_paths))
             return deselect("no changed path matches `paths` of the trigger");
-        if (const Node* changes = node_.find("changes")) {
-            const auto globs = config::strings_of(changes);
-            if (!paths_changed(in_.input, globs))
-                return deselect("no changed path matches `changes`");
+        // What the callers of its fragment ask holds for every job inside.
+        for (const int number : in_.calls.chain(in_.job.call)) {
+            const Call& call = in_.calls.at(number);
+            if (!selects(call.node, fmt::format(" of `{}`", call.caller))) return;
         }
-        const Node* condition = node_.find("if");
-        if (condition == nullptr) return;
+        selects(node_, "");
+    }
+
+    /// False, and deselected, when `changes` or `if` says so.
+    bool selects(const Node& node, const std::string& of) {
+        if (const Node* changes = node.find("changes")) {
+            const auto globs = config::strings_of(changes);
+            if (!paths_changed(in_.input, globs)) {
+                deselect(fmt::format("no changed path matches `changes`{}", of));
+                return false;
+            }
+        }
+        const Node* condition = node.find("if");
+        if (condition == nullptr) return true;
         const auto decision = evaluation_.decide_at(*condition, "needs");
-        if (!decision) return;
-        if (!decision->value)
-            return deselect(fmt::format("`if: {}` is false",
-                                        text::sanitize_utf8(text::trim(condition->text), 200)));
-        out_.late_if = decision->later;
+        if (!decision) return false;
+        if (!decision->value) {
+            deselect(fmt::format("`if: {}`{} is false",
+                                 text::sanitize_utf8(text::trim(condition->text), 200), of));
+            return false;
+        }
+        also(out_.late_if, decision->later);
+        return true;
+    }
+
+    /// Both conditions must hold.
+    static void also(std::string& condition, const std::string& other) {
+        if (other.empty()) return;
+        condition = condition.empty() ? other : fmt::format("({} && {})", condition, other);
     }
 
     /// `run` as one text: a list is joined into one shell.
@@ -165,14 +188,13 @@ private:
             out_.spec.steps.push_back(std::move(step));
             return;
         }
-        if (const Node* id = node.find("id")) step.id = id->text;
+        const Call* call =
+            node.place.call == in_.job.call ? nullptr : &in_.calls.at(node.place.call);
+        if (const Node* id = node.find("id"))
+            step.id = call == nullptr ? id->text : fmt::format("{}/{}", call->number, id->text);
         if (const Node* when = node.find("when"))
             step.when = parse_enum<model::When>(when->text).value_or(model::When::success);
-        if (const Node* condition = node.find("if")) {
-            const auto decision = evaluation_.decide_at(*condition, "steps");
-            if (!decision) return;
-            step.condition = decision->value ? decision->later : "false";
-        }
+        if (!set_condition(node, step)) return;
         // A step that never runs is shown by its name; the rest may read what this event does not
         // have.
         const bool never = step.condition == "false";
@@ -182,6 +204,9 @@ private:
         step.name = first_line(step.run);
         if (const Node* name = node.find("name"))
             step.name = evaluation_.text_or(name, step_key("name"), step.name);
+        if (call != nullptr)
+            if (const Node* name = call->node.find("name"))
+                step.name = evaluation_.text_or(name, step_key("name"), "") + ": " + step.name;
         step.shell = evaluation_.text_or(node.find("shell"), step_key("shell"), step.shell);
         step.working_directory = evaluation_.text_or(
             node.find("working_directory"), step_key("working_directory"), step.working_directory);
@@ -193,6 +218,25 @@ private:
         evaluation_.set_quiet(false);
         if (never) evaluation_.set_failed(failed_before);
         out_.spec.steps.push_back(std::move(step));
+    }
+
+    /// `if` of the calls that the step stands in, and its own. False after a failure.
+    bool set_condition(const Node& node, model::StepSpec& step) {
+        std::vector<const Node*> conditions;
+        for (const int number : in_.calls.chain(node.place.call))
+            if (const Call& call = in_.calls.at(number); call.of_steps)
+                if (const Node* condition = call.node.find("if")) conditions.push_back(condition);
+        if (const Node* condition = node.find("if")) conditions.push_back(condition);
+        for (const Node* condition : conditions) {
+            const auto decision = evaluation_.decide_at(*condition, "steps");
+            if (!decision) return false;
+            if (!decision->value) {
+                step.condition = "false";
+                return true;
+            }
+            also(step.condition, decision->later);
+        }
+        return true;
     }
 
     const LowerInput& in_;

@@ -3,6 +3,7 @@
 /// Pure.
 
 #include "pipelines/config/merge.hpp"
+#include "pipelines/plan/calls.hpp"
 #include "pipelines/plan/contexts.hpp"
 #include "pipelines/plan/plan.hpp"
 
@@ -15,6 +16,7 @@ inline constexpr std::size_t k_max_steps = 500;
 
 struct LowerInput {
     const Input& input;
+    const Calls& calls;
     const config::MergedJob& job;
     const Cell& cell;  ///< the only cell of a job without a matrix has no values
     const std::vector<std::string>* trigger_paths = nullptr;  ///< `paths` of the trigger that fired

@@ -19,10 +19,10 @@ using config::Scopes;
 constexpr Duration k_default_expiry = std::chrono::hours(30 * 24);
 
 /// Keys that no field of JobSpec has; they stand in JobSpec::settings.
-constexpr std::array<std::string_view, 20> k_in_settings = {
+constexpr std::array<std::string_view, 19> k_in_settings = {
     "services", "python", "distributed", "memoize", "sweep",  "checkpoint", "sla",
     "incident", "spark",  "file",        "context", "target", "platforms",  "build_args",
-    "push",     "type",   "kubernetes",  "ssh",     "model",  "with"};
+    "push",     "type",   "kubernetes",  "ssh",     "model"};
 
 int number(const Node* node, int fallback) {
     if (node == nullptr) return fallback;

@@ -13,15 +13,21 @@
 
 namespace sluice::plan {
 
-/// One configuration file at the commit. `path` is `.ci.yml` or `.ci/<name>.yml`.
+/// One configuration file at the commit. `path` is `.ci.yml` or `.ci/<name>.yml`; of a fragment
+/// what named_fragments() says.
 struct SourceFile {
     std::string path;
     std::string text;
+    /// Of a fragment that is there and cannot be read: why, for a sentence that begins with its
+    /// name: `is no regular file`.
+    std::string problem = {};
 };
 
 struct Input {
     model::Event event;
     std::vector<SourceFile> files;  ///< in byte order of the path
+    /// What `uses` in the files and in each other names, as far as it exists; any order.
+    std::vector<SourceFile> fragments = {};
     /// Paths that changed against the base of `changes` (renames with both names); nothing =
     /// everything changed.
     std::optional<std::vector<std::string>> changed_paths;
@@ -35,7 +41,9 @@ struct Input {
 };
 
 struct Need {
-    std::string job;  ///< base id: all its cells are meant
+    /// Base id: all its cells are meant, and all jobs whose id begins with it and `/` (what it
+    /// called or generated). For a job among these: the named job alone.
+    std::string job;
     bool optional = false;
     bool operator==(const Need&) const = default;
 };
@@ -79,6 +87,13 @@ struct Outcome {
 
 /// Plans the event. A missing configuration (no files) is one error diagnostic `config_missing`.
 Outcome make_plan(const Input& input);
+
+/// The fragments that files (or fragments) name by `uses`, each once: a path in the repository
+/// (`.ci/lib/x.yml`), or the whole text of a remote one (`git+https://…`). Whoever plans reads them
+/// and asks again for what they name, until nothing is new or k_max_call_depth is reached; what
+/// does not exist is left out.
+std::vector<std::string> named_fragments(const std::vector<SourceFile>& files);
+inline constexpr std::size_t k_max_call_depth = 4;
 
 /// Whether planning these files may ask for Input::tree: they name `exists(` or `hash_files(`.
 bool reads_tree(const std::vector<SourceFile>& files);

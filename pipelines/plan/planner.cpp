@@ -3,6 +3,7 @@
 #include "pipelines/config/merge.hpp"
 #include "pipelines/config/parser.hpp"
 #include "pipelines/config/schema.hpp"
+#include "pipelines/plan/calls.hpp"
 #include "pipelines/plan/gates.hpp"
 #include "pipelines/plan/graph.hpp"
 #include "pipelines/plan/hash.hpp"
@@ -70,7 +71,7 @@ std::set<std::string> events_of(const Triggers& triggers) {
 
 class Planner {
 public:
-    explicit Planner(const Input& input) : input_(input) {}
+    explicit Planner(const Input& input) : input_(input), calls_(input.fragments, diagnostics_) {}
 
     Outcome run() {
         Outcome out;
@@ -83,8 +84,8 @@ public:
 private:
     void plan(Outcome& out) {
         if (!read_files()) return;
-        const std::vector<MergedJob> jobs = config::merge_jobs(files_, diagnostics_);
-        const Graph graph(jobs, diagnostics_);
+        const std::vector<MergedJob> jobs = calls_.expand(config::merge_jobs(files_, diagnostics_));
+        const Graph graph(jobs, calls_, diagnostics_);
         check(jobs, graph);
         out.triggered = is_triggered();
         if (diagnostics_.has_errors() || !out.triggered) return;
@@ -180,18 +181,27 @@ private:
         });
     }
 
-    /// The events of `on` in the job, else of its file.
-    std::set<std::string> events_of_job(const MergedJob& job) {
+    /// The events of `on` in the job, else of its caller, else of its file.
+    std::set<std::string> events_of_job(const std::vector<MergedJob>& jobs, std::size_t index) {
+        const MergedJob& job = jobs[index];
         const File& file = files_[static_cast<std::size_t>(job.file)];
         std::set<std::string> of_file =
             file.triggers ? events_of(*file.triggers) : std::set<std::string>{};
+        if (job.call > 0)  // the caller stands before
+            for (std::size_t i = index; i-- > 0;)
+                if (jobs[i].opens == job.call) {
+                    of_file = events_[i];
+                    break;
+                }
         const Node* on = job.node.find("on");
         if (on == nullptr) return of_file;
         std::set<std::string> out;
         for (const Node& event : on->items) {
             if (!event.is_scalar()) continue;
-            out.insert(event.text);
-            if (!of_file.contains(event.text) && parse_enum<model::EventKind>(event.text))
+            if (job.call == 0 || of_file.contains(event.text)) out.insert(event.text);
+            // A fragment does not know who calls it.
+            if (job.call == 0 && !of_file.contains(event.text) &&
+                parse_enum<model::EventKind>(event.text))
                 diagnostics_.error(
                     event.place, "event_not_in_file",
                     fmt::format("`{}` is no trigger of this file, so it never brings the job",
@@ -209,17 +219,17 @@ private:
         events_.resize(jobs.size());
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             ids.insert(jobs[i].id);
-            check_job(jobs[i], diagnostics_);
+            if (jobs[i].opens == 0) check_job(jobs[i], diagnostics_);
             const Node* matrix = jobs[i].node.find("matrix");
             const bool has_matrix = matrix != nullptr && matrix->is_map();
             if (has_matrix) matrices_[i] = expand_matrix(*matrix, jobs[i].id, diagnostics_);
-            if (!has_matrix) matrices_[i].cells.push_back({});
+            if (!has_matrix && jobs[i].opens == 0) matrices_[i].cells.push_back({});
             cells += matrices_[i].cells.size();
-            events_[i] = events_of_job(jobs[i]);
+            events_[i] = events_of_job(jobs, i);
             const Node* condition = jobs[i].node.find("if");
             const bool reads_needs =
                 condition != nullptr && condition->text.find("needs") != std::string::npos;
-            check_types({jobs[i], has_matrix ? &matrices_[i] : nullptr,
+            check_types({calls_, jobs[i], has_matrix ? &matrices_[i] : nullptr,
                          reads_needs ? graph.ancestors(i) : std::set<std::string>{}, events_[i]},
                         diagnostics_);
         }
@@ -237,7 +247,8 @@ private:
         for (const std::size_t i : graph.order()) {
             const File& file = files_[static_cast<std::size_t>(jobs[i].file)];
             const Fired fired = file.triggers ? fires(*file.triggers, input_.event) : Fired{};
-            if (!fired.fired || !events_[i].contains(std::string(to_text(input_.event.kind))))
+            if (jobs[i].opens != 0 || !fired.fired ||
+                !events_[i].contains(std::string(to_text(input_.event.kind))))
                 continue;
             weight += config::weight(jobs[i].node) * matrices_[i].cells.size();
             if (weight > k_max_plan_weight) {
@@ -246,6 +257,9 @@ private:
                                    "make fewer cells, or smaller jobs");
                 return;
             }
+            for (std::size_t at = jobs[i].id.find('/'); at != std::string::npos;
+                 at = jobs[i].id.find('/', at + 1))
+                present.insert(jobs[i].id.substr(0, at));  // the callers, by what they called
             present.insert(jobs[i].id);
             // A need that this event does not bring counts as satisfied (A6 step 4), so nobody has
             // to know of it.
@@ -253,7 +267,8 @@ private:
             for (const Need& need : graph.needs(i))
                 if (present.contains(need.job)) needs.push_back(need);
             for (const Cell& cell : matrices_[i].cells) {
-                auto planned = lower({input_, jobs[i], cell, fired.paths, needs}, diagnostics_);
+                auto planned =
+                    lower({input_, calls_, jobs[i], cell, fired.paths, needs}, diagnostics_);
                 if (!planned) continue;
                 if (!spend(json::serialize(to_json(*planned)).size(), jobs[i].place)) return;
                 plan.jobs.push_back(std::move(*planned));
@@ -281,8 +296,14 @@ private:
     /// A6 step 4: who reads the outputs of a job that is not needed is not needed either.
     static void deselect_readers(Plan& plan) {
         std::map<std::string, bool> selected;  // by base id: some cell is
-        for (const PlannedJob& job : plan.jobs)
-            selected[job.spec.base] = selected[job.spec.base] || job.selected;
+        const auto note = [&](const PlannedJob& job) {
+            const std::string& base = job.spec.base;
+            for (std::size_t at = base.find('/'); at != std::string::npos;
+                 at = base.find('/', at + 1))
+                selected[base.substr(0, at)] |= job.selected;
+            selected[base] |= job.selected;
+        };
+        for (const PlannedJob& job : plan.jobs) note(job);
         for (PlannedJob& job : plan.jobs) {
             if (!job.selected || job.reads.empty()) continue;
             for (const std::string& read : job.reads) {
@@ -295,15 +316,15 @@ private:
                 job.reason =
                     fmt::format("`{}` was not needed, and this job reads its outputs", read);
             }
-            selected[job.spec.base] =
-                std::any_of(plan.jobs.begin(), plan.jobs.end(), [&](const PlannedJob& other) {
-                    return other.spec.base == job.spec.base && other.selected;
-                });
+            if (job.selected) continue;
+            selected.clear();
+            for (const PlannedJob& other : plan.jobs) note(other);
         }
     }
 
     const Input& input_;
     config::Diagnostics diagnostics_;
+    Calls calls_;
     std::vector<File> files_;
     std::vector<Matrix> matrices_;               ///< by job
     std::vector<std::set<std::string>> events_;  ///< by job

@@ -32,7 +32,7 @@ class TypeChecker {
 public:
     TypeChecker(const JobView& view, Diagnostics& diagnostics)
         : view_(view), diagnostics_(diagnostics) {
-        scope_ = common_scope();
+        scope_ = scope_in(view.job.call);
         if (view.matrix != nullptr) scope_["matrix"] = matrix_type(*view.matrix);
         env_type_ = Type::refused("this job sets no `env`");
         scope_["env"] = env_type_;
@@ -48,6 +48,8 @@ public:
             narrowed_.merge(narrowings(*condition));
         }
         set_env();
+        for (const int call : view_.job.step_calls) check_call(call);
+        if (view_.job.opens != 0) check_defaults(view_.job.opens);
         for (const Member& member : view_.job.node.members) {
             const Key* key = config::find_key(config::scope_job, member.name);
             if (key == nullptr || key->scalar == Scalar::condition) continue;
@@ -60,6 +62,54 @@ public:
     }
 
 private:
+    /// What nodes of a call may read by themselves.
+    expr::Scope scope_in(int number) const {
+        expr::Scope scope = common_scope();
+        if (number == 0) return scope;
+        std::vector<expr::TypeField> params;
+        for (const Param& param : view_.calls.at(number).params)
+            params.push_back({param.name, type_of(param)});
+        if (!params.empty()) scope["params"] = Type::object(std::move(params));
+        return scope;
+    }
+
+    /// The scope of a node: that of the job, or of the call of steps in which it stands.
+    expr::Scope& scope_of(const Node& node) {
+        if (node.place.call == view_.job.call) return scope_;
+        const auto [at, is_new] = frames_.try_emplace(node.place.call);
+        if (is_new) {
+            at->second = scope_in(node.place.call);
+            for (const char* name : {"matrix", "env", "needs"})
+                at->second[name] = Type::refused(
+                    fmt::format("`{}` of the caller cannot be read in a fragment", name),
+                    "give the fragment a param, and the value by `with`");
+        }
+        return at->second;
+    }
+
+    /// `with` and `if` of a step that calls steps, and the defaults of their params.
+    void check_call(int number) {
+        const Call& call = view_.calls.at(number);
+        if (const Node* with = call.node.find("with"))
+            for (const Member& value : with->members)
+                if (value.value.is_scalar())
+                    check_text(value.value, *config::find_key(config::scope_step, "with"));
+        if (const Node* name = call.node.find("name"))
+            check_text(*name, *config::find_key(config::scope_step, "name"));
+        check_defaults(number);
+    }
+
+    void check_defaults(int number) {
+        const Key& row = *config::find_key(config::scope_param, "default");
+        for (const Param& param : view_.calls.at(number).params) {
+            if (!param.fallback) continue;
+            expr::Scope& scope = frames_[number];
+            scope = common_scope();
+            check_text(*param.fallback, row);
+        }
+        frames_.erase(number);
+    }
+
     void set_env() {
         std::vector<expr::TypeField> fields;
         const Node* env = view_.job.node.find("env");
@@ -75,7 +125,9 @@ private:
                 for (const auto& part : parts.parts)
                     if (part.is_expression)
                         type.taint = std::max(
-                            type.taint, expr::check(part.ast, scope_, narrowed_, ignored).taint);
+                            type.taint,
+                            expr::check(part.ast, scope_of(variable.value), narrowed_, ignored)
+                                .taint);
             fields.push_back({variable.name, std::move(type)});
         }
         env_type_ = Type::object(std::move(fields));
@@ -110,16 +162,21 @@ private:
     }
 
     void check_steps(const Node& steps, const Key& key) {
-        std::vector<std::string> earlier;
+        std::map<int, std::vector<std::string>> earlier;  // by call
+        std::set<int> entered;
         for (const Node& step : steps.items) {
+            for (const int number : view_.calls.chain(step.place.call)) {
+                const Call& call = view_.calls.at(number);
+                if (!call.of_steps || !entered.insert(number).second) continue;
+                if (const Node* condition = call.node.find("if"))
+                    check_step_condition(*condition, earlier[call.parent]);
+            }
             if (step.is_scalar()) check_text(step, key);
             if (!step.is_map()) continue;
             const expr::Narrowed before = narrowed_;
             if (const Node* condition = step.find("if");
                 condition != nullptr && condition->is_scalar()) {
-                expr::Scope scope = scope_;
-                scope["steps"] = steps_type(earlier);
-                check_condition(*condition, scope, narrowed_);
+                check_step_condition(*condition, earlier[step.place.call]);
                 narrowed_.merge(narrowings(*condition));
             }
             for (const Member& member : step.members) {
@@ -128,8 +185,16 @@ private:
                     walk(member.value, *step_key);
             }
             narrowed_ = before;
-            if (const Node* id = step.find("id"); id != nullptr) earlier.push_back(id->text);
+            if (const Node* id = step.find("id"); id != nullptr)
+                earlier[step.place.call].push_back(id->text);
         }
+    }
+
+    void check_step_condition(const Node& condition, const std::vector<std::string>& earlier) {
+        if (!condition.is_scalar()) return;
+        expr::Scope scope = scope_of(condition);
+        scope["steps"] = steps_type(earlier);
+        check_condition(condition, scope, narrowed_);
     }
 
     static expr::Narrowed narrowings(const Node& condition) {
@@ -159,14 +224,15 @@ private:
             report(node, 0, problems);
             return;
         }
-        const bool is_env = key.map == config::scope_env;
+        expr::Scope& scope = scope_of(node);
+        const bool is_env = key.map == config::scope_env && &scope == &scope_;
         if (is_env)
             scope_["env"] = Type::refused("`env` cannot be read inside `env`",
                                           "the shell can: \"$NAME\" in `run`");
         for (const auto& part : parts.parts) {
             if (!part.is_expression) continue;
             problems.clear();
-            const Type type = expr::check(part.ast, scope_, narrowed_, problems);
+            const Type type = expr::check(part.ast, scope, narrowed_, problems);
             const bool failed =
                 !problems.empty() && problems.back().severity == config::Severity::error;
             if (!failed) check_use(type, part, key, problems);
@@ -238,6 +304,7 @@ private:
     const JobView& view_;
     Diagnostics& diagnostics_;
     expr::Scope scope_;
+    std::map<int, expr::Scope> frames_;  ///< of other calls
     Type env_type_;
     std::string_view label_;
     expr::Narrowed narrowed_;

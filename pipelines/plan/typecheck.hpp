@@ -4,6 +4,7 @@
 
 #include "pipelines/config/merge.hpp"
 #include "pipelines/config/schema.hpp"
+#include "pipelines/plan/calls.hpp"
 #include "pipelines/plan/contexts.hpp"
 
 #include <set>
@@ -11,7 +12,9 @@
 
 namespace sluice::plan {
 
+/// Also of a job that calls jobs: its `if` and `with`.
 struct JobView {
+    const Calls& calls;
     const config::MergedJob& job;
     const Matrix* matrix = nullptr;   ///< nullptr: the job has none
     std::set<std::string> ancestors;  ///< ids that `if` may read by `needs`

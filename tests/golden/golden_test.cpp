@@ -99,10 +99,22 @@ plan::Input input_of(const fs::path& folder) {
     if (fs::exists(folder / ".ci")) {
         std::vector<fs::path> more;
         for (const auto& entry : fs::directory_iterator(folder / ".ci"))
-            more.push_back(entry.path());
+            if (entry.is_regular_file()) more.push_back(entry.path());
         std::sort(more.begin(), more.end());
         for (const auto& path : more)
             input.files.push_back({".ci/" + path.filename().string(), read(path)});
+    }
+    std::vector<plan::SourceFile> fresh = input.files;
+    for (std::size_t depth = 0; depth <= plan::k_max_call_depth; ++depth) {
+        const auto named = plan::named_fragments(fresh);
+        fresh.clear();
+        for (const std::string& path : named)
+            if (fs::is_regular_file(folder / path)) fresh.push_back({path, read(folder / path)});
+        std::erase_if(fresh, [&](const auto& file) {
+            return std::any_of(input.fragments.begin(), input.fragments.end(),
+                               [&](const auto& known) { return known.path == file.path; });
+        });
+        input.fragments.insert(input.fragments.end(), fresh.begin(), fresh.end());
     }
     return input;
 }

@@ -1,0 +1,497 @@
+#include "pipelines/plan/calls.hpp"
+
+#include "pipelines/base/text.hpp"
+#include "pipelines/config/document.hpp"
+#include "pipelines/config/expression/syntax.hpp"
+#include "pipelines/config/schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace sluice::plan {
+namespace expr = config::expression;
+
+namespace {
+
+using config::Diagnostics;
+using config::Member;
+using config::MergedJob;
+using config::Node;
+
+constexpr std::size_t k_max_depth = 4;
+constexpr std::size_t k_max_fragments = 100;
+constexpr std::size_t k_max_jobs = 4'000;
+// Fragments multiply: bounds all that calls bring, as config::weight() counts.
+constexpr std::size_t k_max_weight = 1'000'000;
+constexpr std::size_t k_call_weight = 50;
+
+/// What a job that calls jobs may say itself; all else would have to mean something for each.
+constexpr std::array<std::string_view, 10> k_job_call_keys = {
+    "on", "needs", "if", "changes", "when", "environment", "secrets", "uses", "with", "extends"};
+constexpr std::array<std::string_view, 8> k_step_call_keys = {
+    "name", "if", "when", "env", "secrets", "shell", "working_directory", "uses"};
+
+template <std::size_t N>
+bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void erase(Node& map, std::string_view key) {
+    std::erase_if(map.members, [&](const Member& member) { return member.name == key; });
+}
+
+/// Marks everything in the node as standing in that call.
+void enter(Node& node, int call) {
+    node.place.call = call;
+    for (Node& item : node.items) enter(item, call);
+    for (Member& member : node.members) {
+        member.place.call = call;
+        enter(member.value, call);
+    }
+}
+
+/// Adds the caller's member where the inner map has none.
+void give(Node& inner, const Node& caller, std::string_view key) {
+    const Member* given = caller.member(key);
+    if (given != nullptr && inner.find(key) == nullptr) inner.members.push_back(*given);
+}
+
+/// Adds entries of the caller's map that the inner one does not have: the inner one wins.
+void give_entries(Node& inner, const Node& caller, std::string_view key) {
+    const Member* given = caller.member(key);
+    if (given == nullptr || !given->value.is_map()) return;
+    const auto own = std::find_if(inner.members.begin(), inner.members.end(),
+                                  [&](const Member& member) { return member.name == key; });
+    if (own == inner.members.end())
+        inner.members.push_back(*given);
+    else if (own->value.is_map())
+        own->value = config::merge(given->value, own->value);
+}
+
+/// Names of secrets in a `secrets` map.
+std::vector<const Node*> secret_names(const Node& holder) {
+    std::vector<const Node*> out;
+    const Node* secrets = holder.find("secrets");
+    if (secrets == nullptr) return out;
+    for (const Member& member : secrets->members) {
+        const Node* name = member.value.is_scalar() ? &member.value : member.value.find("secret");
+        if (name != nullptr && name->is_scalar()) out.push_back(name);
+    }
+    return out;
+}
+
+std::set<std::string> secrets_given(const Node& holder) {
+    std::set<std::string> out;
+    for (const Node* name : secret_names(holder)) out.insert(name->text);
+    return out;
+}
+
+}  // namespace
+
+std::string resolve_reference(std::string_view uses, std::string_view inside) {
+    if (!uses.starts_with("./")) return std::string(uses);
+    if (!is_remote(inside)) return std::string(uses.substr(2));
+    constexpr std::size_t k_scheme = std::string_view("git+https://").size();
+    const std::size_t file = inside.find("//", k_scheme);
+    const std::size_t commit = inside.rfind('@');
+    return fmt::format("{}//{}{}", inside.substr(0, file), uses.substr(2), inside.substr(commit));
+}
+
+Calls::Calls(const std::vector<SourceFile>& fragments, Diagnostics& diagnostics)
+    : fragments_(fragments), diagnostics_(diagnostics), calls_(1) {}
+
+std::vector<int> Calls::chain(int number) const {
+    std::vector<int> out;
+    for (; number > 0; number = at(number).parent) out.push_back(number);
+    std::reverse(out.begin(), out.end());
+    return out;
+}
+
+std::string Calls::full_id(int number, const std::string& id) const {
+    const Call& call = at(number);
+    const auto outside = call.outside.find(id);
+    return outside != call.outside.end() ? outside->second : call.prefix + id;
+}
+
+bool Calls::spend(std::size_t amount, const config::Place& place) {
+    if (spent_ > k_max_weight) return false;
+    spent_ += amount;
+    if (spent_ <= k_max_weight && out_.size() <= k_max_jobs) return true;
+    spent_ = k_max_weight + 1;
+    diagnostics_.error(place, "plan_too_large", "calls of fragments multiply to too many values",
+                       "call fewer, or make the fragments smaller");
+    return false;
+}
+
+std::vector<MergedJob> Calls::expand(std::vector<MergedJob> jobs) {
+    for (MergedJob& job : jobs) expand_job(std::move(job), {});
+    return std::move(out_);
+}
+
+std::vector<MergedJob> Calls::adopt(std::vector<MergedJob> jobs, Call call) {
+    const auto number = static_cast<int>(calls_.size());
+    remote_allowed_ = false;
+    const std::string prefix = call.prefix;
+    for (const MergedJob& job : jobs) call.outside.erase(job.id);  // its own come first
+    calls_.push_back(std::move(call));
+    for (MergedJob& job : jobs) {
+        job.id = prefix + job.id;
+        job.call = number;
+        enter(job.node, number);
+        enter(job.own, number);
+        expand_job(std::move(job), {});
+    }
+    return std::move(out_);
+}
+
+void Calls::expand_job(MergedJob job, const Chain& chain) {
+    const Node* uses = job.node.find("uses");
+    if (uses == nullptr) {
+        expand_steps(job, chain);
+        out_.push_back(std::move(job));
+        return;
+    }
+    for (const std::string_view other : {"run", "steps"})
+        if (const Member* commands = job.own.member(other))
+            diagnostics_.error(commands->place, "too_many_commands",
+                               fmt::format("`{}` has both `uses` and `{}`", job.id, other),
+                               "`uses` can be one of the `steps`");
+    std::string reference;
+    const Fragment* fragment = open(*uses, chain, reference);
+    if (fragment == nullptr) {
+        out_.push_back(std::move(job));
+        return;
+    }
+    Chain deeper = chain;
+    deeper.push_back(reference);
+    if (!fragment->has_steps) {
+        call_jobs(std::move(job), *fragment, deeper, std::move(reference));
+        return;
+    }
+    call_steps(job, *fragment, deeper, std::move(reference));
+    out_.push_back(std::move(job));
+}
+
+/// The fragment's steps become those of the job.
+void Calls::call_steps(MergedJob& job, const Fragment& fragment, const Chain& chain,
+                       std::string reference) {
+    const config::Place place = job.node.member("uses")->place;
+    Call call{.parent = job.call,
+              .reference = std::move(reference),
+              .prefix = calls_[static_cast<std::size_t>(job.call)].prefix,
+              .of_steps = true,
+              .number = static_cast<int>(job.step_calls.size()) + 1,
+              .node = {},
+              .caller = job.id};
+    call.node.kind = Node::Kind::map;
+    give(call.node, job.node, "with");
+    const int number = add_call(std::move(call), fragment, place);
+    job.step_calls.push_back(number);
+    Member steps{"steps", place, {}};
+    steps.value.kind = Node::Kind::list;
+    steps.value.place = place;
+    steps.value.items = steps_of(job, fragment, number);
+    erase(job.node, "uses");
+    erase(job.node, "with");
+    erase(job.node, "run");
+    erase(job.node, "steps");
+    job.node.members.push_back(std::move(steps));
+    expand_steps(job, chain);
+}
+
+/// Copies of the fragment's steps, and its outputs for the job.
+std::vector<Node> Calls::steps_of(MergedJob& job, const Fragment& fragment, int call) {
+    const Node* steps = fragment.file.root.find("steps");
+    if (!spend(k_call_weight + config::weight(*steps), job.place)) return {};
+    std::vector<Node> out = steps->items;
+    for (Node& step : out) {
+        enter(step, call);
+        check_secrets(step, secrets_given(job.node), job.id);
+    }
+    give_entries(job.node, fragment.file.root, "outputs");
+    return out;
+}
+
+void Calls::expand_steps(MergedJob& job, const Chain& chain) {
+    const auto at = std::find_if(job.node.members.begin(), job.node.members.end(),
+                                 [](const Member& member) { return member.name == "steps"; });
+    if (at == job.node.members.end()) return;
+    const auto calls = [](const Node& step) { return step.find("uses") != nullptr; };
+    if (std::none_of(at->value.items.begin(), at->value.items.end(), calls)) return;
+    std::vector<Node> items = std::move(at->value.items);
+    at->value.items.clear();
+    std::vector<Node> done;
+    for (Node& step : items) {
+        const Member* uses = step.member("uses");
+        if (uses == nullptr || !uses->value.is_scalar()) {
+            done.push_back(std::move(step));
+            continue;
+        }
+        for (const Member& member : step.members)
+            if (member.name != "with" && !is_one_of(member.name, k_step_call_keys) &&
+                config::find_key(config::scope_step, member.name) != nullptr)
+                diagnostics_.error(
+                    member.place, "bad_call",
+                    fmt::format("`{}` cannot stand beside `uses` of a step", member.name),
+                    "write it in the steps of the fragment");
+        std::string reference;
+        const Fragment* fragment = open(uses->value, chain, reference);
+        if (fragment == nullptr) {  // has been said
+            done.push_back(std::move(step));
+            continue;
+        }
+        if (!fragment->has_steps) {
+            diagnostics_.error(
+                uses->place, "bad_call",
+                fmt::format("`{}` holds jobs, and a step takes steps only", uses->value.text),
+                "call it by `uses` of a job");
+            continue;
+        }
+        const int parent = step.place.call;
+        Call call{.parent = parent,
+                  .reference = reference,
+                  .prefix = calls_[static_cast<std::size_t>(parent)].prefix,
+                  .of_steps = true,
+                  .number = static_cast<int>(job.step_calls.size()) + 1,
+                  .node = step,
+                  .caller = job.id};
+        const int number = add_call(std::move(call), *fragment, uses->place);
+        job.step_calls.push_back(number);
+        // Its secrets are checked against the job's and the step's together.
+        MergedJob inner;
+        inner.id = job.id;
+        inner.place = uses->place;
+        inner.node.kind = Node::Kind::map;
+        give(inner.node, job.node, "secrets");
+        give_entries(inner.node, step, "secrets");
+        inner.step_calls = std::move(job.step_calls);
+        Node steps;
+        steps.kind = Node::Kind::list;
+        steps.items = steps_of(inner, *fragment, number);
+        for (Node& item : steps.items) {
+            const bool plain = item.is_scalar();
+            if (plain) {
+                Node map;
+                map.kind = Node::Kind::map;
+                map.place = item.place;
+                map.members.push_back({"run", item.place, std::move(item)});
+                item = std::move(map);
+            }
+            give_entries(item, step, "env");
+            give_entries(item, step, "secrets");
+            for (const std::string_view key : {"when", "shell", "working_directory"})
+                give(item, step, key);
+        }
+        give_entries(job.node, fragment->file.root, "outputs");
+        inner.node.members.push_back({"steps", uses->place, std::move(steps)});
+        Chain deeper = chain;
+        deeper.push_back(reference);
+        expand_steps(inner, deeper);
+        give_entries(job.node, inner.node, "outputs");
+        job.step_calls = std::move(inner.step_calls);
+        for (Member& member : inner.node.members)
+            if (member.name == "steps")
+                for (Node& item : member.value.items) done.push_back(std::move(item));
+    }
+    for (Member& member : job.node.members)
+        if (member.name == "steps") member.value.items = std::move(done);
+}
+
+/// The fragment's jobs stand beside the caller, which is none any more.
+void Calls::call_jobs(MergedJob job, const Fragment& fragment, const Chain& chain,
+                      std::string reference) {
+    const config::Place place = job.node.member("uses")->place;
+    for (const Member& member : job.own.members) {
+        if (is_one_of(member.name, k_job_call_keys) ||
+            config::find_key(config::scope_job, member.name) == nullptr)
+            continue;
+        diagnostics_.error(member.place, "bad_call",
+                           fmt::format("`{}` cannot stand in a job that calls jobs", member.name),
+                           member.name == "matrix"
+                               ? "give the matrix to the jobs of the fragment"
+                               : "write it in the jobs of the fragment; the caller has needs, if, "
+                                 "changes, when, on, environment, secrets and with");
+    }
+    job.node = std::move(job.own);
+    job.own = {};
+    const int number = add_call({.parent = job.call,
+                                 .reference = std::move(reference),
+                                 .prefix = job.id + "/",
+                                 .of_steps = false,
+                                 .number = 0,
+                                 .node = job.node,
+                                 .caller = job.id},
+                                fragment, place);
+    job.opens = number;
+    const MergedJob caller = job;
+    out_.push_back(std::move(job));
+    for (const MergedJob& source : fragment.jobs) {
+        if (!spend(k_call_weight + config::weight(source.node), place)) return;
+        MergedJob inner = source;
+        inner.id = caller.id + "/" + source.id;
+        inner.file = caller.file;
+        inner.call = number;
+        enter(inner.node, number);
+        enter(inner.own, number);
+        take_from_caller(inner, caller);
+        expand_job(std::move(inner), chain);
+    }
+}
+
+/// What holds for all jobs inside. `needs`, `if` and `changes` are read where the graph and the
+/// selection are made.
+void Calls::take_from_caller(MergedJob& inner, const MergedJob& caller) {
+    const auto given = secrets_given(caller.node);
+    check_secrets(inner.node, given, caller.id);
+    if (const Node* steps = inner.node.find("steps"))
+        for (const Node& step : steps->items) check_secrets(step, given, caller.id);
+    const Node* image = inner.node.find("image");
+    const Node* login = image == nullptr ? nullptr : image->find("auth");
+    if (login != nullptr && login->is_scalar() && !given.contains(login->text))
+        diagnostics_.error(login->place, "secret_not_given",
+                           fmt::format("`{}` is not among the secrets of the caller `{}`",
+                                       config::shown(login->text), caller.id),
+                           "name it in `secrets` of the caller");
+    const Member* own = inner.node.member("environment");
+    if (own != nullptr && caller.node.find("environment") != nullptr)
+        diagnostics_.error(own->place, "bad_call",
+                           fmt::format("the caller `{}` says the environment for all jobs of this "
+                                       "fragment, and `{}` says one too",
+                                       caller.id, inner.id),
+                           "remove one of them");
+    for (const std::string_view key : {"environment", "when"}) {
+        give(inner.node, caller.node, key);
+        // A job that calls further passes it on.
+        if (inner.own.is_map()) give(inner.own, caller.node, key);
+    }
+}
+
+void Calls::check_secrets(const Node& holder, const std::set<std::string>& given,
+                          const std::string& caller) {
+    for (const Node* name : secret_names(holder)) {
+        if (given.contains(name->text)) continue;
+        diagnostics_.error(
+            name->place, "secret_not_given",
+            fmt::format("`{}` is not among the secrets of the caller `{}`",
+                        config::shown(name->text), caller),
+            fmt::format("add it there: `secrets: {{ NAME: {} }}`", config::shown(name->text)));
+    }
+}
+
+const Calls::Fragment* Calls::open(const Node& uses, const Chain& chain, std::string& reference) {
+    if (!uses.is_scalar() || expr::has_expression(uses.text) ||
+        config::check_scalar(config::Scalar::fragment, uses.text))
+        return nullptr;  // has been said
+    reference = resolve_reference(uses.text, diagnostics_.path(uses.place.file));
+    const std::string shown = config::shown(uses.text);
+    if (is_remote(reference) && !remote_allowed_) {
+        diagnostics_.error(uses.place, "bad_call",
+                           fmt::format("a generated job cannot use `{}`", shown),
+                           "only fragments of this repository: `./.ci/lib/x.yml`");
+        return nullptr;
+    }
+    if (const auto seen = std::find(chain.begin(), chain.end(), reference); seen != chain.end()) {
+        std::string path;
+        for (auto it = seen; it != chain.end(); ++it) path += *it + " → ";
+        diagnostics_.error(uses.place, "uses_cycle",
+                           fmt::format("`uses` goes in a circle: {}{}", path, reference),
+                           "remove one of them");
+        return nullptr;
+    }
+    if (chain.size() >= k_max_depth) {
+        diagnostics_.error(uses.place, "too_deep",
+                           fmt::format("fragments call each other deeper than {}", k_max_depth),
+                           "call this one from further out");
+        return nullptr;
+    }
+    const auto source = std::find_if(fragments_.begin(), fragments_.end(),
+                                     [&](const auto& file) { return file.path == reference; });
+    if (source == fragments_.end() && is_remote(reference)) {
+        diagnostics_.error(uses.place, "fragment_missing",
+                           fmt::format("`{}` was not fetched", shown),
+                           "only a server fetches fragments of other repositories");
+        return nullptr;
+    }
+    if (source == fragments_.end()) {
+        std::vector<std::string> known;
+        for (const SourceFile& file : fragments_) known.push_back("./" + file.path);
+        const auto near = text::nearest(uses.text, known);
+        diagnostics_.error(uses.place, "fragment_missing",
+                           fmt::format("`{}` does not exist at this commit", shown),
+                           near ? fmt::format("did you mean `{}`?", *near)
+                                : "the path begins at the root of the repository");
+        return nullptr;
+    }
+    if (!source->problem.empty()) {
+        diagnostics_.error(uses.place, "fragment_unreadable",
+                           fmt::format("`{}` {}", shown, source->problem), "");
+        return nullptr;
+    }
+    return read(*source);
+}
+
+const Calls::Fragment* Calls::read(const SourceFile& source) {
+    const auto [at, is_new] = read_.try_emplace(source.path);
+    if (!is_new) return at->second ? &*at->second : nullptr;
+    if (read_.size() > k_max_fragments) {
+        diagnostics_.error({}, "too_many_files",
+                           fmt::format("more than {} fragments", k_max_fragments), "join some");
+        return nullptr;
+    }
+    const int index = diagnostics_.add_file(source.path, config::without_bom(source.text));
+    auto file = config::parse_fragment(index, diagnostics_);
+    if (!file) return nullptr;
+    Fragment fragment;
+    const Node* steps = file->root.find("steps");
+    fragment.has_steps = steps != nullptr && steps->is_list();
+    if (!fragment.has_steps && file->root.find("jobs") == nullptr) return nullptr;
+    fragment.params = read_params(file->root.find("params"), diagnostics_);
+    std::vector<config::File> files;
+    files.push_back(std::move(*file));
+    if (!fragment.has_steps) fragment.jobs = config::merge_jobs(files, diagnostics_);
+    fragment.file = std::move(files.front());
+    at->second = std::move(fragment);
+    return &*at->second;
+}
+
+int Calls::add_call(Call call, const Fragment& fragment, const config::Place& place) {
+    const auto number = static_cast<int>(calls_.size());
+    call.params = fragment.params;
+    // What a default reads, it reads in the fragment.
+    for (Param& param : call.params)
+        if (param.fallback) enter(*param.fallback, number);
+    check_with(call, place);
+    calls_.push_back(std::move(call));
+    return number;
+}
+
+void Calls::check_with(const Call& call, const config::Place& place) {
+    const Node* with = call.node.find("with");
+    std::vector<std::string> known;
+    for (const Param& param : call.params) {
+        known.push_back(param.name);
+        const Node* value = with == nullptr ? nullptr : with->find(param.name);
+        if (value == nullptr && !param.fallback)
+            diagnostics_.error(place, "bad_call",
+                               fmt::format("`{}` wants param `{}`, which has no default",
+                                           config::shown(call.reference), param.name),
+                               fmt::format("give it: `with: {{ {}: … }}`", param.name));
+        if (value == nullptr || !value->is_scalar() || expr::has_expression(value->text)) continue;
+        if (const auto complaint = check_param(param, value->text))
+            diagnostics_.error(value->place, complaint->id, complaint->message, complaint->hint);
+    }
+    if (with == nullptr) return;
+    for (const Member& member : with->members) {
+        if (std::find(known.begin(), known.end(), member.name) != known.end()) continue;
+        const auto near = text::nearest(member.name, known);
+        diagnostics_.error(member.place, "bad_call",
+                           fmt::format("`{}` has no param `{}`", config::shown(call.reference),
+                                       config::shown(member.name)),
+                           near ? fmt::format("did you mean `{}`?", *near)
+                                : "declare it there: `params: { name: { type: string } }`");
+    }
+}
+
+}  // namespace sluice::plan

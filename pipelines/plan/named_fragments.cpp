@@ -1,0 +1,67 @@
+/// Which fragments files name, found without planning them.
+#include "pipelines/config/document.hpp"
+#include "pipelines/config/schema.hpp"
+#include "pipelines/plan/calls.hpp"
+
+#include <algorithm>
+
+namespace sluice::plan {
+namespace {
+
+using config::Node;
+
+class Names {
+public:
+    explicit Names(const std::string& inside) : inside_(inside) {}
+
+    void file(const Node& root) {
+        steps(root.find("steps"));
+        const Node* jobs = root.find("jobs");
+        if (jobs == nullptr) return;
+        for (const config::Member& job : jobs->members) {
+            uses(job.value);
+            steps(job.value.find("steps"));
+        }
+    }
+
+    std::vector<std::string> take() { return std::move(out_); }
+
+private:
+    void steps(const Node* list) {
+        if (list == nullptr) return;
+        for (const Node& step : list->items) uses(step);
+    }
+
+    void uses(const Node& holder) {
+        const Node* name = holder.find("uses");
+        // What is no reference is no path either: the planner says so.
+        if (name == nullptr || !name->is_scalar() ||
+            config::check_scalar(config::Scalar::fragment, name->text))
+            return;
+        out_.push_back(resolve_reference(name->text, inside_));
+    }
+
+    const std::string& inside_;
+    std::vector<std::string> out_;
+};
+
+}  // namespace
+
+std::vector<std::string> named_fragments(const std::vector<SourceFile>& files) {
+    std::vector<std::string> out;
+    for (const SourceFile& file : files) {
+        if (file.text.find("uses") == std::string::npos) continue;
+        config::Diagnostics ignored;
+        const int index = ignored.add_file(file.path, config::without_bom(file.text));
+        const auto root = config::parse_document(index, ignored);
+        if (!root) continue;
+        Names names(file.path);
+        names.file(*root);
+        for (std::string& name : names.take())
+            if (std::find(out.begin(), out.end(), name) == out.end())
+                out.push_back(std::move(name));
+    }
+    return out;
+}
+
+}  // namespace sluice::plan

@@ -1,0 +1,161 @@
+#include "pipelines/plan/params.hpp"
+
+#include "pipelines/base/quantity.hpp"
+#include "pipelines/base/text.hpp"
+#include "pipelines/config/expression/syntax.hpp"
+#include "pipelines/config/parser.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::plan {
+namespace {
+
+using config::Complaint;
+using config::Diagnostics;
+using config::Member;
+using config::Node;
+using model::ParamType;
+namespace expr = config::expression;
+
+constexpr std::size_t k_max_value_bytes = 32 * 1024;
+
+ParamType type_of_default(const Node* fallback) {
+    if (fallback == nullptr || !fallback->plain) return ParamType::string;
+    if (fallback->text == "true" || fallback->text == "false") return ParamType::boolean;
+    return parse_decimal(fallback->text) ? ParamType::number : ParamType::string;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string out;
+    for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+    return out;
+}
+
+std::optional<double> number_of(const Node* node) {
+    return node == nullptr ? std::nullopt : parse_decimal(node->text);
+}
+
+/// Settings that only some type has.
+void check_settings(const Node& settings, const Param& param, Diagnostics& diagnostics) {
+    struct Row {
+        std::string_view key;
+        ParamType type;
+    };
+    constexpr Row k_rows[] = {{"options", ParamType::choice},
+                              {"min", ParamType::number},
+                              {"max", ParamType::number},
+                              {"pattern", ParamType::string}};
+    for (const Row& row : k_rows) {
+        const Member* setting = settings.member(row.key);
+        if (setting == nullptr || param.type == row.type) continue;
+        diagnostics.error(setting->place, "bad_param",
+                          fmt::format("`{}` belongs to params of type {}, and `{}` is of type {}",
+                                      row.key, to_text(row.type), param.name, to_text(param.type)),
+                          fmt::format("add `type: {}`, or remove it", to_text(row.type)));
+    }
+    if (param.type == ParamType::choice && param.options.empty())
+        diagnostics.error(param.place, "bad_param",
+                          fmt::format("param `{}` of type choice has no `options`", param.name),
+                          "e.g. `options: [staging, production]`");
+}
+
+Param read_param(const Member& member, Diagnostics& diagnostics) {
+    Param param;
+    param.name = member.name;
+    param.place = member.place;
+    const Node& node = member.value;
+    const Node* fallback = node.is_scalar() ? &node : node.find("default");
+    if (fallback != nullptr && fallback->is_scalar()) param.fallback = *fallback;
+    const Node* type = node.find("type");
+    param.type = type == nullptr ? type_of_default(fallback)
+                                 : parse_enum<ParamType>(type->text).value_or(ParamType::string);
+    param.options = config::strings_of(node.find("options"));
+    param.min = number_of(node.find("min"));
+    param.max = number_of(node.find("max"));
+    if (const Node* pattern = node.find("pattern")) param.pattern = pattern->text;
+    if (const Node* help = node.find("help")) param.help = help->text;
+    check_settings(node, param, diagnostics);
+    if (param.fallback && !expr::has_expression(param.fallback->text))
+        if (const auto complaint = check_param(param, param.fallback->text))
+            diagnostics.error(param.fallback->place, complaint->id,
+                              fmt::format("the default of {}", complaint->message),
+                              complaint->hint);
+    return param;
+}
+
+}  // namespace
+
+std::vector<Param> read_params(const Node* node, Diagnostics& diagnostics) {
+    std::vector<Param> out;
+    if (node == nullptr || !node->is_map()) return out;
+    for (const Member& member : node->members)
+        if (member.value.is_scalar() || member.value.is_map())
+            out.push_back(read_param(member, diagnostics));
+    return out;
+}
+
+std::optional<Complaint> check_param(const Param& param, std::string_view value) {
+    const auto wrong = [&](std::string what, std::string hint) {
+        return Complaint{"bad_param",
+                         fmt::format("param `{}` {}, got `{}`", param.name, std::move(what),
+                                     config::shown(value)),
+                         std::move(hint)};
+    };
+    if (value.size() > k_max_value_bytes)
+        return wrong("takes at most 32 KiB", "put it into a file of the repository");
+    switch (param.type) {
+        case ParamType::string:
+            if (!param.pattern.empty() && !text::glob_match(param.pattern, value))
+                return wrong(fmt::format("must match `{}`", param.pattern), "");
+            return {};
+        case ParamType::boolean:
+            if (value == "true" || value == "false") return {};
+            return wrong("is true or false", "");
+        case ParamType::choice: {
+            if (param.options.empty()) return {};  // has been said
+            if (std::find(param.options.begin(), param.options.end(), value) != param.options.end())
+                return {};
+            const auto near = text::nearest(value, param.options);
+            return wrong(fmt::format("is one of {}", joined(param.options)),
+                         near ? fmt::format("did you mean `{}`?", *near) : "");
+        }
+        case ParamType::number: {
+            const auto number = parse_decimal(value);
+            if (!number) return wrong("is a number", "");
+            if (param.min && *number < *param.min)
+                return wrong(fmt::format("is at least {}", expr::format_number(*param.min)), "");
+            if (param.max && *number > *param.max)
+                return wrong(fmt::format("is at most {}", expr::format_number(*param.max)), "");
+            return {};
+        }
+    }
+    return {};
+}
+
+expr::Type type_of(const Param& param) {
+    switch (param.type) {
+        case ParamType::string: return expr::Type::text();
+        case ParamType::number: return expr::Type::number();
+        case ParamType::boolean: return expr::Type::boolean();
+        case ParamType::choice: {
+            expr::Type type = expr::Type::choice(param.options);
+            type.taint = expr::Taint::safe;
+            return type;
+        }
+    }
+    return expr::Type::text();
+}
+
+expr::Value value_of(ParamType type, const std::string& text) {
+    switch (type) {
+        case ParamType::number: return expr::Value::of(parse_decimal(text).value_or(0));
+        case ParamType::boolean: return expr::Value::of(text == "true");
+        case ParamType::string:
+        case ParamType::choice: break;
+    }
+    return expr::Value::of(text);
+}
+
+}  // namespace sluice::plan
