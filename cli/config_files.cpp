@@ -29,8 +29,31 @@ Result<> add_file(ConfigSet& set, const fs::path& file, const std::string& path)
     return {};
 }
 
+/// Fragments below the set's root. What a server would refuse to read is refused here, too.
+void add_fragments(ConfigSet& set) {
+    set.fragments = plan::collect_fragments(
+        set.files, [&](const std::string& path) -> std::optional<plan::SourceFile> {
+            const fs::path file = set.root / path;
+            std::error_code ignored;
+            if (path.starts_with("git+") || !fs::exists(fs::symlink_status(file, ignored)))
+                return std::nullopt;
+            plan::SourceFile source{path, ""};
+            if (!fs::is_regular_file(fs::symlink_status(file, ignored))) {
+                source.problem = "must be a regular file, no link, submodule or folder";
+                return source;
+            }
+            auto text = files::read_file(file, k_file_max);
+            if (text)
+                source.text = std::move(*text);
+            else
+                source.problem = "cannot be read: " + text.error().message;
+            return source;
+        });
+}
+
 Result<ConfigSet> of_folder(const fs::path& root) {
     ConfigSet set;
+    set.root = root;
     std::error_code ignored;
     if (fs::exists(root / ".ci.yml", ignored))
         SLUICE_CHECK(add_file(set, root / ".ci.yml", ".ci.yml"));
@@ -44,13 +67,17 @@ Result<ConfigSet> of_folder(const fs::path& root) {
         SLUICE_CHECK(add_file(set, file, ".ci/" + file.filename().string()));
     if (set.files.empty())
         return usage_error("no .ci.yml in " + fs::absolute(root).lexically_normal().string());
+    add_fragments(set);
     return set;
 }
 
 Result<ConfigSet> of_argument(const std::string& argument) {
     if (argument == "-") {
         std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-        return ConfigSet{{{".ci.yml", std::move(text)}}, {"<stdin>"}};
+        ConfigSet set{{{".ci.yml", std::move(text)}}, {"<stdin>"}};
+        set.root = git::top_level().value_or(".");
+        add_fragments(set);
+        return set;
     }
     fs::path path(argument);
     std::error_code ignored;
@@ -64,10 +91,27 @@ Result<ConfigSet> of_argument(const std::string& argument) {
     }
     ConfigSet set;
     SLUICE_CHECK(add_file(set, path, ".ci.yml"));
+    set.root = git::top_level().value_or(".");
+    add_fragments(set);
     return set;
 }
 
 }  // namespace
+
+std::string ConfigSet::shown_as(const std::string& path) const {
+    for (std::size_t i = 0; i < files.size(); ++i)
+        if (files[i].path == path) return shown[i];
+    for (const auto& fragment : fragments)
+        if (fragment.path == path) return (root / path).lexically_normal().string();
+    return path;
+}
+
+std::string_view ConfigSet::text_of(const std::string& path) const {
+    for (const auto* list : {&files, &fragments})
+        for (const auto& file : *list)
+            if (file.path == path) return file.text;
+    return {};
+}
 
 Result<std::vector<ConfigSet>> find_config(const std::vector<std::string>& arguments) {
     std::vector<ConfigSet> sets;

@@ -2,6 +2,7 @@
 /// Which files `sluice validate` reads. Blocking, one thread.
 
 #include "pipelines/plan/plan.hpp"
+#include "platform/files.hpp"
 
 #include <string>
 #include <vector>
@@ -14,6 +15,12 @@ namespace sluice::cli {
 struct ConfigSet {
     std::vector<plan::SourceFile> files;
     std::vector<std::string> shown;
+    std::vector<plan::SourceFile> fragments{};  ///< that the files name, and these name
+    files::Path root{};                         ///< the folder that `./` of a fragment means
+
+    /// The name for the person, and the text, of a file or fragment as the planner knows it.
+    std::string shown_as(const std::string& path) const;
+    std::string_view text_of(const std::string& path) const;
 };
 
 /// For each argument: a folder → its `.ci.yml` and `.ci/*.yml`; a `.ci.yml`, or a file in a `.ci`

@@ -44,6 +44,7 @@ Verdict judge(const ConfigSet& set) {
         plan::Input input;
         input.event = imagined(kind);
         input.files = set.files;
+        input.fragments = set.fragments;
         input.project_name = "project";
         input.run_number = 1;
         auto outcome = plan::make_plan(input);
@@ -65,9 +66,7 @@ struct Place {
     std::string_view text;
 };
 Place place_of(const ConfigSet& set, const std::string& path) {
-    for (std::size_t i = 0; i < set.files.size(); ++i)
-        if (set.files[i].path == path) return {set.shown[i], set.files[i].text};
-    return {path, {}};
+    return {set.shown_as(path), set.text_of(path)};
 }
 
 void print(const Terminal& out, const ConfigSet& set, const Verdict& verdict) {

@@ -3,6 +3,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/term/text.hpp"
 #include "pipelines/base/text.hpp"
+#include "pipelines/plan/groups.hpp"
 
 #include <fmt/format.h>
 
@@ -43,7 +44,8 @@ bool brings_a_job(const plan::Outcome& outcome) {
 std::vector<std::size_t> named(const std::vector<plan::PlannedJob>& jobs, const std::string& word) {
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < jobs.size(); ++i)
-        if (jobs[i].spec.base == word || jobs[i].spec.id == word) found.push_back(i);
+        if (plan::is_part_of(jobs[i].spec.base, word) || jobs[i].spec.id == word)
+            found.push_back(i);
     if (!found.empty() || word.find_first_of("*?[{") == std::string::npos) return found;
     for (std::size_t i = 0; i < jobs.size(); ++i)
         if (text::glob_match(word, jobs[i].spec.base)) found.push_back(i);
@@ -104,11 +106,12 @@ Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& opt
     Pipeline pipeline;
     pipeline.files = std::move(sets.front());
     pipeline.input.files = pipeline.files.files;
+    pipeline.input.fragments = pipeline.files.fragments;
     pipeline.input.default_branch = checkout.default_branch;
     pipeline.input.project_name = checkout.name;
     pipeline.input.project_url = checkout.url;
     pipeline.input.run_number = run_number;
-    if (plan::reads_tree(pipeline.input.files)) {
+    if (plan::reads_tree(pipeline.input.files) || plan::reads_tree(pipeline.input.fragments)) {
         SLUICE_TRY(pipeline.input.tree, tree_contents(checkout));
     }
     if (!options.changed_from.empty()) {
@@ -146,16 +149,19 @@ Result<std::vector<plan::PlannedJob>> select_jobs(const std::vector<plan::Planne
             if (!wanted.contains(i)) continue;
             for (const plan::Need& need : jobs[i].needs)
                 for (std::size_t j = 0; j < i; ++j)
-                    if (jobs[j].spec.base == need.job) {
+                    if (plan::is_part_of(jobs[j].spec.base, need.job)) {
                         wanted.insert(j);
-                        bases.insert(need.job);
+                        bases.insert(jobs[j].spec.base);
                     }
         }
     std::vector<plan::PlannedJob> out;
     for (std::size_t i : wanted) {
         out.push_back(jobs[i]);
-        std::erase_if(out.back().needs,
-                      [&](const plan::Need& need) { return !bases.contains(need.job); });
+        std::erase_if(out.back().needs, [&](const plan::Need& need) {
+            return std::none_of(bases.begin(), bases.end(), [&](const std::string& base) {
+                return plan::is_part_of(base, need.job);
+            });
+        });
     }
     return out;
 }

@@ -20,7 +20,6 @@ using config::Member;
 using config::MergedJob;
 using config::Node;
 
-constexpr std::size_t k_max_depth = 4;
 constexpr std::size_t k_max_fragments = 100;
 constexpr std::size_t k_max_jobs = 4'000;
 // Fragments multiply: bounds all that calls bring, as config::weight() counts.
@@ -400,10 +399,11 @@ const Calls::Fragment* Calls::open(const Node& uses, const Chain& chain, std::st
                            "remove one of them");
         return nullptr;
     }
-    if (chain.size() >= k_max_depth) {
-        diagnostics_.error(uses.place, "too_deep",
-                           fmt::format("fragments call each other deeper than {}", k_max_depth),
-                           "call this one from further out");
+    if (chain.size() >= k_max_call_depth) {
+        diagnostics_.error(
+            uses.place, "too_deep",
+            fmt::format("fragments call each other deeper than {}", k_max_call_depth),
+            "call this one from further out");
         return nullptr;
     }
     const auto source = std::find_if(fragments_.begin(), fragments_.end(),

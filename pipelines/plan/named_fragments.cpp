@@ -4,11 +4,15 @@
 #include "pipelines/plan/calls.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace sluice::plan {
 namespace {
 
 using config::Node;
+
+// One more than the planner takes, so that its own limit is what a person reads about.
+constexpr std::size_t k_max_fragments = 100;
 
 class Names {
 public:
@@ -60,6 +64,25 @@ std::vector<std::string> named_fragments(const std::vector<SourceFile>& files) {
         for (std::string& name : names.take())
             if (std::find(out.begin(), out.end(), name) == out.end())
                 out.push_back(std::move(name));
+    }
+    return out;
+}
+
+std::vector<SourceFile> collect_fragments(
+    const std::vector<SourceFile>& files,
+    const std::function<std::optional<SourceFile>(const std::string&)>& read) {
+    std::vector<SourceFile> out;
+    std::set<std::string> seen;
+    std::vector<SourceFile> fresh;
+    for (std::size_t depth = 0; depth < k_max_call_depth; ++depth) {
+        std::vector<SourceFile> next;
+        for (const std::string& name : named_fragments(depth == 0 ? files : fresh)) {
+            if (seen.size() > k_max_fragments || !seen.insert(name).second) continue;
+            if (auto file = read(name)) next.push_back(std::move(*file));
+        }
+        out.insert(out.end(), next.begin(), next.end());
+        fresh = std::move(next);
+        if (fresh.empty()) break;
     }
     return out;
 }

@@ -7,6 +7,7 @@
 #include "pipelines/model/event.hpp"
 #include "pipelines/model/spec.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -94,6 +95,10 @@ Outcome make_plan(const Input& input);
 /// does not exist is left out.
 std::vector<std::string> named_fragments(const std::vector<SourceFile>& files);
 inline constexpr std::size_t k_max_call_depth = 4;
+/// All of them: `read` gives the one of that name, or nothing when it does not exist. At most 100.
+std::vector<SourceFile> collect_fragments(
+    const std::vector<SourceFile>& files,
+    const std::function<std::optional<SourceFile>(const std::string&)>& read);
 
 /// Whether planning these files may ask for Input::tree: they name `exists(` or `hash_files(`.
 bool reads_tree(const std::vector<SourceFile>& files);

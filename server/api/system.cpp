@@ -87,7 +87,11 @@ awaitable<Reply> validate(Api& api, Request& request) {
     if (auto* files = reader.array("files"))
         for (std::size_t i = 0; i < files->size(); ++i) {
             json::ObjectReader file((*files)[i], reader.pointer("files", i));
-            input.files.push_back({file.string("path", 4096), file.string("text", 1 << 20)});
+            plan::SourceFile source{file.string("path", 4096), file.string("text", 1 << 20)};
+            // Deeper files are read only when a `uses` names them.
+            const auto name = source.path.find('/', source.path.starts_with(".ci/") ? 4 : 0);
+            auto& list = name == std::string::npos ? input.files : input.fragments;
+            list.push_back(std::move(source));
             if (auto checked = file.finish_strict(); !checked)
                 co_return http::error_reply(checked.error());
         }

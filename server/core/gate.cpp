@@ -49,6 +49,21 @@ Color color_of(JobState state) {
     return Color::red;
 }
 
+/// The id and those it is part of: `gen/x` is asked for by `gen/x` and by `gen`.
+std::vector<std::string> names_of(const std::string& base) {
+    std::vector<std::string> out{base};
+    for (std::size_t at = base.find('/'); at != std::string::npos; at = base.find('/', at + 1))
+        out.push_back(base.substr(0, at));
+    return out;
+}
+
+bool asks_for(const std::string& wanted, const std::string& base) {
+    const auto names = names_of(base);
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        return name == wanted || text::glob_match(wanted, name);
+    });
+}
+
 GateCheck check_of(const GateJob& job) {
     GateCheck check{job.base, color_of(job.state), std::string(to_text(job.state)), job.message,
                     job.id};
@@ -91,7 +106,7 @@ Verdict judge(const std::vector<std::string>& require, const std::vector<GateJob
     for (const auto& wanted : require) {
         bool any = false;
         for (const auto& base : order) {
-            if (base != wanted && !text::glob_match(wanted, base)) continue;
+            if (!asks_for(wanted, base)) continue;
             any = true;
             take(base);
         }
@@ -149,7 +164,10 @@ boost::asio::awaitable<Result<Verdict>> Gate::verdict(store::Project project, st
                 std::set<std::string> here;
                 for (const auto& job : store::jobs_of(tx, run.id)) {
                     here.insert(job.base);
-                    if (!seen.contains(job.base))
+                    // What a job of a newer run has called or generated stands for all of it.
+                    const auto names = names_of(job.base);
+                    if (std::none_of(names.begin(), names.end(),
+                                     [&](const auto& name) { return seen.contains(name); }))
                         facts.jobs.push_back({job.base, job.state, job.id, job.message, job.key});
                 }
                 seen.insert(here.begin(), here.end());

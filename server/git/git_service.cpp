@@ -1,6 +1,7 @@
 #include "server/git/git_service.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "platform/crypto.hpp"
 #include "server/git/pack.hpp"
 #include "server/git/url.hpp"
 #include "server/git/wire.hpp"
@@ -74,6 +75,20 @@ struct GitService::Impl {
     const std::shared_ptr<WorkerPool> pool;
 };
 
+std::optional<RemoteFile> parse_remote_file(std::string_view reference) {
+    constexpr std::string_view k_scheme = "git+https://";
+    if (!reference.starts_with(k_scheme)) return std::nullopt;
+    const std::size_t file = reference.find("//", k_scheme.size());
+    const std::size_t commit = reference.rfind('@');
+    if (file == std::string_view::npos || commit == std::string_view::npos || commit < file + 2)
+        return std::nullopt;
+    RemoteFile out;
+    out.url = std::string(reference.substr(4, file - 4));
+    out.path = std::string(reference.substr(file + 2, commit - file - 2));
+    out.sha = std::string(reference.substr(commit + 1));
+    return out;
+}
+
 GitService::GitService(boost::asio::any_io_executor executor, Options options)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {}
 
@@ -101,6 +116,7 @@ awaitable<Result<Snapshot>> GitService::snapshot(SnapshotRequest wanted) {
     request.use_merge_base = wanted.use_merge_base;
     request.fallback_branch = std::move(wanted.fallback_branch);
     request.ref = std::move(wanted.ref);
+    request.tree = wanted.tree;
     co_return co_await impl->send(std::move(request));
 }
 
@@ -112,6 +128,28 @@ awaitable<Result<Snapshot>> GitService::changes(SnapshotRequest wanted) {
     request.use_merge_base = wanted.use_merge_base;
     request.fallback_branch = std::move(wanted.fallback_branch);
     co_return co_await impl->send(std::move(request));
+}
+
+awaitable<Result<std::optional<plan::SourceFile>>> GitService::remote_file(RemoteFile wanted) {
+    auto impl = impl_;
+    SLUICE_CO_TRY(Url url, impl->allowed_url(wanted.url));
+    if (!text::is_commit_id(wanted.sha))
+        co_return error(Code::invalid, "bad_ref", "a commit is asked for by its 40 hex digits",
+                        "sha");
+    wire::Request request;
+    request.op = wire::Op::file;
+    request.path = url.path;
+    if (url.kind != Url::Kind::local) {
+        const std::string name = crypto::sha256_hex(wanted.url).substr(0, 32) + ".git";
+        request.path = (impl->options.data / "mirrors" / "fragments" / name).string();
+        request.url = std::move(wanted.url);
+    }
+    request.sha = std::move(wanted.sha);
+    request.file = std::move(wanted.path);
+    request.cached_only = wanted.cached_only;
+    SLUICE_CO_TRY(Snapshot found, co_await impl->send(std::move(request)));
+    if (found.files.empty()) co_return std::optional<plan::SourceFile>{};
+    co_return std::optional(std::move(found.files.front()));
 }
 
 awaitable<Result<std::string>> GitService::resolve(Repo repo, std::string ref) {

@@ -52,7 +52,9 @@ struct Snapshot {
     std::string
         sha;  ///< the commit that was read: what the request's id names, an annotated tag peeled
     std::vector<plan::SourceFile>
-        files;            ///< `.ci.yml` and `.ci/*.yml`, byte order; empty when there is none
+        files;  ///< `.ci.yml` and `.ci/*.yml`, byte order; empty when there is none
+    /// The fragments of this repository that they name, and those that these name.
+    std::vector<plan::SourceFile> fragments{};
     std::string message;  ///< sanitised, at most 64 KiB
     std::string author;   ///< name only, sanitised
     /// Of changes(): a JSON object as reports::to_json(ChangedLines) makes it, and its base's
@@ -77,8 +79,20 @@ struct SnapshotRequest {
     /// unknown old tip), what changed is told against the merge base with this branch (reference
     /// A2). "" = no such rule.
     std::string fallback_branch{};
-    std::string ref;  ///< full ref name that holds it (for the fetch); "" = all heads and tags
+    std::string ref;    ///< full ref name that holds it (for the fetch); "" = all heads and tags
+    bool tree = false;  ///< give Snapshot::tree although no configuration of this commit asks
 };
+
+/// `git+https://host/repository//path.yml@<commit id>`, which the language has checked.
+struct RemoteFile {
+    std::string url;  ///< https://host/repository
+    std::string sha;
+    std::string path;
+    /// Only what was fetched before: an outsider must not make the server fetch.
+    bool cached_only = false;
+};
+/// Nothing for what has another form.
+std::optional<RemoteFile> parse_remote_file(std::string_view reference);
 
 /// Any coroutine may call; requests for one repository are handled one at a time, others in
 /// parallel. Errors: `commit_gone`, `fetch_timeout`, `fetch_failed`, `url_denied`,
@@ -100,6 +114,9 @@ public:
     /// Which lines changed from the base to the commit, renames found: `changes` and `base` of the
     /// result, "" when there is no base or the change is too large (3,000 files, 100,000 hunks).
     awaitable<Result<Snapshot>> changes(SnapshotRequest request);
+    /// A fragment of another repository at a commit; its content never changes, so a mirror that
+    /// has the commit is not asked again. Nothing when the commit has no such file.
+    awaitable<Result<std::optional<plan::SourceFile>>> remote_file(RemoteFile wanted);
     /// The commit that a branch, tag or full ref points to now, after a fetch for mirrors.
     /// `ref_not_found`.
     awaitable<Result<std::string>> resolve(Repo repo, std::string ref);

@@ -40,6 +40,25 @@ public:
         return std::move(files_);
     }
 
+    /// Asks for the size first: a blob of gigabytes is never read.
+    Result<std::string> read_blob(const git_oid& id, const std::string& path) {
+        git_odb* found = nullptr;
+        if (git_repository_odb(&found, repository_) != 0) return incomplete(path);
+        Odb odb(found);
+        std::size_t size = 0;
+        git_object_t type = GIT_OBJECT_INVALID;
+        if (git_odb_read_header(&size, &type, found, &id) != 0 || type != GIT_OBJECT_BLOB)
+            return incomplete(path);
+        if (size > k_max_config_bytes)
+            return too_large(path, std::to_string(size) + " bytes, the limit is " +
+                                       std::to_string(k_max_config_bytes));
+        git_blob* blob = nullptr;
+        if (git_blob_lookup(&blob, repository_, &id) != 0) return incomplete(path);
+        Blob owned(blob);
+        return std::string(static_cast<const char*>(git_blob_rawcontent(blob)),
+                           static_cast<std::size_t>(git_blob_rawsize(blob)));
+    }
+
 private:
     Result<> read_folder(const git_tree_entry* folder) {
         const git_filemode_t mode = git_tree_entry_filemode(folder);
@@ -72,25 +91,6 @@ private:
         if (total_ > k_max_config_total) return too_large(".ci", "more than 8 MiB in all");
         files_.push_back({text::sanitize_utf8(path, 4096), std::move(body)});
         return {};
-    }
-
-    /// Asks for the size first: a blob of gigabytes is never read.
-    Result<std::string> read_blob(const git_oid& id, const std::string& path) {
-        git_odb* found = nullptr;
-        if (git_repository_odb(&found, repository_) != 0) return incomplete(path);
-        Odb odb(found);
-        std::size_t size = 0;
-        git_object_t type = GIT_OBJECT_INVALID;
-        if (git_odb_read_header(&size, &type, found, &id) != 0 || type != GIT_OBJECT_BLOB)
-            return incomplete(path);
-        if (size > k_max_config_bytes)
-            return too_large(path, std::to_string(size) + " bytes, the limit is " +
-                                       std::to_string(k_max_config_bytes));
-        git_blob* blob = nullptr;
-        if (git_blob_lookup(&blob, repository_, &id) != 0) return incomplete(path);
-        Blob owned(blob);
-        return std::string(static_cast<const char*>(git_blob_rawcontent(blob)),
-                           static_cast<std::size_t>(git_blob_rawsize(blob)));
     }
 
     static Error wrong_name(const std::string& path, const std::string& right) {
@@ -268,8 +268,51 @@ Result<Snapshot> read_snapshot(git_repository* repository, git_commit* commit,
     const git_signature* author = git_commit_author(commit);
     if (author && author->name) out.author = text::sanitize_utf8(author->name, k_max_author_bytes);
     out.changed_paths = changed_paths(repository, commit, request);
-    if (plan::reads_tree(out.files)) out.tree = all_files(tree);
+    std::optional<Error> broken;
+    std::size_t bytes = 0;
+    out.fragments = plan::collect_fragments(
+        out.files, [&](const std::string& path) -> std::optional<plan::SourceFile> {
+            if (broken || bytes > k_max_config_total || path.starts_with("git+"))
+                return std::nullopt;
+            auto file = read_fragment(repository, commit, path);
+            if (!file) {
+                broken = file.error();
+                return std::nullopt;
+            }
+            if (*file) bytes += (*file)->text.size();
+            return std::move(*file);
+        });
+    if (broken) return *broken;
+    if (request.tree || plan::reads_tree(out.files) || plan::reads_tree(out.fragments))
+        out.tree = all_files(tree);
     return out;
+}
+
+Result<std::optional<plan::SourceFile>> read_fragment(git_repository* repository,
+                                                      git_commit* commit, const std::string& path) {
+    git_tree* root = nullptr;
+    if (git_commit_tree(&root, commit) != 0) return incomplete("the commit's tree");
+    Tree owned_root(root);
+    git_tree_entry* entry = nullptr;
+    const int found = git_tree_entry_bypath(&entry, root, path.c_str());
+    if (found == GIT_ENOTFOUND) return std::optional<plan::SourceFile>{};
+    if (found != 0) return incomplete(text::sanitize_utf8(path, 256));
+    Owned<git_tree_entry, git_tree_entry_free> owned(entry);
+    plan::SourceFile file{path, ""};
+    const git_filemode_t mode = git_tree_entry_filemode(entry);
+    if (mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE) {
+        file.problem = "must be a regular file, no link, submodule or folder";
+        return std::optional(std::move(file));
+    }
+    auto body = ConfigReader(repository).read_blob(*git_tree_entry_id(entry), path);
+    if (body) {
+        file.text = std::move(*body);
+    } else if (body.error().code == Code::too_large) {
+        file.problem = "is larger than 256 KiB";
+    } else {
+        return body.error();
+    }
+    return std::optional(std::move(file));
 }
 
 }  // namespace sluice::git

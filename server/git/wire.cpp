@@ -49,6 +49,18 @@ Error decode_error(json::ObjectReader& reader) {
     return out;
 }
 
+json::Array put_files(const std::vector<plan::SourceFile>& files, std::string& raw) {
+    json::Array out;
+    for (const plan::SourceFile& file : files) {
+        json::Object entry{{"path_bytes", file.path.size()}, {"bytes", file.text.size()}};
+        if (!file.problem.empty()) entry["problem"] = file.problem;
+        out.push_back(std::move(entry));
+        raw += file.path;
+        raw += file.text;
+    }
+    return out;
+}
+
 /// Takes `size` bytes off the front of `raw`.
 std::optional<std::string> take(std::string_view& raw, std::int64_t size) {
     if (size < 0 || static_cast<std::uint64_t>(size) > raw.size()) return std::nullopt;
@@ -100,7 +112,10 @@ std::string encode(const Request& request) {
                               {"fallback_branch", request.fallback_branch},
                               {"ref", request.ref},
                               {"refresh", request.refresh},
-                              {"pack", request.pack}});
+                              {"pack", request.pack},
+                              {"file", request.file},
+                              {"cached_only", request.cached_only},
+                              {"tree", request.tree}});
 }
 
 Result<Request> decode_request(std::string_view text) {
@@ -121,6 +136,9 @@ Result<Request> decode_request(std::string_view text) {
     request.ref = reader.string("ref");
     request.refresh = reader.boolean_or("refresh", false);
     request.pack = reader.string("pack");
+    request.file = reader.string_or("file", "", 4096);
+    request.cached_only = reader.boolean_or("cached_only", false);
+    request.tree = reader.boolean_or("tree", false);
     SLUICE_CHECK(reader.finish());
     return request;
 }
@@ -133,16 +151,12 @@ std::string encode(const Reply& reply) {
                                   {"message", e.message},
                                   {"where", e.where}});
     }
-    json::Array files;
     std::string raw;
-    for (const plan::SourceFile& file : reply->files) {
-        files.push_back(
-            json::Object{{"path_bytes", file.path.size()}, {"bytes", file.text.size()}});
-        raw += file.path;
-        raw += file.text;
-    }
+    json::Array files = put_files(reply->files, raw);
+    json::Array fragments = put_files(reply->fragments, raw);
     json::Object out{{"sha", reply->sha},
                      {"files", std::move(files)},
+                     {"fragments", std::move(fragments)},
                      {"message", reply->message},
                      {"author", reply->author}};
     if (!reply->base.empty()) out["base"] = reply->base;
@@ -181,13 +195,15 @@ Reply decode_reply(std::string_view text, std::string_view raw) {
     out.sha = reader.string("sha");
     out.message = reader.string("message", 1 << 20);
     out.author = reader.string("author");
-    if (const json::Array* files = reader.array("files")) {
-        for (std::size_t i = 0; i < files->size(); ++i) {
-            json::ObjectReader entry((*files)[i], reader.pointer("files", i));
+    for (auto [name, files] : {std::pair{"files", &out.files}, {"fragments", &out.fragments}}) {
+        const json::Array* list = reader.array(name);
+        for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+            json::ObjectReader entry((*list)[i], reader.pointer(name, i));
             auto path = take(raw, entry.integer("path_bytes", 0, INT64_MAX));
             auto body = path ? take(raw, entry.integer("bytes", 0, INT64_MAX)) : std::nullopt;
             if (!body) return damaged("a file is cut");
-            out.files.push_back({std::move(*path), std::move(*body)});
+            files->push_back(
+                {std::move(*path), std::move(*body), entry.string_or("problem", "", 4096)});
         }
     }
     out.base = reader.string_or("base", "");

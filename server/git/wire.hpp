@@ -34,7 +34,7 @@ struct Setup {
     std::int64_t deadline_ms = 0;
 };
 
-enum class Op { snapshot, resolve, pack, changes };
+enum class Op { snapshot, resolve, pack, changes, file };
 
 struct Request {
     Op op = Op::snapshot;
@@ -47,12 +47,15 @@ struct Request {
     bool use_merge_base = false;
     std::string fallback_branch{};
     std::string ref;
-    bool refresh = false;  ///< fetch the mirror first, even if it has what is asked for
-    std::string pack;      ///< for pack: the file to write
+    bool refresh = false;      ///< fetch the mirror first, even if it has what is asked for
+    std::string pack;          ///< for pack: the file to write
+    std::string file{};        ///< for file: its path in the commit
+    bool cached_only = false;  ///< never fetch
+    bool tree = false;         ///< for snapshot: list the commit's files in any case
 };
 
 /// A refusal travels as its Error; the reply of `resolve` is a snapshot with `sha` alone, that of
-/// `pack` is empty.
+/// `file` has the one file or none, that of `pack` is empty.
 using Reply = Result<Snapshot>;
 
 std::string encode(const Setup& setup);
@@ -68,5 +71,5 @@ Reply decode_reply(std::string_view json, std::string_view raw);
 }  // namespace sluice::git::wire
 
 namespace sluice {
-SLUICE_ENUM_NAMES(git::wire::Op, "snapshot", "resolve", "pack", "changes");
+SLUICE_ENUM_NAMES(git::wire::Op, "snapshot", "resolve", "pack", "changes", "file");
 }  // namespace sluice

@@ -21,6 +21,7 @@ wire::Reply Worker::handle(const wire::Request& request) {
         case wire::Op::resolve: return resolve(request);
         case wire::Op::pack: return pack(request);
         case wire::Op::changes: return changes(request);
+        case wire::Op::file: return file(request);
     }
     return error(Code::internal, "git_worker_died", "unknown request");
 }
@@ -43,7 +44,7 @@ Result<Commit> Worker::obtain(git_repository* repository, const wire::Request& r
                      "repositories with SHA-256 object names are not supported");
     if (!request.refresh)
         if (auto commit = find_commit(repository, request.sha)) return std::move(*commit);
-    if (request.url.empty()) return commit_gone(request.sha);
+    if (request.url.empty() || request.cached_only) return commit_gone(request.sha);
     SLUICE_CHECK(repositories_.fetch(repository, request));
     if (auto commit = find_commit(repository, request.sha)) return std::move(*commit);
     // A force-push may have come between the event and us: many servers still hand the commit out
@@ -71,6 +72,15 @@ Result<Snapshot> Worker::changes(const wire::Request& request) {
     SLUICE_TRY(git_repository * repository, repositories_.open(request));
     SLUICE_TRY(Commit commit, obtain(repository, request));
     return read_changes(repository, commit.get(), request);
+}
+
+Result<Snapshot> Worker::file(const wire::Request& request) {
+    SLUICE_TRY(git_repository * repository, repositories_.open(request));
+    SLUICE_TRY(Commit commit, obtain(repository, request));
+    Snapshot out;
+    SLUICE_TRY(auto found, read_fragment(repository, commit.get(), request.file));
+    if (found) out.files.push_back(std::move(*found));
+    return out;
 }
 
 Result<Snapshot> Worker::pack(const wire::Request& request) {

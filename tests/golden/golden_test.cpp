@@ -104,18 +104,11 @@ plan::Input input_of(const fs::path& folder) {
         for (const auto& path : more)
             input.files.push_back({".ci/" + path.filename().string(), read(path)});
     }
-    std::vector<plan::SourceFile> fresh = input.files;
-    for (std::size_t depth = 0; depth <= plan::k_max_call_depth; ++depth) {
-        const auto named = plan::named_fragments(fresh);
-        fresh.clear();
-        for (const std::string& path : named)
-            if (fs::is_regular_file(folder / path)) fresh.push_back({path, read(folder / path)});
-        std::erase_if(fresh, [&](const auto& file) {
-            return std::any_of(input.fragments.begin(), input.fragments.end(),
-                               [&](const auto& known) { return known.path == file.path; });
+    input.fragments = plan::collect_fragments(
+        input.files, [&](const std::string& path) -> std::optional<plan::SourceFile> {
+            if (!fs::is_regular_file(folder / path)) return std::nullopt;
+            return plan::SourceFile{path, read(folder / path)};
         });
-        input.fragments.insert(input.fragments.end(), fresh.begin(), fresh.end());
-    }
     return input;
 }
 

@@ -287,3 +287,20 @@ TEST_CASE("random runs always end, never start a job early, and a second call ch
         }
     }
 }
+
+TEST_CASE("a need on a caller or generator waits for all that belongs to it", "[advance]") {
+    Run run;
+    run.job("gen").job("gen/x (1)", {"gen"}).job("gen/y", {"gen/x"}).job("after", {"gen"});
+    run.job("clean", {"gen"}, When::failure);
+    run.advance();
+    CHECK(run.state("gen") == "ready");
+    CHECK(run.state("gen/x (1)") == "waiting");
+    run.end("gen", JobState::passed).advance();
+    CHECK(run.state("gen/x (1)") == "ready");  // for itself, the generator is the job alone
+    CHECK(run.state("after") == "waiting");
+    run.end("gen/x (1)", JobState::failed).advance();
+    CHECK(run.state("gen/y") == "blocked");
+    CHECK(run.state("after") == "blocked");
+    CHECK(run.reason("after") == "`gen/x (1)` failed");
+    CHECK(run.state("clean") == "ready");
+}

@@ -69,3 +69,19 @@ TEST_CASE("a configuration error is red with its reason", "[gate]") {
     CHECK(verdict.color == Color::red);
     CHECK(verdict.summary == "config: .ci.yml:1:1: error: unknown key");
 }
+
+TEST_CASE("a job that calls or generates others is asked for with all of them", "[gate]") {
+    const std::vector<GateJob> jobs{job("gen", JobState::passed), job("gen/a", JobState::running),
+                                    job("call/b/c", JobState::passed),
+                                    job("generic", JobState::failed)};
+    const auto names = [&](const std::string& wanted) {
+        std::string out;
+        for (const auto& check : judge({wanted}, jobs, true, "").checks) out += check.name + " ";
+        return out;
+    };
+    CHECK(names("gen") == "gen gen/a ");
+    CHECK(names("gen/*") == "gen/a ");
+    CHECK(names("call") == "call/b/c ");
+    CHECK(names("ca*") == "call/b/c ");
+    CHECK(judge({"gen"}, jobs, true, "").color == Color::pending);
+}

@@ -317,3 +317,37 @@ TEST_CASE("many callers on several threads are all answered", "[git]") {
         CHECK(snapshot->files.at(0).text == std::to_string(i % 3));
     }
 }
+
+TEST_CASE("a fragment of another repository is fetched once, by its commit", "[git]") {
+    GitFixture ci;
+    TestRepo lib = ci.repo("lib.git");
+    const std::string sha = lib.commit({{"steps.yml", "steps: [x]"}});
+    lib.set_ref("refs/heads/main", sha);
+    HttpGit http(ci.repos(), HttpGit::Manner::serve);
+    ci.options.allowed_hosts = {"127.0.0.1"};
+    const auto fetch = [&](const std::string& path, bool cached_only = false) {
+        return ci.wait(ci.service().remote_file({http.url("lib.git"), sha, path, cached_only}));
+    };
+    CHECK(fetch("steps.yml", true).error().id == "commit_gone");
+    CHECK(http.requests() == 0);
+    auto file = fetch("steps.yml");
+    REQUIRE(file.has_value());
+    CHECK((*file)->text == "steps: [x]");
+    const int requests = http.requests();
+    CHECK_FALSE(fetch("other.yml").value().has_value());
+    CHECK(fetch("steps.yml", true).value()->text == "steps: [x]");
+    CHECK(http.requests() == requests);
+}
+
+TEST_CASE("a fragment's repository must be at an address that may be reached", "[git]") {
+    GitFixture ci;
+    const std::string sha(40, 'a');
+    for (const char* url : {"https://127.0.0.1/x", "https://user:word@git.example/x"})
+        CHECK(ci.wait(ci.service().remote_file({url, sha, "a.yml"})).error().id == "url_denied");
+    const auto parsed = parse_remote_file("git+https://git.example/a/b//lib/x.yml@" + sha);
+    REQUIRE(parsed.has_value());
+    CHECK(parsed->url == "https://git.example/a/b");
+    CHECK(parsed->path == "lib/x.yml");
+    CHECK(parsed->sha == sha);
+    CHECK_FALSE(parse_remote_file("git+ssh://git.example/a//x.yml@" + sha).has_value());
+}

@@ -380,3 +380,38 @@ TEST_CASE("packs of an earlier boot are not served", "[git]") {
     REQUIRE(ci.wait(ci.service().pack(known, sha)).has_value());
     CHECK(std::filesystem::file_size(pack) > 50);
 }
+
+TEST_CASE("a snapshot brings the fragments that its files name, and theirs", "[git]") {
+    GitFixture ci;
+    TestRepo repo = ci.repo();
+    const std::string sha = repo.commit(
+        {{".ci.yml", "jobs:\n  a: { uses: ./.ci/lib/a.yml }\n  b: { uses: ./.ci/lib/gone.yml }\n"},
+         {".ci/lib/a.yml", "steps: [{ uses: ./tools/b.yml }, { uses: ./.ci/lib/big.yml }]"},
+         {".ci/lib/big.yml", std::string(300'000, '#')},
+         {".ci/lib/unasked.yml", "x"},
+         {"tools/b.yml", "steps: [\"${{ hash_files('**') }}\"]"}});
+    auto snapshot = ci.snapshot(repo, sha);
+    REQUIRE(snapshot.has_value());
+    CHECK(paths_of(*snapshot) == Strings{".ci.yml"});
+    Strings fragments;
+    for (const auto& file : snapshot->fragments) fragments.push_back(file.path);
+    CHECK(fragments == Strings{".ci/lib/a.yml", "tools/b.yml", ".ci/lib/big.yml"});
+    CHECK(snapshot->fragments[1].text == "steps: [\"${{ hash_files('**') }}\"]");
+    CHECK(snapshot->fragments[2].problem == "is larger than 256 KiB");
+    CHECK(snapshot->fragments[2].text.empty());
+    CHECK(snapshot->tree.has_value());  // a fragment asks for it
+}
+
+TEST_CASE("a fragment that is a link is not followed", "[git]") {
+    GitFixture ci;
+    TestRepo repo = ci.repo();
+    const std::string link = repo.blob("/etc/passwd");
+    const std::string lib = repo.tree("120000 blob " + link + "\tx.yml\n");
+    const std::string main = repo.blob("jobs: { a: { uses: ./lib/x.yml } }");
+    const std::string sha = repo.commit_tree(
+        repo.tree("100644 blob " + main + "\t.ci.yml\n040000 tree " + lib + "\tlib\n"), "change");
+    auto snapshot = ci.snapshot(repo, sha);
+    REQUIRE(snapshot.has_value());
+    REQUIRE(snapshot->fragments.size() == 1);
+    CHECK(snapshot->fragments[0].problem == "must be a regular file, no link, submodule or folder");
+}

@@ -21,7 +21,13 @@ export function groupJobs(jobs: readonly Job[]): Group[] {
     for (const group of groups.values()) {
         const needs = new Set(group.jobs.flatMap((job) => job.needs));
         // A need of a job that exists in no file of this run (`optional`) has no node.
-        group.needs = [...needs].filter((need) => need !== group.base && groups.has(need));
+        const bases = [...groups.keys()];
+        group.needs = [...needs].flatMap((need) => {
+            // What a job has called or generated is part of it, but for those that are part themselves.
+            if (group.base.startsWith(`${need}/`)) return groups.has(need) ? [need] : [];
+            return bases.filter((base) => base !== group.base && (base === need || base.startsWith(`${need}/`)));
+        });
+        group.needs = [...new Set(group.needs)];
     }
     return reduceEdges([...groups.values()]);
 }

@@ -1,0 +1,100 @@
+"""`uses`: steps and jobs of other files, on a server and by `sluice run`."""
+
+from harness import environment, run, BIN
+from test_local_run import GIT, Checkout
+
+BUILD = """
+version: 1
+params:
+  compiler: {type: choice, options: [gcc, clang]}
+  level: 1
+steps:
+  - "echo building with ${{ params.compiler }} at ${{ params.level }}"
+  - {run: 'echo "mode $MODE"', id: mode}
+  - {run: echo after, if: "steps.mode.outcome == 'passed'"}
+"""
+RELEASE = """
+version: 1
+params: {what: {type: string}}
+jobs:
+  make: {run: 'echo "$WHAT" > out.txt; echo "$WHAT"', env: {WHAT: "${{ params.what }}"}}
+  sign: {needs: [make], uses: ./.ci/lib/sign.yml}
+"""
+SIGN = """
+version: 1
+jobs: {sum: {steps: [echo signed]}}
+"""
+PIPELINE = """
+version: 1
+on: {push: {}, manual: {}}
+gate: {require: [release]}
+jobs:
+  build:
+    matrix: {cc: [gcc, clang]}
+    env: {MODE: fast}
+    uses: ./.ci/lib/build.yml
+    with: {compiler: "${{ matrix.cc }}", level: 2}
+  release:
+    needs: [build]
+    if: branch == 'main'
+    uses: ./.ci/lib/release.yml
+    with: {what: "of ${{ branch ?? '' }}"}
+  last: {needs: [release], run: "true"}
+"""
+FILES = {".ci.yml": PIPELINE, ".ci/lib/build.yml": BUILD, ".ci/lib/release.yml": RELEASE, ".ci/lib/sign.yml": SIGN}
+KEYS = ["build (gcc)", "build (clang)", "release/make", "release/sign/sum", "last"]
+
+
+def test_steps_and_jobs_of_fragments_run_as_if_they_stood_in_the_file(project, ci):
+    detail, jobs = project.push_and_end(FILES, "passed")
+    assert [job["key"] for job in detail["jobs"]] == KEYS
+    assert ci.log_of(jobs["build (clang)"]["id"]) == b"building with clang at 2\nmode fast\nafter\n"
+    assert ci.log_of(jobs["release/make"]["id"]) == b"of main\n"
+    assert jobs["last"]["needs"] == ["release"]
+    assert jobs["last"]["started_at"] >= jobs["release/sign/sum"]["finished_at"]
+    gate = project.gate(sha=detail["run"]["sha"])
+    assert gate["color"] == "green"
+    assert [check["name"] for check in gate["checks"]] == ["release/make", "release/sign/sum"]
+
+
+def test_what_holds_for_the_caller_holds_for_all_its_jobs(project):
+    detail, jobs = project.push_and_end(FILES, "passed", branch="topic")
+    assert [job["state"] for job in detail["jobs"]] == ["passed", "passed", "not_selected", "not_selected", "passed"]
+    assert jobs["release/make"]["message"] == "`if: branch == 'main'` of `release` is false"
+    broken = {**FILES, ".ci/lib/build.yml": BUILD.replace("echo after", "exit 3")}
+    _, jobs = project.push_and_end(broken, "failed", message="broken")
+    assert {key: job["state"] for key, job in jobs.items() if key not in KEYS[:2]} == {
+        "release/make": "blocked", "release/sign/sum": "blocked", "last": "blocked"}
+
+
+def test_mistakes_in_fragments_have_their_place_in_the_right_file(project):
+    detail, _ = project.push_and_end(
+        {**FILES, ".ci/lib/sign.yml": "version: 1\njobs: {sum: {needs: [gone], steps: [x]}}\n",
+         ".ci.yml": PIPELINE.replace("level: 2", "level: many")}, "errored")
+    found = {(d["file"], d["line"], d["message"]) for d in detail["run"]["diagnostics"]}
+    assert found == {
+        (".ci.yml", 10, "param `level` is a number, got `many`"),
+        (".ci/lib/sign.yml", 2, "`release/sign/sum` needs `gone`, which exists in no file")}
+
+
+def test_a_fragment_of_another_repository_must_be_reachable(project):
+    detail, _ = project.push_and_end(
+        {".ci.yml": "version: 1\non: {push: {}}\njobs:\n  a: {uses: 'git+https://127.0.0.1/lib//a.yml@"
+                    + "a" * 40 + "'}\n"}, "errored")
+    message = detail["run"]["diagnostics"][0]["message"]
+    assert "cannot be fetched" in message and "127.0.0.1" in message
+
+
+def test_validate_and_a_local_run_read_fragments_of_the_dirty_tree(tmp_path):
+    checkout = Checkout(tmp_path)
+    checkout.write(FILES)
+    checkout.commit()
+    states, code = checkout.states()
+    assert code == 0 and list(states) == KEYS and set(states.values()) == {"passed"}
+    only, _ = checkout.states("release")
+    assert list(only) == KEYS[:4]
+    checkout.write({".ci/lib/sign.yml": SIGN.replace("echo signed", "{ uses: ./.ci/lib/nowhere.yml }")})
+    done = run([BIN / "sluice", "validate"], cwd=checkout.path, env={**environment(tmp_path), **GIT}, check=False)
+    assert done.returncode == 1
+    assert ".ci/lib/sign.yml:3:" in done.stdout and "does not exist at this commit" in done.stdout
+    assert "| jobs: {sum: {steps: [{ uses: ./.ci/lib/nowhere.yml }]}}" in done.stdout
