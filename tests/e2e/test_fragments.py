@@ -53,7 +53,7 @@ def test_steps_and_jobs_of_fragments_run_as_if_they_stood_in_the_file(project, c
     assert jobs["last"]["needs"] == ["release"]
     assert jobs["last"]["started_at"] >= jobs["release/sign/sum"]["finished_at"]
     gate = project.gate(sha=detail["run"]["sha"])
-    assert gate["color"] == "green"
+    assert gate["verdict"] == "green"
     assert [check["name"] for check in gate["checks"]] == ["release/make", "release/sign/sum"]
 
 
@@ -71,7 +71,7 @@ def test_mistakes_in_fragments_have_their_place_in_the_right_file(project):
     detail, _ = project.push_and_end(
         {**FILES, ".ci/lib/sign.yml": "version: 1\njobs: {sum: {needs: [gone], steps: [x]}}\n",
          ".ci.yml": PIPELINE.replace("level: 2", "level: many")}, "errored")
-    found = {(d["file"], d["line"], d["message"]) for d in detail["run"]["diagnostics"]}
+    found = {(d["file"], d["line"], d["message"]) for d in detail["diagnostics"]}
     assert found == {
         (".ci.yml", 10, "param `level` is a number, got `many`"),
         (".ci/lib/sign.yml", 2, "`release/sign/sum` needs `gone`, which exists in no file")}
@@ -81,7 +81,7 @@ def test_a_fragment_of_another_repository_must_be_reachable(project):
     detail, _ = project.push_and_end(
         {".ci.yml": "version: 1\non: {push: {}}\njobs:\n  a: {uses: 'git+https://127.0.0.1/lib//a.yml@"
                     + "a" * 40 + "'}\n"}, "errored")
-    message = detail["run"]["diagnostics"][0]["message"]
+    message = detail["diagnostics"][0]["message"]
     assert "cannot be fetched" in message and "127.0.0.1" in message
 
 

@@ -24,6 +24,8 @@ plan::Outcome plan_of(const std::string& text) {
     input.event.branch = "main";
     input.event.sha = std::string(40, 'a');
     input.files = {{".ci.yml", text}};
+    input.fragments = {
+        {".ci/lib/build.yml", "version: 1\nparams: { version: 1 }\nsteps: [make]\n"}};
     return plan::make_plan(input);
 }
 
