@@ -50,10 +50,18 @@ std::string gitea_state(StatusState state) {
     return "error";
 }
 
+/// With a mark where it was cut, so that nobody takes half a sentence for the whole.
+std::string shortened(const std::string& description) {
+    constexpr std::string_view mark = "…";
+    if (description.size() <= k_description_max)
+        return text::sanitize_utf8(description, k_description_max);
+    return text::sanitize_utf8(description, k_description_max - mark.size()) + std::string(mark);
+}
+
 }  // namespace
 
 Result<StatusRequest> status_request(const StatusTarget& target, const Status& status) {
-    const auto description = text::sanitize_utf8(status.description, k_description_max);
+    const auto description = shortened(status.description);
     StatusRequest request;
     request.headers = {"Content-Type: application/json"};
     if (target.forge == "gitlab") {
@@ -79,6 +87,16 @@ Result<StatusRequest> status_request(const StatusTarget& target, const Status& s
                      {"description", description},
                      {"target_url", status.url}});
     return request;
+}
+
+bool is_taken(std::string_view forge, int status, std::string_view answer) {
+    if (status >= 200 && status < 300) return true;
+    return forge == "gitlab" && status == 400 &&
+           answer.find("Cannot transition status") != std::string_view::npos;
+}
+
+bool may_be_repeated(int status) {
+    return status == 401 || status == 403 || status == 408 || status == 429 || status >= 500;
 }
 
 }  // namespace sluice::hooks

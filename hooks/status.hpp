@@ -39,6 +39,13 @@ struct StatusRequest {
 /// Refused with `no_status_api` for a source that has none (plain git).
 Result<StatusRequest> status_request(const StatusTarget& target, const Status& status);
 
+/// Whether the forge has the status now: 2xx, and GitLab's refusal of a state that it is in
+/// already.
+bool is_taken(std::string_view forge, int status, std::string_view answer);
+/// Whether the same request may succeed later: rate limits, outages, and a token that is being
+/// rotated.
+bool may_be_repeated(int status);
+
 }  // namespace sluice::hooks
 
 namespace sluice {

@@ -1,5 +1,6 @@
 #include "server/app.hpp"
 
+#include "pipelines/base/text.hpp"
 #include "platform/crypto.hpp"
 #include "platform/http_client.hpp"
 #include "server/api/api.hpp"
@@ -182,6 +183,8 @@ Result<core::Sent> send_status(const hooks::StatusRequest& status) {
     SLUICE_TRY(auto response, client.send(request));
     core::Sent sent;
     sent.status = response.status;
+    sent.answer = text::sanitize_utf8(response.body, 300);
+    std::replace(sent.answer.begin(), sent.answer.end(), '\n', ' ');
     auto wait = response.headers.find("retry-after");
     if (wait != response.headers.end())
         sent.retry_after =
@@ -252,8 +255,13 @@ void serve(const Options& options) {
     core::PullRequests pull_requests(loaded.pull_requests);
     core::Intake intake(
         {io.get_executor(), writer, readers, db, git, lifecycle, projects, pull_requests, clock});
-    core::Gate gate(readers, db, git);
-    core::Outbox outbox({writer, readers, db, net, projects, clock, send_status, ""});
+    core::Gate gate({writer, readers, db, git, feed, clock});
+    core::Outbox outbox({writer, readers, db, net, projects, clock, send_status,
+                         [&gate](store::Project project, std::string sha, std::string branch) {
+                             return gate.verdict(std::move(project), std::move(sha),
+                                                 std::move(branch));
+                         },
+                         ""});
     core::Sweeper sweeper({writer, lifecycle, leases, service, clock});
     api::Authenticator auth(readers, db, leases, clock);
     logs::LogStore logs(data / "logs");
@@ -312,6 +320,11 @@ void serve(const Options& options) {
     outbox.set_public_url(api.public_url);
     lifecycle.set_reporter(
         [&outbox](store::Tx& tx, const store::Run& run) { outbox.report(tx, run); });
+    lifecycle.set_job_reporter(
+        [&outbox](store::Tx& tx, const store::Run& run) { outbox.report_gate(tx, run); });
+    gate.set_reporter(
+        [&outbox](store::Tx& tx, ProjectId project, const std::string& sha,
+                  const std::string& branch) { outbox.report_gate(tx, project, sha, branch); });
     asio::cancellation_signal stop_sweeper, stop_outbox;
     asio::co_spawn(io, sweeper.run(),
                    asio::bind_cancellation_slot(stop_sweeper.slot(), asio::detached));

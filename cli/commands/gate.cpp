@@ -1,4 +1,4 @@
-// gate: may this commit merge? Exit code 0 green, 1 red, 2 pending or unknown.
+// gate: may this commit merge? Exit code 0 green, 1 red, 2 pending or unknown. gate approve.
 #include "cli/gate.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/git.hpp"
@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds k_last_poll{1000};
 struct GateOptions {
     std::string target;
     std::string project;
+    std::string branch;
     bool wait = false;
     std::string timeout = "1h";
 };
@@ -43,6 +44,46 @@ Query query_for(const std::string& target) {
     return {{"branch", target}};
 }
 
+std::string joined(const json::Value& object, const char* key) {
+    std::string text;
+    for (const auto& item : items_of(object, key))
+        if (const auto* word = item.if_string())
+            text += (text.empty() ? "" : ", ") + printable(std::string(*word));
+    return text;
+}
+
+/// Where the rules stand, when that is not the commit itself with a gate of its own.
+std::string rules_text(const json::Value& gate) {
+    const auto branch = printable(text_of(gate, "branch"));
+    const auto tip = short_sha(text_of(gate, "config_sha"));
+    const auto source = text_of(gate, "rules");
+    if (source == "file") return fmt::format("rules   gate of {} at {}", branch, tip);
+    if (source == "unreadable")
+        return fmt::format("rules   the gate of {} at {} can't be read: every job counts", branch,
+                           tip);
+    return fmt::format("rules   {} has no gate: every job counts", branch);
+}
+
+void print_config_change(const Terminal& out, const json::Value& gate) {
+    const auto& change = member(gate, "config_change");
+    if (change.is_null()) return;
+    const auto jobs = joined(change, "jobs");
+    out.line(fmt::format("edits   {}{}", joined(change, "files"),
+                         jobs.empty() ? "" : "; required jobs that change: " + jobs));
+    if (flag_of(change, "gate")) out.line("        edits `gate`, which is in force after merging");
+    const auto state = text_of(change, "state");
+    const auto reason = printable(text_of(change, "reason"));
+    if (state == "approved")
+        out.line(fmt::format("        approved by {}{}", printable(text_of(change, "approved_by")),
+                             reason.empty() ? "" : ": " + reason));
+    if (state == "waiting")
+        out.line(out.paint(Colour::yellow,
+                           fmt::format("        look at it, then: sluice gate approve {} "
+                                       "--project {} --branch {}",
+                                       text_of(gate, "sha"), printable(text_of(gate, "project")),
+                                       printable(text_of(gate, "branch")))));
+}
+
 void print_gate(const Terminal& out, const json::Value& gate) {
     std::string verdict = text_of(gate, "verdict");
     out.line(fmt::format("{}  {} {}  {}", out.paint_state(verdict),
@@ -53,6 +94,9 @@ void print_gate(const Terminal& out, const json::Value& gate) {
         table.row({text_of(check, "name"), Cell::state(text_of(check, "color")),
                    Cell::state(text_of(check, "state")), text_of(check, "note")});
     if (!table.empty()) out.write(table.render(out));
+    if (text_of(gate, "rules") != "file" || text_of(gate, "config_sha") != text_of(gate, "sha"))
+        out.line(rules_text(gate));
+    print_config_change(out, gate);
     auto run = number_of(gate, "run_id");
     if (run && verdict != "green") out.line(fmt::format("details: sluice run show {}", *run));
 }
@@ -62,6 +106,9 @@ Result<Exit> gate(Context& context, const GateOptions& options) {
     Query query = query_for(options.target);
     if (query.empty())
         return usage_error("say which commit or branch: sluice gate COMMIT (no git checkout here)");
+    if (!options.branch.empty() && query.front().first == "branch")
+        return usage_error("--branch goes with a commit: the branch it is to be merged into");
+    if (!options.branch.empty()) query.emplace_back("branch", options.branch);
     SLUICE_TRY(auto project, context.project_or_detect(options.project));
     SLUICE_TRY(auto* server, context.api());
     const std::string path = "/api/v1/projects/" + path_part(project) + "/gate";
@@ -93,6 +140,29 @@ Result<Exit> gate(Context& context, const GateOptions& options) {
     }
 }
 
+struct ApproveOptions {
+    std::string target, project, branch, reason;
+};
+
+/// Shows what is approved: the digest that the server gets is that of what was printed.
+Result<Exit> approve(Context& context, const ApproveOptions& options) {
+    Query query = query_for(options.target);
+    if (query.empty() || query.front().first != "sha")
+        return usage_error("say which commit: sluice gate approve COMMIT");
+    if (!options.branch.empty()) query.emplace_back("branch", options.branch);
+    SLUICE_TRY(auto project, context.project_or_detect(options.project));
+    SLUICE_TRY(auto* server, context.api());
+    const std::string path = "/api/v1/projects/" + path_part(project) + "/gate";
+    SLUICE_TRY(auto before, server->get(path, query));
+    json::Object body{{"sha", text_of(before, "sha")},
+                      {"branch", text_of(before, "branch")},
+                      {"digest", text_of(member(before, "config_change"), "digest")},
+                      {"reason", options.reason}};
+    SLUICE_TRY(auto after, server->post(path + "/approve", body));
+    context.show(after, [&] { print_gate(context.out, after); });
+    return Exit::ok;
+}
+
 }  // namespace
 
 void add_gate_command(CLI::App& app, Command& chosen) {
@@ -104,11 +174,31 @@ void add_gate_command(CLI::App& app, Command& chosen) {
         ->type_name("");
     sub->add_option("--project", options->project, "Default: the project of this checkout")
         ->type_name("PROJECT");
+    sub->add_option("--branch", options->branch,
+                    "The branch a COMMIT is to be merged into; default as its newest run says")
+        ->type_name("BRANCH");
     sub->add_flag("--wait", options->wait, "Until the verdict is green or red");
     sub->add_option("--timeout", options->timeout, "With --wait: how long, e.g. 90s, 1h30m")
         ->type_name("DURATION")
         ->capture_default_str();
-    sub->callback([&chosen, options] {
+    auto* approving =
+        sub->add_subcommand("approve", "Let a commit's edit of the pipeline's files pass the gate");
+    auto approval = std::make_shared<ApproveOptions>();
+    approving->add_option("COMMIT", approval->target, "Default: HEAD of this checkout")
+        ->type_name("");
+    approving->add_option("--project", approval->project, "Default: the project of this checkout")
+        ->type_name("PROJECT");
+    approving
+        ->add_option("--branch", approval->branch,
+                     "The branch it is to be merged into; default as the commit's newest run says")
+        ->type_name("BRANCH");
+    approving->add_option("--reason", approval->reason, "Kept with the approval")
+        ->type_name("TEXT");
+    sub->callback([&chosen, options, approval, approving] {
+        if (approving->parsed()) {
+            chosen = [approval](Context& context) { return approve(context, *approval); };
+            return;
+        }
         chosen = [options](Context& context) { return gate(context, *options); };
     });
 }

@@ -67,7 +67,7 @@ awaitable<Reply> gate(Api& api, Request& request) {
             json::Object{{"verdict", "unprotected"}, {"summary", "not a branch update"}});
     auto verdict = co_await api.gate.verdict(checked->project, sha, ref.substr(heads.size()));
     if (!verdict) co_return http::error_reply(verdict.error());
-    if (!verdict->guarded)
+    if (verdict->rules == core::GateRules::absent)
         co_return json_reply(
             json::Object{{"verdict", "unprotected"},
                          {"summary", "no `gate` of this branch's .ci.yml names it"}});

@@ -201,6 +201,25 @@ awaitable<Reply> gate(Api& api, Request& request) {
     co_return json_reply(view(*verdict, project->name));
 }
 
+awaitable<Reply> approve(Api& api, Request& request, const Principal& who) {
+    auto project = path_project(api, request);
+    if (!project) co_return http::error_reply(project.error());
+    auto body = co_await json_body(request);
+    if (!body) co_return http::error_reply(body.error());
+    json::ObjectReader reader(*body, "");
+    core::Gate::Approval approval;
+    approval.sha = reader.string("sha", 64);
+    approval.branch = reader.string_or("branch", "", 1024);
+    approval.digest = reader.string("digest", 64);
+    approval.reason = reader.string_or("reason", "", 2000);
+    approval.by = who.name;
+    if (auto checked = reader.finish_strict(); !checked)
+        co_return http::error_reply(checked.error());
+    auto verdict = co_await api.gate.approve(*project, std::move(approval));
+    if (!verdict) co_return http::error_reply(verdict.error());
+    co_return json_reply(view(*verdict, project->name));
+}
+
 }  // namespace
 
 std::vector<http::Route> project_routes(Api& api) {
@@ -214,6 +233,8 @@ std::vector<http::Route> project_routes(Api& api) {
                [&api](Request& r, const Principal&) { return show(api, r); }),
         person(api, Method::get, "/api/v1/projects/{project}/gate", Role::read,
                [&api](Request& r, const Principal&) { return gate(api, r); }),
+        person(api, Method::post, "/api/v1/projects/{project}/gate/approve", Role::write,
+               [&api](Request& r, const Principal& who) { return approve(api, r, who); }),
         person(api, Method::patch, "/api/v1/projects/{project}/policy", Role::admin,
                [&api](Request& r, const Principal& who) { return set_policy(api, r, who); }),
         person(api, Method::post, "/api/v1/projects/{project}/hook-secret", Role::admin,

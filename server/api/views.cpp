@@ -188,6 +188,25 @@ json::Value view(const store::Delivery& delivery) {
     };
 }
 
+namespace {
+
+json::Value view(const std::optional<core::ConfigReview>& config) {
+    if (!config) return nullptr;
+    const auto state = config->approved ? "approved" : config->needed ? "waiting" : "noted";
+    return json::Object{
+        {"files", boost::json::value_from(config->files)},
+        {"jobs", boost::json::value_from(config->jobs)},
+        {"gate", config->gate},
+        {"policy", to_text(config->policy)},
+        {"state", state},
+        {"digest", config->digest},
+        {"approved_by", config->by},
+        {"reason", config->reason},
+    };
+}
+
+}  // namespace
+
 json::Value view(const core::Verdict& verdict, const std::string& project) {
     json::Array checks;
     for (const auto& check : verdict.checks)
@@ -205,6 +224,8 @@ json::Value view(const core::Verdict& verdict, const std::string& project) {
         {"checks", std::move(checks)},
         {"run_id", number_or_null(verdict.run.value)},
         {"config_sha", verdict.config_sha},
+        {"rules", to_text(verdict.rules)},
+        {"config_change", view(verdict.config)},
     };
 }
 

@@ -1,6 +1,7 @@
 #include "server/core/intake.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "server/core/fragments.hpp"
 #include "server/core/trust.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -14,7 +15,6 @@ namespace sluice::core {
 namespace {
 
 constexpr std::int64_t k_attempts_before_quarantine = 3;
-constexpr std::size_t k_max_remote_fragments = 20;
 
 json::Value events_to_json(const std::vector<hooks::DecodedEvent>& events) {
     json::Array out;
@@ -289,7 +289,7 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     input.project_url = project.url;
     const auto tier = std::min(ceiling, tier_of(event, project.policy, project.default_branch));
     input.trusted = is_trusted(tier, event);
-    co_await fetch_fragments(input);
+    co_await fetch_fragments(parts_.git, input);
     if (!input.tree && plan::reads_tree(input.fragments)) {
         // Only a fragment of another repository asks for it: the git worker did not know.
         git::SnapshotRequest again;
@@ -342,36 +342,6 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
                                  : fmt::format("config: {} errors in the configuration", errors);
     }
     co_return Prepared{std::move(run), "", std::move(covered)};
-}
-
-awaitable<void> Intake::fetch_fragments(plan::Input& input) {
-    std::set<std::string> seen;
-    std::vector<plan::SourceFile> fresh = input.files;
-    fresh.insert(fresh.end(), input.fragments.begin(), input.fragments.end());
-    for (std::size_t depth = 0; depth < plan::k_max_call_depth && !fresh.empty(); ++depth) {
-        std::vector<plan::SourceFile> next;
-        for (const std::string& name : plan::named_fragments(fresh)) {
-            auto wanted = git::parse_remote_file(name);
-            if (!wanted || seen.size() >= k_max_remote_fragments || !seen.insert(name).second)
-                continue;
-            wanted->cached_only = !input.trusted;
-            auto file = co_await parts_.git.remote_file(std::move(*wanted));
-            plan::SourceFile fragment{name, ""};
-            if (!file && !input.trusted)
-                fragment.problem =
-                    "is not here yet, and the server fetches nothing that a fork names: a run of "
-                    "the repository itself fetches it";
-            else if (!file)
-                fragment.problem = "cannot be fetched: " + file.error().message;
-            else if (!*file)
-                fragment.problem = "does not exist: that commit has no such file";
-            else
-                fragment = {name, std::move((*file)->text), std::move((*file)->problem)};
-            next.push_back(std::move(fragment));
-        }
-        input.fragments.insert(input.fragments.end(), next.begin(), next.end());
-        fresh = std::move(next);
-    }
 }
 
 awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::string branch,

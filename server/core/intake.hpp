@@ -81,8 +81,6 @@ private:
     /// `ceiling`: the run is trusted no further, whatever its event says.
     awaitable<Result<Prepared>> prepare(store::Project project, model::Event event, std::string ref,
                                         model::Tier ceiling = model::Tier::t3);
-    /// Adds the fragments of other repositories that the input's files name.
-    awaitable<void> fetch_fragments(plan::Input& input);
     awaitable<void> work(ProjectId project);
     awaitable<Result<Handled>> handle_event(store::Project project, hooks::DecodedEvent event,
                                             DeliveryId delivery, bool last,

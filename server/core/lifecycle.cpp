@@ -61,6 +61,8 @@ void Lifecycle::change(store::Tx& tx, const store::Run& run, store::JobChange ch
                        change.id,
                        std::string(to_text(change.to)),
                        change.now});
+    if (job_reporter_ && (change.to == JobState::running || model::is_terminal(change.to)))
+        job_reporter_(tx, run);
 }
 
 std::shared_ptr<const RunPlan> Lifecycle::plan_of(store::Tx& tx, RunId run_id) {

@@ -57,6 +57,8 @@ public:
     Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed,
               const ServiceClock& service, const Clock& clock);
     void set_reporter(Reporter reporter) { reporter_ = std::move(reporter); }
+    /// The same for each job that starts or ends, with its run.
+    void set_job_reporter(Reporter reporter) { job_reporter_ = std::move(reporter); }
 
     /// Run and jobs in one transaction; ready jobs are leased to parked claims at once.
     RunId create_run(store::Tx& tx, const NewRun& run);
@@ -145,7 +147,7 @@ private:
     EventFeed& feed_;
     const ServiceClock& service_;
     const Clock& clock_;
-    Reporter reporter_;
+    Reporter reporter_, job_reporter_;
     // Writer thread only.
     std::list<RunId> plan_order_;
     std::unordered_map<RunId, std::shared_ptr<const RunPlan>> plans_;

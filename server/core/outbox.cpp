@@ -3,6 +3,7 @@
 #include "pipelines/base/json.hpp"
 #include "pipelines/base/text.hpp"
 #include "platform/files.hpp"
+#include "server/core/statuses.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -16,6 +17,8 @@ namespace {
 constexpr std::int64_t k_batch = 16;
 constexpr std::int64_t k_tries = 40;  // with the back-off below: about a day
 constexpr std::int64_t k_longest_wait_ms = 3'600'000;
+// End of the target of rows that ask for a verdict; a context of statuses never ends so.
+constexpr std::string_view k_ask = "gate?";
 
 hooks::StatusState state_of(model::RunState state) {
     switch (state) {
@@ -61,14 +64,32 @@ Result<hooks::Status> status_from_json(const std::string& text) {
 
 }  // namespace
 
+void Outbox::put_status(store::Tx& tx, ProjectId project, const hooks::Status& status) {
+    const auto target = fmt::format("{}:{}:{}", project.value, status.sha, status.context);
+    const auto payload = json::serialize(to_json(status));
+    // Forges keep every status and limit their number: nothing is said twice.
+    if (store::newest_outbox_payload(tx, target) == payload) return;
+    store::insert_outbox(tx, target, project, payload, parts_.clock.now());
+}
+
 void Outbox::report(store::Tx& tx, const store::Run& run) {
     auto project = parts_.projects.find(run.project);
     if (!project || project->status_api.empty()) return;
     hooks::Status status{state_of(run.state), run.sha, "sluice", describe(run),
                          fmt::format("{}/runs/{}", parts_.public_url, run.id.value)};
     if (run.event_kind == "pull_request") status.context = "sluice/pr";
-    store::insert_outbox(tx, fmt::format("{}:{}:{}", run.project.value, run.sha, status.context),
-                         run.project, json::serialize(to_json(status)), parts_.clock.now());
+    put_status(tx, run.project, status);
+    report_gate(tx, run);
+    tx.after_commit([this] { wake_.notify(); });
+}
+
+void Outbox::report_gate(store::Tx& tx, ProjectId id, const std::string& sha,
+                         const std::string& branch) {
+    auto project = parts_.projects.find(id);
+    if (!project || project->status_api.empty()) return;
+    store::insert_outbox(tx, fmt::format("{}:{}:{}", id.value, sha, k_ask), id,
+                         json::serialize(json::Object{{"sha", sha}, {"branch", branch}}),
+                         parts_.clock.now());
     tx.after_commit([this] { wake_.notify(); });
 }
 
@@ -94,48 +115,96 @@ boost::asio::awaitable<std::size_t> Outbox::send_due() {
     };
     auto rows = co_await runtime::run_on(parts_.db, std::move(read));
     for (const auto& row : rows) {
-        auto project = parts_.projects.find(row.project);
-        auto post = [this, project, payload = row.payload]() -> Result<Sent> {
-            if (!project) return error(Code::gone, "project_gone", "the project is gone");
-            SLUICE_TRY(auto status, status_from_json(payload));
-            // The token is read at each use: rotating it needs no restart, and it is never in the
-            // database.
-            SLUICE_TRY(auto token, files::read_file(project->status_token_file, 4096));
-            hooks::StatusTarget target{project->forge, project->status_api, project->status_repo,
-                                       std::string(text::trim(token))};
-            SLUICE_TRY(auto request, hooks::status_request(target, status));
-            return parts_.send(request);
-        };
-        auto sent = co_await runtime::run_on(parts_.net, std::move(post));
-        std::string failure;
-        bool final = false;
-        Duration wait{std::min<std::int64_t>(k_longest_wait_ms,
-                                             1000LL << std::min<std::int64_t>(row.attempts, 12))};
-        if (!sent) {
-            failure = sent.error().id + ": " + sent.error().message;
-        } else if (sent->status >= 200 && sent->status < 300) {
-            final = true;
-        } else {
-            failure = fmt::format("the forge answered {}", sent->status);
-            const bool again = sent->status == 408 || sent->status == 429 || sent->status >= 500 ||
-                               sent->status == 401 || sent->status == 403;
-            final = !again;
-            if (sent->retry_after.count() > 0) wait = sent->retry_after;
-        }
-        if (!final && row.attempts + 1 >= k_tries) final = true;
-        auto settle = [this, id = row.id, failure, final, wait](store::Tx& tx) -> Result<> {
-            if (final)
-                store::settle_outbox(tx, id, failure.empty() ? "sent" : "dead", failure);
+        // Not `?:`: GCC 12 destroys the result of a `co_await` in it twice.
+        Handled handled;
+        if (row.target.ends_with(k_ask))
+            handled = co_await ask_gate(row);
+        else
+            handled = co_await send_status(row);
+        if (handled.wait.count() == 0)
+            handled.wait = Duration{std::min<std::int64_t>(
+                k_longest_wait_ms, 1000LL << std::min<std::int64_t>(row.attempts, 12))};
+        if (row.attempts + 1 >= k_tries) handled.final = true;
+        auto settle = [this, id = row.id, handled](store::Tx& tx) -> Result<> {
+            if (handled.final || handled.failure.empty())
+                store::settle_outbox(tx, id, handled.failure.empty() ? "sent" : "dead",
+                                     handled.failure);
             else
-                store::postpone_outbox(tx, id, {parts_.clock.now().ms + wait.count()}, failure);
+                store::postpone_outbox(tx, id, {parts_.clock.now().ms + handled.wait.count()},
+                                       handled.failure);
             return {};
         };
         (void)co_await parts_.writer.write(std::move(settle));
-        if (!failure.empty())
-            spdlog::warn("status not sent target={} final={} error=\"{}\"", row.target, final,
-                         failure);
+        if (!handled.failure.empty())
+            spdlog::warn("status not sent target={} final={} error=\"{}\"", row.target,
+                         handled.final, handled.failure);
     }
     co_return rows.size();
+}
+
+boost::asio::awaitable<Outbox::Handled> Outbox::send_status(const store::OutboxRow& row) {
+    auto project = parts_.projects.find(row.project);
+    auto post = [this, project, payload = row.payload]() -> Result<Sent> {
+        if (!project) return error(Code::gone, "project_gone", "the project is gone");
+        SLUICE_TRY(auto status, status_from_json(payload));
+        // The token is read at each use: rotating it needs no restart, and it is never in the
+        // database.
+        SLUICE_TRY(auto token, files::read_file(project->status_token_file, 4096));
+        hooks::StatusTarget target{project->forge, project->status_api, project->status_repo,
+                                   std::string(text::trim(token))};
+        SLUICE_TRY(auto request, hooks::status_request(target, status));
+        return parts_.send(request);
+    };
+    auto sent = co_await runtime::run_on(parts_.net, std::move(post));
+    Handled handled;
+    if (!sent) {
+        handled.failure = sent.error().id + ": " + sent.error().message;
+        co_return handled;
+    }
+    if (hooks::is_taken(project->forge, sent->status, sent->answer)) co_return handled;
+    handled.failure = fmt::format("the forge answered {}", sent->status);
+    if (!sent->answer.empty()) handled.failure += ": " + sent->answer;
+    handled.final = !hooks::may_be_repeated(sent->status);
+    handled.wait = sent->retry_after;
+    co_return handled;
+}
+
+boost::asio::awaitable<Outbox::Handled> Outbox::ask_gate(const store::OutboxRow& row) {
+    Handled handled;
+    const auto project = parts_.projects.find(row.project);
+    const auto asked = json::parse(row.payload);
+    if (!project || !asked) {
+        handled.failure = "project_gone: the project is gone";
+        handled.final = true;
+        co_return handled;
+    }
+    json::ObjectReader reader(*asked, "");
+    const auto sha = reader.string("sha");
+    const auto branch = reader.string("branch");
+    // Whatever was asked up to here is answered by a verdict that is computed after it.
+    auto look = [this, target = row.target] {
+        return parts_.readers.read(
+            [&](store::Tx& tx) { return store::newest_pending_outbox(tx, target); });
+    };
+    const auto newest = co_await runtime::run_on(parts_.db, std::move(look));
+    auto verdict = co_await parts_.verdict(*project, sha, branch);
+    if (!verdict) {
+        const auto code = verdict.error().code;
+        handled.failure = verdict.error().id + ": " + verdict.error().message;
+        handled.final = code == Code::invalid || code == Code::not_found || code == Code::gone;
+        co_return handled;
+    }
+    const auto statuses =
+        statuses_of(*verdict, project->name, parts_.public_url, project->policy.job_statuses);
+    auto put = [this, statuses, id = row.project, target = row.target,
+                newest](store::Tx& tx) -> Result<> {
+        for (const auto& status : statuses) put_status(tx, id, status);
+        store::settle_outbox_up_to(tx, target, newest);
+        return {};
+    };
+    auto done = co_await parts_.writer.write(std::move(put));
+    if (!done) handled.failure = done.error().id + ": " + done.error().message;
+    co_return handled;
 }
 
 }  // namespace sluice::core

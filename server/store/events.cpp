@@ -60,6 +60,25 @@ void postpone_outbox(Tx& tx, std::int64_t id, Timestamp next_at, std::string_vie
             next_at, error, id);
 }
 
+std::string newest_outbox_payload(Tx& tx, std::string_view target) {
+    auto row = tx.one<S>(
+        "SELECT payload FROM outbox WHERE target = :a AND state <> 'dead' ORDER BY id DESC LIMIT 1",
+        target);
+    return row ? std::move(std::get<0>(*row)) : S{};
+}
+
+std::int64_t newest_pending_outbox(Tx& tx, std::string_view target) {
+    return std::get<0>(*tx.one<I>(
+        "SELECT coalesce(max(id), 0) FROM outbox WHERE target = :a AND state = 'pending'", target));
+}
+
+void settle_outbox_up_to(Tx& tx, std::string_view target, std::int64_t id) {
+    tx.exec(
+        "UPDATE outbox SET state = 'sent', error = '' WHERE target = :a AND state = 'pending' AND "
+        "id <= :b",
+        target, id);
+}
+
 std::int64_t count_outbox(Tx& tx, std::string_view state) {
     return std::get<0>(*tx.one<I>("SELECT count(*) FROM outbox WHERE state = :a", state));
 }

@@ -40,6 +40,12 @@ void insert_outbox(Tx& tx, std::string_view target, ProjectId project, std::stri
 std::vector<OutboxRow> due_outbox(Tx& tx, Timestamp now, std::int64_t limit);
 void settle_outbox(Tx& tx, std::int64_t id, std::string_view state, std::string_view error);
 void postpone_outbox(Tx& tx, std::int64_t id, Timestamp next_at, std::string_view error);
+/// What the target was, or will be, told last; "" = nothing yet.
+std::string newest_outbox_payload(Tx& tx, std::string_view target);
+/// The newest row of the target that waits; 0 = none does.
+std::int64_t newest_pending_outbox(Tx& tx, std::string_view target);
+/// Settles as sent what waits of the target, up to that row.
+void settle_outbox_up_to(Tx& tx, std::string_view target, std::int64_t id);
 std::int64_t count_outbox(Tx& tx, std::string_view state);
 
 void insert_audit(Tx& tx, Timestamp at, std::string_view actor, std::string_view action,

@@ -51,10 +51,13 @@ def cpp_test_names():
             for match in re.finditer(r'TEST_CASE\(\s*"((?:[^"\\]|\\.)*)"', text)}
 
 
-def test_the_threat_model_names_tests_that_exist():
-    text = (ROOT / "docs/threat-model.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| threat")]
-    assert len(rows) > 15
+@pytest.mark.parametrize("page, first, least", [("threat-model.md", "threat", 15), ("faults.md", "fault", 25)])
+def test_pages_of_dangers_name_tests_that_exist(page, first, least):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(f"| {first} |")]
+    assert len(rows) > least
+    if page == "faults.md":
+        assert all('"' in row.rsplit(" | ", 1)[1] for row in rows), "a fault without a test"
     names = cpp_test_names()
     python = "\n".join(text for _, text in files("tests/*.py"))
     for row in rows:

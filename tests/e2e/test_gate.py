@@ -119,3 +119,95 @@ def test_waiting_for_a_gate_ends_with_its_verdict_as_exit_code(project, ci):
     project.run_of(bad)
     red = ci.sluice("gate", bad, "--project", project.name, "--wait", check=False)
     assert (red.returncode, red.stdout.split()[0]) == (1, "red")
+
+
+def test_a_red_push_is_not_washed_away_by_a_second_one_that_touches_nothing(project, ci):
+    """`changes` of a push looks at that push; what a branch gets is all of it."""
+    text = """
+version: 1
+on: {push: {}, manual: {}}
+gate: {branches: [main], require: [test]}
+jobs:
+  test: {changes: [src/**], run: sh src/test.sh}
+"""
+    project.push_and_end({".ci.yml": text, "src/test.sh": "true\n"}, "passed")
+    project.push_and_end({"src/test.sh": "exit 1\n"}, "failed", branch="topic")
+    detail, jobs = project.push_and_end({"README": "harmless\n"}, branch="topic")
+    assert jobs["test"]["state"] == "not_selected"
+    sha = detail["run"]["sha"]
+    gate = project.gate(sha=sha, branch="main")
+    assert (gate["verdict"], gate["summary"]) == ("red", "test missing")
+    assert "looked at the last push alone" in gate["checks"][0]["note"]
+    ci.ended(project.start(branch="topic"), "failed")
+    assert project.gate(sha=sha, branch="main")["summary"] == "test failed"
+    # A change that needs no test is green as ever.
+    project.repo.git("checkout", "-q", "main")
+    other, _ = project.push_and_end({"README": "harmless\n"}, branch="docs")
+    assert project.gate(sha=other["run"]["sha"], branch="main")["verdict"] == "green"
+    landed = project.gate(sha=project.repo.git("rev-parse", "main").stdout.strip(), branch="main")
+    assert landed["verdict"] == "green"
+
+
+def test_the_first_entry_whose_branches_match_holds(project, ci):
+    gates = """
+gate:
+  - {branches: ["release/*"], require: [lint, test]}
+  - {branches: [main, "release/old"], require: [lint]}
+"""
+    text = GATED.replace("gate: {branches: [main], require: [lint, test]}\n", gates)
+    sha = project.push({".ci.yml": text, "test.sh": "exit 1"})
+    project.repo.push(f"{sha}:refs/heads/release/old", f"{sha}:refs/heads/topic")
+    for run in [project.run_of(sha, count=3)] + [run["id"] for run in project.runs(sha=sha)]:
+        ci.ended(run, "failed")
+    verdicts = {branch: project.gate(sha=sha, branch=branch) for branch in ("main", "release/old", "topic")}
+    assert {branch: one["verdict"] for branch, one in verdicts.items()} == {
+        "main": "green",
+        "release/old": "red",
+        "topic": "red",
+    }
+    assert [one["rules"] for one in verdicts.values()] == ["file", "file", "absent"]
+    assert len(verdicts["topic"]["checks"]) == 2, "no entry for topic: every job of the run"
+
+
+def test_what_may_fail_is_green_with_a_note_and_globs_that_match_nothing_are_missing(project, ci):
+    text = GATED.replace("[lint, test]", "['*', 'e2e-*']").replace(
+        "run: sh test.sh", "allow_failure: true, run: sh test.sh"
+    )
+    detail, _ = project.push_and_end({".ci.yml": text, "test.sh": "exit 1"}, "warned")
+    gate = project.gate(sha=detail["run"]["sha"])
+    checks = {check["name"]: (check["color"], check["state"]) for check in gate["checks"]}
+    assert checks == {"lint": ("green", "passed"), "test": ("green", "warned"), "e2e-*": ("red", "missing")}
+    assert gate["checks"][1]["note"].startswith("may fail")
+    plain = text.replace("['*', 'e2e-*']", "['*']")
+    detail, _ = project.push_and_end({".ci.yml": plain}, "warned")
+    assert project.gate(sha=detail["run"]["sha"])["summary"] == "2 of 2 checks green, 1 warned"
+
+
+def test_a_job_that_waits_for_an_approval_keeps_the_gate_pending(project, ci):
+    text = GATED.replace("test: {needs: [lint]", "test: {needs: [lint], approval: true")
+    sha = project.push({".ci.yml": text, "test.sh": "true"})
+    run = project.run_of(sha)
+    wait_for(lambda: project.gate(sha=sha)["summary"] == "test held", "the job to be held")
+    assert project.gate(sha=sha)["verdict"] == "pending"
+    ci.sluice("run", "reject", str(run), "test")
+    ci.ended(run)
+    assert project.gate(sha=sha)["summary"] == "test cancelled"
+
+
+def test_a_branch_whose_own_file_is_broken_says_so_and_asks_for_every_job(project, ci):
+    project.push_and_end({".ci.yml": GATED.replace("require:", "requires:"), "test.sh": "true"}, "errored")
+    detail, _ = project.push_and_end({".ci.yml": GATED}, "passed", branch="mend")
+    gate = project.gate(sha=detail["run"]["sha"], branch="main")
+    assert gate["rules"] == "unreadable" and "can't be read, so every job counts" in gate["summary"]
+    assert gate["verdict"] == "pending", "there is nothing to compare the jobs with"
+    words = ("gate", "approve", gate["sha"], "--branch", "main", "--project", project.name)
+    assert ci.sluice(*words).stdout.startswith("green")
+
+
+def test_a_repository_that_cannot_be_read_is_an_error_not_a_verdict(project, ci):
+    sha = project.push({".ci.yml": GATED, "test.sh": "true"})
+    ci.ended(project.run_of(sha), "passed")
+    project.repo.bare.rename(project.repo.bare.with_suffix(".away"))
+    reply = ci.call("GET", f"{project.path}/gate?sha={sha}&branch=main")
+    assert reply.status >= 400 and "verdict" not in reply.json, reply
+    assert ci.sluice("gate", sha, "--project", project.name, check=False).returncode not in (0, 1)

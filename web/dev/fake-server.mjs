@@ -60,7 +60,8 @@ function gate(project, query) {
     });
     if (project.name === 'checkout-service') checks.push({ name: 'e2e-*', color: 'red', state: 'missing', note: 'no job of the run matches', job_id: null });
     const verdict = checks.some((c) => c.color === 'red') ? 'red' : checks.some((c) => c.color === 'pending') ? 'pending' : 'green';
-    return { project: project.name, sha: run.sha, branch, verdict, summary: `${checks.filter((c) => c.color === 'green').length} of ${checks.length} required checks are green`, checks, run_id: run.id, config_sha: runsOf(project.name)[0].sha };
+    return { project: project.name, sha: run.sha, branch, verdict, summary: `${checks.filter((c) => c.color === 'green').length} of ${checks.length} required checks are green`, checks, run_id: run.id, config_sha: runsOf(project.name)[0].sha, rules: 'file',
+        config_change: project.name !== 'docs' ? null : { files: ['.ci.yml'], jobs: bases.slice(0, 1), gate: true, policy: 'required', state: 'waiting', digest: 'd', approved_by: '', reason: '' } };
 }
 
 function finish(run) {

@@ -9,6 +9,9 @@ ALTER TABLE projects ADD COLUMN job_statuses INTEGER NOT NULL DEFAULT 1 CHECK (j
 ALTER TABLE runs ADD COLUMN tier TEXT NOT NULL DEFAULT 'T1' CHECK (tier IN ('T0', 'T1', 'T2', 'T3'));
 UPDATE runs SET tier = 'T0' WHERE hold <> '';
 
+-- What a forge was told last of a commit and context.
+CREATE INDEX outbox_by_target ON outbox (target, id);
+
 -- Edits of the configuration that a maintainer let pass: of that commit, into that branch, and as it then differed.
 CREATE TABLE config_approvals (
     project_id INTEGER NOT NULL REFERENCES projects(id),

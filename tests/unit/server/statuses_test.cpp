@@ -1,0 +1,82 @@
+#include "server/core/statuses.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace sluice;
+using core::Color;
+using core::statuses_of;
+using core::Verdict;
+using hooks::StatusState;
+
+namespace {
+
+Verdict verdict(Color color, std::vector<core::GateCheck> checks) {
+    Verdict out;
+    out.color = color;
+    out.summary = "so it stands";
+    out.checks = std::move(checks);
+    out.sha = std::string(40, 'a');
+    out.branch = "release/1 & co";
+    return out;
+}
+
+StatusState of_job(const std::string& state) {
+    auto all = statuses_of(verdict(Color::red, {{"a", Color::red, state, "", {7}}}), "shop",
+                           "http://ci", true);
+    REQUIRE(all.size() == 2);
+    return all[1].state;
+}
+
+}  // namespace
+
+TEST_CASE("the gate has one status whose name never changes", "[status]") {
+    auto all = statuses_of(verdict(Color::green, {{"a", Color::green, "passed", "", {7}}}), "shop",
+                           "http://ci", false);
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].context == "sluice/gate");
+    CHECK(all[0].state == StatusState::passed);
+    CHECK(all[0].description == "so it stands");
+    CHECK(all[0].url ==
+          "http://ci/gate/shop?branch=release%2F1%20%26%20co&sha=" + std::string(40, 'a'));
+}
+
+TEST_CASE("a gate's state tells what went wrong with the change from what went wrong with us",
+          "[status]") {
+    const auto state = [](Color color, std::vector<core::GateCheck> checks) {
+        return statuses_of(verdict(color, std::move(checks)), "shop", "", false)[0].state;
+    };
+    CHECK(state(Color::pending, {}) == StatusState::pending);
+    CHECK(state(Color::green, {{"a", Color::green, "warned", "", {7}}}) == StatusState::warned);
+    CHECK(state(Color::red, {{"a", Color::red, "failed", "", {7}},
+                             {"b", Color::red, "errored", "", {8}}}) == StatusState::failed);
+    CHECK(state(Color::red, {{"a", Color::red, "errored", "", {7}}}) == StatusState::errored);
+    CHECK(state(Color::red, {{"a", Color::red, "missing", "", {}}}) == StatusState::failed);
+}
+
+TEST_CASE("each check that is a job has a status of its own, if wanted", "[status]") {
+    const auto checks =
+        std::vector<core::GateCheck>{{"test", Color::red, "failed", "test (3.12)", {7}},
+                                     {"gen/a", Color::green, "passed", "", {8}},
+                                     {"e2e-*", Color::red, "missing", "no job matches", {}},
+                                     {"old", Color::pending, "removed", "gone", {}}};
+    CHECK(statuses_of(verdict(Color::red, checks), "shop", "http://ci", false).size() == 1);
+    auto all = statuses_of(verdict(Color::red, checks), "shop", "http://ci", true);
+    REQUIRE(all.size() == 3);
+    CHECK(all[1].context == "sluice/job/test");
+    CHECK(all[1].description == "failed: test (3.12)");
+    CHECK(all[1].url == "http://ci/jobs/7");
+    CHECK(all[2].context == "sluice/job/gen/a");
+    CHECK(all[2].description == "passed");
+}
+
+TEST_CASE("states of jobs become states of statuses", "[status]") {
+    for (auto state : {"waiting", "held", "ready"}) CHECK(of_job(state) == StatusState::pending);
+    CHECK(of_job("running") == StatusState::running);
+    CHECK(of_job("passed") == StatusState::passed);
+    CHECK(of_job("not_selected") == StatusState::passed);
+    CHECK(of_job("warned") == StatusState::warned);
+    CHECK(of_job("failed") == StatusState::failed);
+    CHECK(of_job("blocked") == StatusState::failed);
+    CHECK(of_job("errored") == StatusState::errored);
+    CHECK(of_job("cancelled") == StatusState::cancelled);
+}
