@@ -44,6 +44,17 @@ Query query_for(const std::string& target) {
     return {{"branch", target}};
 }
 
+/// A branch may be called `$(id)`: what people copy into a shell is quoted.
+std::string shell_word(const std::string& text) {
+    const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return std::isalnum(c) || c == '.' || c == '_' || c == '/' || c == '-';
+    });
+    if (plain) return text;
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+}
+
 std::string joined(const json::Value& object, const char* key) {
     std::string text;
     for (const auto& item : items_of(object, key))
@@ -81,7 +92,7 @@ void print_config_change(const Terminal& out, const json::Value& gate) {
                            fmt::format("        look at it, then: sluice gate approve {} "
                                        "--project {} --branch {}",
                                        text_of(gate, "sha"), printable(text_of(gate, "project")),
-                                       printable(text_of(gate, "branch")))));
+                                       shell_word(printable(text_of(gate, "branch"))))));
 }
 
 void print_gate(const Terminal& out, const json::Value& gate) {

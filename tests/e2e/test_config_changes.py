@@ -218,3 +218,25 @@ def test_jobs_of_the_change_run_before_anybody_approves(guarded):
     """The approval is about merging: what a pull request's jobs may reach is decided by its tier."""
     detail, jobs = guarded.push_and_end(edited(("sh test.sh", "echo")), "passed", branch="topic")
     assert {job["state"] for job in by_key(detail).values()} == {"passed"} and len(jobs) == 2
+
+
+def test_an_edit_of_a_fragment_redefines_the_jobs_that_call_it(project):
+    caller = TARGET.replace("test: {run: sh test.sh}", "test: {uses: ./.ci/lib/test.yml}")
+    fragment = "version: 1\njobs: {unit: {run: sh test.sh}}\n"
+    project.push_and_end({".ci.yml": caller, ".ci/lib/test.yml": fragment, "test.sh": "true\n"}, "passed")
+    assert [one["name"] for one in project.gate(branch="main")["checks"]] == ["test/unit"]
+    sha = change(project, {".ci/lib/test.yml": fragment.replace("sh test.sh", "echo")})
+    verdict = gate(project, sha)
+    assert verdict["summary"] == "the edit of .ci/lib/test.yml waits for an approval (test/unit)"
+    assert approve(project, verdict).json["verdict"] == "green"
+
+
+def test_the_command_to_copy_is_safe_for_a_shell_whatever_the_branch_is_called(guarded, ci):
+    main = guarded.repo.git("rev-parse", "main").stdout.strip()
+    guarded.repo.push(f"{main}:refs/heads/$(id)'")
+    sha = change(guarded, edited(("sh test.sh", "echo")))
+    words = ("gate", sha, "--project", guarded.name, "--branch", "$(id)'")
+    shown = ci.sluice(*words, check=False).stdout
+    assert "--branch '$(id)'\\'''" in shown
+    for run in guarded.runs(sha=main):
+        ci.ended(run["id"])

@@ -59,9 +59,11 @@ function gate(project, query) {
         return { name: base, color: color[worst.state] ?? 'red', state: worst.state, note: worst.state === 'warned' ? 'allowed to fail' : worst.wait_reason, job_id: worst.id };
     });
     if (project.name === 'checkout-service') checks.push({ name: 'e2e-*', color: 'red', state: 'missing', note: 'no job of the run matches', job_id: null });
+    const edited = project.name === 'docs';
+    if (edited) checks.push({ name: 'spelling', color: 'pending', state: 'removed', note: 'the target branch has this job, the change does not: waits for an approval', job_id: null });
     const verdict = checks.some((c) => c.color === 'red') ? 'red' : checks.some((c) => c.color === 'pending') ? 'pending' : 'green';
     return { project: project.name, sha: run.sha, branch, verdict, summary: `${checks.filter((c) => c.color === 'green').length} of ${checks.length} required checks are green`, checks, run_id: run.id, config_sha: runsOf(project.name)[0].sha, rules: 'file',
-        config_change: project.name !== 'docs' ? null : { files: ['.ci.yml'], jobs: bases.slice(0, 1), gate: true, policy: 'required', state: 'waiting', digest: 'd', approved_by: '', reason: '' } };
+        config_change: !edited ? null : { files: ['.ci.yml', '.ci/lib/spelling.yml'], jobs: ['spelling'], gate: true, policy: 'required', state: 'waiting', digest: 'd', approved_by: '', reason: '' } };
 }
 
 function finish(run) {
