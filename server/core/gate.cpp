@@ -53,6 +53,41 @@ void set_event(plan::Input& input, const store::Run& run) {
     input.trusted = is_trusted(run.tier, input.event);
 }
 
+/// Which run speaks for which job, asked from the newest run to the oldest: the newest that has it
+/// (older ones add what it doesn't know: tag and push runs of a commit). Only that it was not
+/// selected for a newer event washes away nothing that an older run found out.
+class Decided {
+public:
+    /// Those of a run's jobs that count.
+    std::vector<store::Job> add(std::vector<store::Job> jobs) {
+        std::map<std::string, bool> tell;  // by id: some cell has something to say
+        for (const auto& job : jobs)
+            tell[job.base] =
+                tell[job.base] ||
+                (job.state != model::JobState::not_selected &&
+                 !(unneeded_.contains(job.base) && job.state == model::JobState::cancelled));
+        std::erase_if(jobs, [&](const store::Job& job) {
+            // What a job of a newer run has called or generated stands for all of it.
+            const auto names = names_of(job.base);
+            return std::any_of(names.begin(), names.end(),
+                               [&](const auto& name) { return decided_.contains(name); }) ||
+                   (unneeded_.contains(job.base) && !tell[job.base]);
+        });
+        for (const auto& job : jobs) {
+            if (!tell[job.base]) continue;
+            decided_.insert(job.base);
+            if (unneeded_.contains(job.base)) by_older_.insert(job.base);
+        }
+        for (const auto& job : jobs)
+            if (!tell[job.base]) unneeded_.insert(job.base);
+        return jobs;
+    }
+    bool by_older(const std::string& base) const { return by_older_.contains(base); }
+
+private:
+    std::set<std::string> decided_, unneeded_, by_older_;
+};
+
 std::string config_error_of(const store::Run& run) {
     return run.state == model::RunState::errored && run.jobs_total == 0 ? run.reason : "";
 }
@@ -78,34 +113,28 @@ std::string branch_of(const store::Run& run, const std::string& fallback) {
 std::vector<Gate::CountedRun> Gate::read_runs(ProjectId project, const std::string& sha) {
     return parts_.readers.read([&](store::Tx& tx) {
         std::vector<CountedRun> out;
-        std::set<std::string> seen;
+        Decided decided;
         for (const auto& listed : store::list_runs(tx, {.project = project,
                                                        .branch = {},
                                                        .sha = sha,
                                                        .before = 0,
                                                        .limit = k_runs_looked_at})) {
-            // The newest run decides each job it has; older ones only add jobs it doesn't know
-            // (tag and push runs of a commit).
             CountedRun counted;
-            std::set<std::string> here;
-            for (const auto& job : store::jobs_of(tx, listed.id)) {
-                here.insert(job.base);
-                // What a job of a newer run has called or generated stands for all of it.
-                const auto names = names_of(job.base);
-                if (std::any_of(names.begin(), names.end(),
-                                [&](const auto& name) { return seen.contains(name); }))
-                    continue;
+            for (const auto& job : decided.add(store::jobs_of(tx, listed.id))) {
                 counted.jobs.push_back({job.base, job.state, job.id, job.message, job.key});
                 // By the plan, not by a late `if`, which knew more than a plan can say.
                 auto& one = counted.jobs.back();
                 one.overlooked = job.state == model::JobState::not_selected && !selected_by(job);
                 counted.deselects = counted.deselects || one.overlooked;
             }
-            seen.insert(here.begin(), here.end());
             if (!out.empty() && counted.jobs.empty()) continue;
             counted.run = store::find_run(tx, listed.id).value();  // with its event
             out.push_back(std::move(counted));
         }
+        for (auto& counted : out)
+            std::erase_if(counted.jobs, [&](const GateJob& job) {
+                return job.state == model::JobState::not_selected && decided.by_older(job.base);
+            });
         return out;
     });
 }

@@ -2,7 +2,7 @@
 
 import sys
 
-from harness import Flag
+from harness import Flag, by_key
 from wire import wait_for
 
 GATED = """
@@ -146,6 +146,24 @@ jobs:
     assert project.gate(sha=other["run"]["sha"], branch="main")["verdict"] == "green"
     landed = project.gate(sha=project.repo.git("rev-parse", "main").stdout.strip(), branch="main")
     assert landed["verdict"] == "green"
+
+
+def test_a_failure_is_not_washed_away_by_a_run_that_did_not_need_the_job(project, ci):
+    text = """
+version: 1
+on: {push: {}, tag: ["*"]}
+gate: {branches: [main], require: [test]}
+jobs:
+  test: {if: event != 'tag', run: sh test.sh}
+  other: {run: "true"}
+"""
+    detail, _ = project.push_and_end({".ci.yml": text, "test.sh": "exit 1\n"}, "failed")
+    sha = detail["run"]["sha"]
+    project.repo.git("tag", "v1", sha)
+    project.repo.push("v1")
+    tagged = ci.ended(project.run_of(sha, "tag"), "passed")
+    assert by_key(tagged)["test"]["state"] == "not_selected"
+    assert project.gate(sha=sha, branch="main")["summary"] == "test failed"
 
 
 def test_the_first_entry_whose_branches_match_holds(project, ci):

@@ -1,6 +1,8 @@
 #include "platform/crypto.hpp"
 #include "server/store/meta.hpp"
+#include "server/store/projects.hpp"
 #include "server/store/readers.hpp"
+#include "server/store/runs.hpp"
 #include "server/store/schema.hpp"
 #include "server/store/writer.hpp"
 #include "tests/unit/server/temp_folder.hpp"
@@ -200,6 +202,46 @@ TEST_CASE("a full disk refuses writes, loses nothing that was committed, and hea
     CHECK(get(path, "big" + std::to_string(stored - 1)).has_value());
     CHECK_FALSE(get(path, "big" + std::to_string(stored)).has_value());
     CHECK_FALSE(get(path, "refused"));
+}
+
+TEST_CASE("projects and runs from before tiers get the policy and trust that surprise nobody",
+          "[store]") {
+    test::TempFolder folder;
+    Connection connection({.path = (folder.path / "old.db").string()});
+    for (const auto& migration : migrations()) {
+        if (migration.number >= 8) break;
+        connection.script(std::string(migration.sql));
+        connection.script("PRAGMA user_version = " + std::to_string(migration.number));
+    }
+    connection.script(
+        "INSERT INTO projects(id, name, url, default_branch, forge, hook_secret, created_at) "
+        "VALUES "
+        "(1, 'p', '/p.git', 'main', 'git', 's', 0);"
+        "INSERT INTO runs(id, project_id, number, event_kind, branch, tag, sha, target_branch, "
+        "pr_number, message, author, actor, event, state, hold, created_at) VALUES "
+        "(1, 1, 1, 'push', 'main', '', 'a', '', 0, '', '', '', '{}', 'active', '', 0), "
+        "(2, 1, 2, 'pull_request', 'x', '', 'b', 'main', 7, '', '', '', '{}', 'active', 'fork', "
+        "0)");
+    migrate(connection);
+    Tx tx(connection);
+    CHECK(find_policy(tx, {1}) == Policy{});
+    CHECK(find_project(tx, ProjectId{1})->policy == Policy{});
+    CHECK(find_run(tx, {1})->tier == model::Tier::t1);
+    CHECK(find_run(tx, {2})->tier == model::Tier::t0);
+}
+
+TEST_CASE("a policy is read back as it was set", "[store]") {
+    Database db;
+    Writer writer({.path = db.path}, {});
+    const Policy wanted{{"release/*", "!x\"y"}, {"v*"}, ConfigChanges::approve, false};
+    REQUIRE(writer.write_blocking([&](Tx& tx) -> Result<> {
+        const auto id =
+            insert_project(tx, {{}, "shop", "/s.git", "main", "git", "secret", Timestamp{0}});
+        set_policy(tx, id, wanted);
+        CHECK(find_project(tx, "shop")->policy == wanted);
+        CHECK(all_projects(tx).front().policy == wanted);
+        return {};
+    }));
 }
 
 TEST_CASE("a database of a newer build is refused with the way out", "[store]") {
