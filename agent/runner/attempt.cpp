@@ -174,8 +174,9 @@ void Attempt::remember(std::size_t index) {
     const std::string& id = job_.spec.steps[index].id;
     model::StepState state = report_.steps[index].state;
     if (state == model::StepState::pending) state = model::StepState::skipped;
-    if (!id.empty())
-        facts_[id] = {state == model::StepState::warned ? model::StepState::failed : state, state};
+    if (id.empty()) return;
+    facts_[id].outcome = state == model::StepState::warned ? model::StepState::failed : state;
+    facts_[id].result = state;
 }
 
 void Attempt::fail_step(std::size_t index, model::Outcome outcome) {
@@ -218,10 +219,18 @@ void Attempt::run_step(std::size_t index) {
     }
     Result<files::Path> directory = step_directory(folder_.workspace(), step.working_directory);
     if (!directory) return refuse(directory.error(), model::Cause::config);
+    model::StepSpec known = step;
+    for (const auto& [name, text] : step.late_env) {
+        Result<std::string> value = plan::evaluate_step_text(text, facts_);
+        if (!value)
+            return refuse(error(Code::invalid, "env", "env." + name + ": " + value.error().message),
+                          model::Cause::config);
+        known.env[name] = std::move(*value);
+    }
     const StepFiles files = step_files(folder_, index);
     spawn::Command command;
     command.env = step_environment({.job = job_,
-                                    .step = step,
+                                    .step = known,
                                     .base = base_,
                                     .from_steps = from_steps_,
                                     .files = files,
@@ -274,7 +283,7 @@ void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Comman
         stragglers_.push_back(process.output());
     }
     status.duration_ms = milliseconds_since(begin);
-    take_step_files(files);
+    take_step_files(index, files);
     judge(index, process.exit(), timed_out);
     status.log_end = ports_.spool.size();
     ports_.sink.progress(report_.steps);
@@ -283,6 +292,13 @@ void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Comman
 void Attempt::judge(std::size_t index, const spawn::Exit& exit, bool timed_out) {
     model::StepStatus& status = report_.steps[index];
     status.exit_code = exit.code;
+    if (exit.ok() && !timed_out && !bad_output_.empty()) {
+        status.state = model::StepState::failed;
+        if (std::exchange(failed_, true)) return;
+        failure_ = {model::AttemptResult::failed, exit.code, std::nullopt, model::Cause::config,
+                    fmt::format("step \"{}\": {}", status.name, bad_output_)};
+        return;
+    }
     if (exit.ok() && !timed_out) {
         status.state = model::StepState::passed;
         return;
@@ -311,30 +327,6 @@ void Attempt::judge(std::size_t index, const spawn::Exit& exit, bool timed_out) 
         outcome.message += ", the machine ran out of memory";
     }
     fail_step(index, std::move(outcome));
-}
-
-void Attempt::take_step_files(const StepFiles& files) {
-    auto read = [&](const files::Path& path, const char* name) {
-        std::vector<std::pair<std::string, std::string>> values;
-        Result<std::string> text = read_step_file(path);
-        if (!text) {
-            note(std::string(name) + ": " + text.error().message);
-            return values;
-        }
-        std::vector<std::string> problems;
-        values = parse_assignments(*text, problems);
-        for (const std::string& problem : problems) note(std::string(name) + ": " + problem);
-        return values;
-    };
-    for (auto& [name, value] : read(files.env, "CI_ENV")) {
-        if (name == "CI" || name.starts_with("CI_")) {
-            note("CI_ENV: " + name + " is reserved and was not set");
-            continue;
-        }
-        from_steps_[name] = std::move(value);
-    }
-    for (auto& [name, value] : read(files.output, "CI_OUTPUT"))
-        report_.outputs[name] = std::move(value);
 }
 
 void Attempt::end_processes() {

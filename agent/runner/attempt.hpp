@@ -71,7 +71,10 @@ private:
     void carry_out(std::size_t index, const StepFiles& files, spawn::Command command);
     void judge(std::size_t index, const spawn::Exit& exit, bool timed_out);
     void fail_step(std::size_t index, model::Outcome outcome);
-    void take_step_files(const StepFiles& files);
+    void take_step_files(std::size_t index, const StepFiles& files);
+    void take_value(std::size_t index, const std::string& name, const std::string& value);
+    bool is_read_later(std::size_t index, const std::string& name) const;
+    void refuse_output(std::string complaint);
     void watch_children();
     void end_processes();
     void settle_outcome();
@@ -105,7 +108,8 @@ private:
     bool grace_over_ = false;
 
     Environment base_, from_steps_;
-    std::map<std::string, plan::StepFacts> facts_;  ///< of the steps that have ids, for later `if`s
+    std::map<std::string, plan::StepFacts> facts_;  ///< of the steps that have ids, for later ones
+    std::string bad_output_;                        ///< the first complaint about the running step
     std::list<std::shared_ptr<OutputPipe>> stragglers_;
     std::uint64_t oom_kills_ = 0;
     bool failed_ = false;

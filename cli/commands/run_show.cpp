@@ -1,6 +1,7 @@
 // run show: jobs, steps, failing tests with their lines, diagnostics.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/output_lines.hpp"
 #include "cli/term/text.hpp"
 #include "cli/usage.hpp"
 
@@ -116,6 +117,7 @@ void print_run(const Terminal& out, const json::Value& reply) {
     for (const auto& job : jobs) {
         print_steps(out, job);
         print_problems(out, job);
+        print_outputs(out, text_of(job, "key"), member(job, "outputs"));
         print_tests(out, job);
     }
 }

@@ -13,6 +13,7 @@ struct JobRun {
     plan::PlannedJob planned;
     model::JobState state = model::JobState::waiting;
     std::string reason;                  ///< why it did not run, or was retried; for people
+    bool stopping = false;               ///< `fail_fast` has asked its runner to stop
     int attempt = 0;                     ///< from 1 once it has begun
     std::map<std::string, int> retries;  ///< used, by the class of the cause
     std::chrono::steady_clock::time_point begun, ended;

@@ -84,10 +84,36 @@ model::RunState LocalRun::carry_out() {
 }
 
 void LocalRun::advance() {
+    const auto outputs = [this](std::size_t job) {
+        return jobs_[job].report ? jobs_[job].report->outputs : plan::Outputs{};
+    };
+    do {
+        advance_once(outputs);
+    } while (fail_fast());
+}
+
+bool LocalRun::fail_fast() {
+    bool ended = false;
+    for (plan::FailFast& victim : plan::fail_fast(now(jobs_))) {
+        JobRun& job = jobs_[victim.job];
+        if (std::exchange(job.stopping, true)) continue;
+        job.reason = std::move(victim.reason);
+        if (job.runner) {
+            job.runner->interrupt();
+        } else {
+            end(job, JobEvent::cancel);
+            ended = true;
+        }
+    }
+    return ended;
+}
+
+void LocalRun::advance_once(const plan::OutputsOf& outputs) {
     for (plan::Transition& next :
-         plan::advance(now(jobs_), settings_.input.event, interrupts_ > 0)) {
+         plan::advance(now(jobs_), settings_.input.event, interrupts_ > 0, outputs)) {
         JobRun& job = jobs_[next.job];
         job.reason = std::move(next.reason);
+        if (next.spec) job.planned.spec = std::move(*next.spec);
         if (next.event == JobEvent::needs_met)
             job.state = model::next_state(job.state, next.event).value();
         else
@@ -182,7 +208,7 @@ void LocalRun::take_end(JobRun& job) {
     const std::string retry = plan::retry_class(outcome.cause);
     // What a further attempt could mend on another machine stays as it is on this one.
     const bool may_retry = retry == "script" || retry == "timeout" || retry == "oom";
-    if (may_retry && interrupts_ == 0 &&
+    if (may_retry && interrupts_ == 0 && !job.stopping &&
         job.retries[retry] < plan::retry_budget(job.planned.spec, retry)) {
         ++job.retries[retry];
         job.reason = fmt::format("{}; attempt {} follows", outcome.message, job.attempt + 1);
@@ -192,7 +218,8 @@ void LocalRun::take_end(JobRun& job) {
         job.state = model::next_state(job.state, JobEvent::requeue).value();
         return;
     }
-    job.reason = outcome.message;
+    if (!job.stopping || outcome.result != model::AttemptResult::cancelled)
+        job.reason = outcome.message;
     end(job, plan::end_event(job.planned.spec, outcome));
 }
 

@@ -5,6 +5,7 @@
 #include "cli/local/job_run.hpp"
 #include "cli/local/pipeline.hpp"
 #include "cli/local/run_folder.hpp"
+#include "pipelines/plan/advance.hpp"
 
 namespace sluice::cli::local {
 
@@ -40,6 +41,8 @@ public:
 
 private:
     void advance();
+    void advance_once(const plan::OutputsOf& outputs);
+    bool fail_fast();
     void start_ready();
     void start(std::size_t index);
     void wait();

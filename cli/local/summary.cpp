@@ -1,7 +1,10 @@
 // The end of a local run: a table for people, an object for programs.
+#include "cli/json_view.hpp"
 #include "cli/local/run_view.hpp"
+#include "cli/output_lines.hpp"
 #include "cli/term/table.hpp"
 #include "cli/term/text.hpp"
+#include "pipelines/plan/outputs.hpp"
 
 #include <fmt/format.h>
 
@@ -46,7 +49,11 @@ json::Value job_json(const JobRun& job) {
     for (const model::StepStatus& step : report.steps) steps.push_back(to_json(step));
     out["steps"] = std::move(steps);
     json::Object outputs;
-    for (const auto& [name, value] : report.outputs) outputs[name] = value;
+    for (const auto& [name, value] : report.outputs) {
+        const auto declared = job.planned.spec.outputs.find(name);
+        if (declared != job.planned.spec.outputs.end())
+            outputs[name] = plan::output_json(declared->second.type, value);
+    }
     out["outputs"] = std::move(outputs);
     json::Array failures;
     if (report.reports.tests) {
@@ -75,6 +82,9 @@ void print_summary(const Terminal& out, const std::vector<JobRun>& jobs, model::
     }
     out.line();
     out.write(table.render(out));
+    for (const JobRun& job : jobs)
+        if (job.report && !job.report->outputs.empty())
+            print_outputs(out, job.planned.spec.id, member(job_json(job), "outputs"));
     out.line();
     out.line(out.paint_state(to_text(state)) + " in " + human_duration(milliseconds));
 }

@@ -3,6 +3,8 @@
 /// checker walks files by it and `sluice schema` and the reference page print it; a new key is a
 /// new row here and code that uses its value.
 
+#include "pipelines/base/enum_text.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -205,3 +207,13 @@ std::optional<Complaint> check_name(Names names, std::string_view name);
 std::optional<Complaint> check_env_name(std::string_view name);
 
 }  // namespace sluice::config
+
+namespace sluice {
+SLUICE_ENUM_NAMES(config::Scalar, "none", "version", "line", "script", "boolean", "count",
+                  "positive", "port", "number", "exit_code", "duration", "size", "cpu", "percent",
+                  "amount", "time", "cron", "timezone", "condition", "glob", "path", "job_id",
+                  "template_id", "name", "label", "image", "secret", "data", "dataset", "fragment",
+                  "choice", "value");
+static_assert(EnumNames<config::Scalar>::names.size() ==
+              static_cast<std::size_t>(config::Scalar::value) + 1);
+}  // namespace sluice

@@ -2,6 +2,7 @@
 
 #include "pipelines/base/text.hpp"
 #include "pipelines/config/expression/check.hpp"
+#include "pipelines/plan/names_read.hpp"
 
 #include <fmt/format.h>
 
@@ -15,28 +16,21 @@ using expr::Value;
 
 constexpr std::size_t k_max_later_bytes = 32 * 1024;
 
-void collect_ids(const expr::Ast& ast, std::string_view context, std::set<std::string>& out) {
-    const bool is_member =
-        ast.kind == expr::Ast::Kind::member || ast.kind == expr::Ast::Kind::index;
-    if (is_member && ast.children[0].kind == expr::Ast::Kind::name &&
-        ast.children[0].name == context)
-        out.insert(ast.kind == expr::Ast::Kind::member ? ast.name : ast.children[1].value.string);
-    for (const expr::Ast& child : ast.children) collect_ids(child, context, out);
-}
-
-Result<bool> evaluate_text(std::string_view text, std::string_view name, Value value) {
-    expr::Ast ast;
-    expr::Problem problem;
-    if (!expr::parse(text, ast, problem, expr::k_generated))
-        return error(Code::invalid, "bad_expression",
-                     fmt::format("`if: {}`: {}", text::sanitize_utf8(text, 200), problem.message));
+/// The steps that have ended, as the context `steps`.
+expr::Context steps_context(const std::map<std::string, StepFacts>& steps) {
+    std::vector<expr::Field> fields;
+    fields.reserve(steps.size());
+    for (const auto& [id, facts] : steps) {
+        std::vector<expr::Field> outputs;
+        for (const auto& [name, value] : facts.outputs) outputs.push_back({name, Value::of(value)});
+        fields.push_back(
+            {id, Value::object({{"outcome", Value::of(std::string(to_text(facts.outcome)))},
+                                {"result", Value::of(std::string(to_text(facts.result)))},
+                                {"outputs", Value::object(std::move(outputs))}})});
+    }
     expr::Context context;
-    context.contexts.fields.push_back({std::string(name), std::move(value)});
-    SLUICE_TRY(const Value result, expr::evaluate(ast, context));
-    if (result.kind != Value::Kind::boolean)
-        return error(Code::invalid, "bad_expression",
-                     fmt::format("`if: {}` is not a boolean", text::sanitize_utf8(text, 200)));
-    return result.boolean;
+    context.contexts.fields.push_back({"steps", Value::object(std::move(fields))});
+    return context;
 }
 
 /// A `#` that ended the value early, seen by what follows it (reference A11).
@@ -110,8 +104,8 @@ void rename_ids(expr::Ast& ast, std::string_view context,
 }
 
 Result<Decision> decide(const expr::Ast& condition, const expr::Context& context,
-                        std::string_view later) {
-    SLUICE_TRY(const expr::Ast rest, expr::fold(condition, context, {std::string(later)}));
+                        const Contexts& later) {
+    SLUICE_TRY(const expr::Ast rest, expr::fold(condition, context, later));
     if (rest.kind != expr::Ast::Kind::literal) {
         Decision out{true, expr::to_source(rest)};
         // Folding may have put a commit message in, and the text is stored and sent.
@@ -119,39 +113,49 @@ Result<Decision> decide(const expr::Ast& condition, const expr::Context& context
         return error(Code::invalid, "bad_expression",
                      fmt::format("the condition grows over {} bytes", k_max_later_bytes), "0");
     }
+    if (rest.value.kind != Value::Kind::boolean)
+        return error(Code::invalid, "bad_expression",
+                     fmt::format("`if: {}` is not a boolean",
+                                 text::sanitize_utf8(expr::to_source(condition), 200)));
     return Decision{rest.value.boolean, ""};
 }
 
-std::vector<std::string> ids_read(std::string_view later_text, std::string_view context) {
+Result<Decision> decide_text(std::string_view later_text, const expr::Context& context,
+                             const Contexts& later) {
     expr::Ast ast;
     expr::Problem problem;
-    std::set<std::string> out;
-    if (expr::parse(later_text, ast, problem, expr::k_generated)) collect_ids(ast, context, out);
-    return {out.begin(), out.end()};
-}
-
-Result<bool> evaluate_late_if(std::string_view late_if,
-                              const std::map<std::string, model::JobState>& needs) {
-    if (late_if.empty()) return true;
-    std::vector<expr::Field> jobs;
-    for (const std::string& id : ids_read(late_if, "needs")) {
-        const auto found = needs.find(id);
-        const auto state = found == needs.end() ? model::JobState::not_selected : found->second;
-        jobs.push_back({id, Value::object({{"result", Value::of(std::string(to_text(state)))}})});
-    }
-    return evaluate_text(late_if, "needs", Value::object(std::move(jobs)));
+    if (!expr::parse(later_text, ast, problem, expr::k_generated))
+        return error(
+            Code::invalid, "bad_expression",
+            fmt::format("`if: {}`: {}", text::sanitize_utf8(later_text, 200), problem.message));
+    return decide(ast, context, later);
 }
 
 Result<bool> evaluate_step_condition(std::string_view condition,
                                      const std::map<std::string, StepFacts>& steps) {
     if (condition.empty()) return true;
-    std::vector<expr::Field> fields;
-    fields.reserve(steps.size());
-    for (const auto& [id, facts] : steps)
-        fields.push_back(
-            {id, Value::object({{"outcome", Value::of(std::string(to_text(facts.outcome)))},
-                                {"result", Value::of(std::string(to_text(facts.result)))}})});
-    return evaluate_text(condition, "steps", Value::object(std::move(fields)));
+    SLUICE_TRY(const Decision decision, decide_text(condition, steps_context(steps), {}));
+    return decision.value;
+}
+
+Result<std::string> evaluate_step_text(std::string_view text,
+                                       const std::map<std::string, StepFacts>& steps) {
+    expr::Template parts;
+    std::vector<expr::Problem> problems;
+    if (!expr::parse_template(text, parts, problems, expr::k_generated))
+        return error(Code::invalid, "bad_expression", problems.front().message);
+    TextProblem problem;
+    auto folded = fold_text(parts, steps_context(steps), {}, problem);
+    if (!folded) return error(Code::invalid, problem.id, problem.message);
+    return std::move(folded->text);
+}
+
+std::set<std::pair<std::string, std::string>> step_outputs_read(std::string_view source,
+                                                                bool is_text) {
+    std::set<std::pair<std::string, std::string>> out;
+    for (const Names& names : names_read(source, is_text, "steps"))
+        if (names.size() == 3 && names[1] == "outputs") out.emplace(names[0], names[2]);
+    return out;
 }
 
 }  // namespace sluice::plan

@@ -7,17 +7,17 @@
 #include "pipelines/config/expression/evaluate.hpp"
 #include "pipelines/model/job_state.hpp"
 #include "pipelines/model/outcome.hpp"
+#include "pipelines/plan/fold_text.hpp"
 
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 namespace sluice::plan {
-
-namespace expr = config::expression;
 
 /// The expression of an `if`: bare, or wholly inside one `${{ }}`. Nothing after a diagnostic.
 std::optional<expr::Ast> read_condition(const config::Node& scalar,
@@ -34,27 +34,32 @@ struct Decision {
     std::string later;  ///< not empty: not decided yet
 };
 
-/// Evaluates what can be evaluated without `later` ("needs" or "steps"). Refused as
+/// Evaluates what can be evaluated without `later` ("needs", "steps" or both). Refused as
 /// expression::evaluate().
 Result<Decision> decide(const expr::Ast& condition, const expr::Context& context,
-                        std::string_view later);
+                        const Contexts& later);
 
-/// The ids that a late condition reads: `{"build"}` for `(needs.build.result == 'failed')`.
-std::vector<std::string> ids_read(std::string_view later_text, std::string_view context);
-
-/// PlannedJob::late_if with the results of the jobs it may read; a job that is missing reads as
-/// not_selected.
-Result<bool> evaluate_late_if(std::string_view late_if,
-                              const std::map<std::string, model::JobState>& needs);
+/// What is left of a condition, decided further by the same rules. Refused also when it is damaged.
+Result<Decision> decide_text(std::string_view later_text, const expr::Context& context,
+                             const Contexts& later);
 
 /// What a later step may know of an earlier one.
 struct StepFacts {
     model::StepState outcome = model::StepState::pending;  ///< before allow_failure
     model::StepState result = model::StepState::pending;   ///< after it
+    std::map<std::string, std::string> outputs = {};       ///< what it wrote to $CI_OUTPUT
 };
 
 /// StepSpec::condition with the steps that have ended, by id; for the runner. "" is true.
 Result<bool> evaluate_step_condition(std::string_view condition,
                                      const std::map<std::string, StepFacts>& steps);
+
+/// A text of StepSpec::late_env with the steps that have ended, by id; for the runner.
+Result<std::string> evaluate_step_text(std::string_view text,
+                                       const std::map<std::string, StepFacts>& steps);
+
+/// Outputs of steps that a condition (or, with `is_text`, a text of late_env) reads: id and name.
+std::set<std::pair<std::string, std::string>> step_outputs_read(std::string_view source,
+                                                                bool is_text);
 
 }  // namespace sluice::plan

@@ -1,6 +1,7 @@
 #include "pipelines/plan/contexts.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "pipelines/plan/output_types.hpp"
 
 #include <fmt/format.h>
 
@@ -101,8 +102,9 @@ expr::Scope common_scope() {
     scope["matrix"] =
         Type::refused("this job has no `matrix`", "e.g. `matrix: { py: [3.11, 3.12] }`");
     scope["env"] = Type::refused("`env` cannot be read here");
-    scope["needs"] = Type::refused("`needs` is read only by `if` of a job in this version");
-    scope["steps"] = Type::refused("`steps` is read only by `if` of a step in this version");
+    scope["needs"] = Type::refused("`needs` cannot be read here");
+    scope["steps"] = Type::refused("`steps` is read only by `if` and `env` of later steps",
+                                   "the script of a step finds it in a variable of its `env`");
     return scope;
 }
 
@@ -116,16 +118,65 @@ Type matrix_type(const Matrix& matrix) {
     return Type::object(std::move(fields));
 }
 
-Type needs_type(const std::set<std::string>& ancestors) {
+namespace {
+
+Type output_type(const std::string& id, model::OutputType type) {
+    switch (type) {
+        case model::OutputType::string: return Type::text();
+        case model::OutputType::number: return Type::number();
+        case model::OutputType::boolean: return Type::boolean();
+        case model::OutputType::digest: return Type::string();  // hex digits: safe everywhere
+        case model::OutputType::list: return Type::list(Type::text());
+        case model::OutputType::file:
+        case model::OutputType::dir:
+        case model::OutputType::dataset:
+        case model::OutputType::model: break;
+    }
+    return Type::refused(fmt::format("`{}` is of type {}, it is no value", id, to_text(type)),
+                         fmt::format("take it by `inputs: {{ x: {{ from: {} }} }}`", id));
+}
+
+Type outputs_type(const NeedView& need, bool may_be_missing) {
+    std::vector<TypeField> fields;
+    for (const auto& [name, type] : outputs_of(*need.job)) {
+        Type out = output_type(need.id + "." + name, type);
+        out.nullable = may_be_missing;
+        fields.push_back({name, std::move(out)});
+    }
+    Type out = Type::object(std::move(fields));
+    out.refusal_hint = fmt::format("`{}` declares it: `outputs: {{ name: string }}`", need.id);
+    return out;
+}
+
+Type need_type(const NeedView& need) {
+    if (!need.is_named) return Type::object({});
+    const Type result = Type::choice(
+        {"passed", "warned", "failed", "errored", "cancelled", "not_selected", "blocked"});
+    if (need.job == nullptr) return Type::object({{"result", result}});
+    Type outputs = outputs_type(need, need.optional);
+    if (need.matrix != nullptr && need.matrix->cells.size() > 1 && !need.by_cell)
+        outputs = Type::refused(
+            fmt::format("`needs.{}.outputs` would be those of {} cells", need.id,
+                        need.matrix->cells.size()),
+            fmt::format(
+                "read `needs.{0}.cells`, or need one cell: `{{ job: {0}, matrix: [axis] }}`",
+                need.id));
+    const Type cell = Type::object(
+        {{"matrix", need.matrix == nullptr ? Type::object({}) : matrix_type(*need.matrix)},
+         {"result", result},
+         {"outputs", outputs_type(need, true)}});
+    return Type::object({{"result", result},
+                         {"outputs", std::move(outputs)},
+                         {"cells", Type::list(cell)},
+                         {"best", later("best")}});
+}
+
+}  // namespace
+
+Type needs_type(const std::vector<NeedView>& ancestors) {
     std::vector<TypeField> jobs;
     jobs.reserve(ancestors.size());
-    for (const std::string& id : ancestors)
-        jobs.push_back(
-            {id, Type::object({{"result", Type::choice({"passed", "warned", "failed", "errored",
-                                                        "cancelled", "not_selected", "blocked"})},
-                               {"outputs", later("outputs")},
-                               {"cells", later("cells")},
-                               {"best", later("best")}})});
+    for (const NeedView& need : ancestors) jobs.push_back({need.id, need_type(need)});
     Type out = Type::object(std::move(jobs));
     out.refusal_hint = "only jobs that this one waits for can be read: add it to `needs`";
     return out;
@@ -136,10 +187,11 @@ Type steps_type(const std::vector<std::string>& ids) {
         Type::choice({"passed", "warned", "failed", "errored", "cancelled", "skipped"});
     std::vector<TypeField> steps;
     steps.reserve(ids.size());
+    Type outputs = Type::object({});
+    outputs.item.push_back(Type::text());  // whatever it writes
     for (const std::string& id : ids)
         steps.push_back(
-            {id,
-             Type::object({{"outcome", state}, {"result", state}, {"outputs", later("outputs")}})});
+            {id, Type::object({{"outcome", state}, {"result", state}, {"outputs", outputs}})});
     return Type::object(std::move(steps));
 }
 

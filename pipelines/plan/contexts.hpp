@@ -7,7 +7,6 @@
 #include "pipelines/plan/matrix.hpp"
 #include "pipelines/plan/plan.hpp"
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +17,17 @@ namespace expr = config::expression;
 /// Types of what every job may read. `matrix`, `env`, `needs` and `steps` are refused until set.
 expr::Scope common_scope();
 expr::Type matrix_type(const Matrix& matrix);
-expr::Type needs_type(const std::set<std::string>& ancestors);
+
+/// An ancestor as far as it is known without an event.
+struct NeedView {
+    std::string id;
+    bool is_named = false;  ///< false: no text of the job names it, so its type is not looked at
+    const config::Node* job = nullptr;  ///< as merged; nullptr: not of these files
+    const Matrix* matrix = nullptr;     ///< nullptr: it has none
+    bool optional = false;
+    bool by_cell = false;  ///< the need names cells
+};
+expr::Type needs_type(const std::vector<NeedView>& ancestors);
 /// `ids` are those of the steps before this one.
 expr::Type steps_type(const std::vector<std::string>& ids);
 

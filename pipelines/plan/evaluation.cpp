@@ -10,8 +10,6 @@ namespace {
 using config::Node;
 using expr::Value;
 
-constexpr std::size_t k_max_text = 256 * 1024;
-
 void set_field(expr::Context& context, std::string name, Value value) {
     std::erase_if(context.contexts.fields, [&](const expr::Field& f) { return f.name == name; });
     context.contexts.fields.push_back({std::move(name), std::move(value)});
@@ -88,35 +86,27 @@ void Evaluation::fail(const Node& node, std::size_t offset, std::string_view id,
     diagnostics_.error(diagnostics_.within(node, offset), id, std::move(message), std::move(hint));
 }
 
-std::optional<std::string> Evaluation::joined(const Node& node, const expr::Template& parts) {
-    const expr::Context& context = context_of(node.place.call);
-    std::string out;
-    for (const auto& part : parts.parts) {
-        if (!part.is_expression) {
-            out += part.text;
-            continue;
-        }
-        const auto value = expr::evaluate(part.ast, context);
-        if (!value) {
-            fail(node, part.offset + offset_of(value.error()), value.error().id,
-                 fmt::format("{}: {}", where(), value.error().message));
-            return std::nullopt;
-        }
-        if (value->is_null()) {
-            fail(node, part.offset + part.ast.begin, "null_value",
-                 fmt::format("{}: `{}` is null", where(), expr::to_source(part.ast)),
-                 fmt::format("write `{} ?? ''`, or an `if` that rules it out",
-                             expr::to_source(part.ast)));
-            return std::nullopt;
-        }
-        out += expr::to_plain_text(*value);
-        if (out.size() > k_max_text) {
-            fail(node, part.offset, "too_long",
-                 fmt::format("{}: the text grows over 256 KiB", where()));
-            return std::nullopt;
-        }
+Evaluation::Inside::Inside(Evaluation& evaluation, std::initializer_list<std::string_view> place)
+    : evaluation_(evaluation), length_(evaluation.place_.size()) {
+    for (const std::string_view segment : place) {  // as RFC 6901 writes it
+        evaluation_.place_ += '/';
+        for (const char c : segment)
+            evaluation_.place_ += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
     }
-    return out;
+}
+
+Evaluation::Inside::~Inside() {
+    evaluation_.place_.resize(length_);
+}
+
+std::optional<std::string> Evaluation::keep(const Node& node, Folded folded, config::Scalar type,
+                                            std::string_view choices) {
+    if (place_.empty()) {  // check_types has said so
+        fail(node, 0, "context_not_here", fmt::format("{}: is not known yet", where()));
+        return std::nullopt;
+    }
+    late_.push_back({place_, std::move(folded.text), type, std::string(choices)});
+    return std::string{};
 }
 
 std::optional<std::string> Evaluation::text(const Node& node, config::Scalar type,
@@ -126,14 +116,24 @@ std::optional<std::string> Evaluation::text(const Node& node, config::Scalar typ
     std::vector<expr::Problem> problems;
     if (!expr::parse_template(node.text, parts, problems))
         return std::nullopt;  // check_types has said so
-    auto out = joined(node, parts);
-    if (!out) return std::nullopt;
-    if (const auto complaint = config::check_scalar(type, *out, choices)) {
+    for (auto& part : parts.parts)
+        if (part.is_expression) rename(part.ast, node.place.call);
+    Contexts later{"needs"};
+    if (reads_steps_) later.insert("steps");
+    TextProblem problem;
+    auto folded = fold_text(parts, context_of(node.place.call), later, problem);
+    if (!folded) {
+        fail(node, problem.offset, problem.id, fmt::format("{}: {}", where(), problem.message),
+             problem.hint);
+        return std::nullopt;
+    }
+    if (!folded->known) return keep(node, std::move(*folded), type, choices);
+    if (const auto complaint = config::check_scalar(type, folded->text, choices)) {
         fail(node, 0, complaint->id, fmt::format("{}: {}", where(), complaint->message),
              complaint->hint);
         return std::nullopt;
     }
-    return out;
+    return std::move(folded->text);
 }
 
 std::string Evaluation::text_or(const Node* node, const config::Key& row, std::string fallback) {
@@ -145,6 +145,10 @@ std::vector<std::string> Evaluation::texts(const Node& node, config::Scalar type
                                            std::string_view choices) {
     std::vector<std::string> out;
     const auto add = [&](const Node& item) {
+        // Only a place that may come later has places inside it.
+        const std::string index = std::to_string(out.size());
+        std::optional<Inside> inside;
+        if (!place_.empty()) inside.emplace(*this, std::initializer_list<std::string_view>{index});
         if (auto value = text(item, type, choices)) out.push_back(std::move(*value));
     };
     if (node.is_scalar()) add(node);
@@ -153,7 +157,7 @@ std::vector<std::string> Evaluation::texts(const Node& node, config::Scalar type
     return out;
 }
 
-std::optional<Decision> Evaluation::decide_at(const Node& condition, std::string_view later) {
+std::optional<Decision> Evaluation::decide_at(const Node& condition, const Contexts& later) {
     auto ast = read_condition(condition, diagnostics_);
     if (!ast) {
         failed_ = true;

@@ -7,7 +7,9 @@
 #include "pipelines/plan/calls.hpp"
 #include "pipelines/plan/condition.hpp"
 #include "pipelines/plan/contexts.hpp"
+#include "pipelines/plan/fold_text.hpp"
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +38,26 @@ public:
     /// As text(), by the row and with a value where there is none.
     std::string text_or(const config::Node* node, const config::Key& row, std::string fallback);
     /// `if`, as far as it can be decided without `later`. Nothing after a failure.
-    std::optional<Decision> decide_at(const config::Node& condition, std::string_view later);
+    std::optional<Decision> decide_at(const config::Node& condition, const Contexts& later);
+
+    /// While it lives, a text that reads `needs` is kept for the end of the needs, as that place
+    /// of the spec (inside the place of an Inside around it), and reads as "" now. Elsewhere such a
+    /// text is refused.
+    class Inside {
+    public:
+        Inside(Evaluation& evaluation, std::initializer_list<std::string_view> place);
+        ~Inside();
+        Inside(const Inside&) = delete;
+        Inside& operator=(const Inside&) = delete;
+
+    private:
+        Evaluation& evaluation_;
+        std::size_t length_;
+    };
+    /// Texts of steps may read `steps`, too, until it is set back.
+    void set_reads_steps(bool reads_steps) { reads_steps_ = reads_steps; }
+    /// What has been kept, in the order of evaluation.
+    std::vector<LateText>& late() { return late_; }
 
     /// A diagnostic in byte `offset` of the scalar, and failed().
     void fail(const config::Node& node, std::size_t offset, std::string_view id,
@@ -50,7 +71,8 @@ public:
     config::Diagnostics& diagnostics() { return diagnostics_; }
 
 private:
-    std::optional<std::string> joined(const config::Node& node, const expr::Template& parts);
+    std::optional<std::string> keep(const config::Node& node, Folded folded, config::Scalar type,
+                                    std::string_view choices);
     expr::Context& context_of(int call);
     /// Names as the plan knows them for those that a fragment writes.
     void rename(expr::Ast& ast, int call) const;
@@ -64,6 +86,9 @@ private:
     std::map<int, expr::Context> frames_;  ///< of other calls
     bool failed_ = false;
     bool quiet_ = false;
+    bool reads_steps_ = false;
+    std::string place_;
+    std::vector<LateText> late_;
 };
 
 }  // namespace sluice::plan

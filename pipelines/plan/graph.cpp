@@ -27,7 +27,7 @@ Graph::Graph(const std::vector<config::MergedJob>& jobs, const Calls& calls,
             const auto caller = by_id_.find(of.caller);
             if (caller == by_id_.end()) break;
             // The caller stands before its jobs, so its needs have been read.
-            for (const Need& need : needs_[caller->second]) add_need(i, need);
+            for (const DeclaredNeed& need : needs_[caller->second]) add_need(i, need);
             edges_[i].push_back(caller->second);
         }
         link(i);
@@ -35,10 +35,10 @@ Graph::Graph(const std::vector<config::MergedJob>& jobs, const Calls& calls,
     sort(diagnostics);
 }
 
-void Graph::add_need(std::size_t job, Need need) {
+void Graph::add_need(std::size_t job, DeclaredNeed need) {
     auto& needs = needs_[job];
-    const auto twin =
-        std::find_if(needs.begin(), needs.end(), [&](const Need& n) { return n.job == need.job; });
+    const auto twin = std::find_if(needs.begin(), needs.end(),
+                                   [&](const DeclaredNeed& n) { return n.job == need.job; });
     if (twin == needs.end()) needs.push_back(std::move(need));
 }
 
@@ -55,7 +55,13 @@ void Graph::read_needs(std::size_t job, config::Diagnostics& diagnostics) {
             continue;
         }
         const Node* flag = item.find("optional");
-        Need need{call.prefix + id->text, flag != nullptr && flag->text == "true"};
+        DeclaredNeed need{call.prefix + id->text, flag != nullptr && flag->text == "true"};
+        need.place = id->place;
+        if (const Node* matrix = item.find("matrix")) {
+            need.axes = config::strings_of(matrix->is_map() ? nullptr : matrix);
+            for (const config::Member& axis : matrix->members)
+                need.values[axis.name] = axis.value.text;
+        }
         if (!by_id_.contains(need.job)) {
             if (const auto full = call.outside.find(id->text); full != call.outside.end()) {
                 need.job = full->second;
@@ -74,6 +80,11 @@ void Graph::read_needs(std::size_t job, config::Diagnostics& diagnostics) {
                               "remove it");
             continue;
         }
+        for (const DeclaredNeed& other : needs_[job])
+            if (other.job == need.job && (other.is_by_cell() || need.is_by_cell()))
+                diagnostics.error(id->place, "need_twice",
+                                  fmt::format("`{}` needs `{}` twice", jobs_[job].id, id->text),
+                                  "one entry names all cells that it waits for");
         add_need(job, std::move(need));
     }
 }
@@ -98,7 +109,7 @@ std::string Graph::unknown_hint(std::size_t job, const std::string& need) const 
 /// The jobs that must stand before, of its needs: of a caller all that it called.
 void Graph::link(std::size_t job) {
     auto& edges = edges_[job];
-    for (const Need& need : needs_[job]) {
+    for (const DeclaredNeed& need : needs_[job]) {
         const auto at = by_id_.find(need.job);
         if (at == by_id_.end()) continue;  // outside
         edges.push_back(at->second);
@@ -180,7 +191,7 @@ std::set<std::string> Graph::ancestors(std::size_t job) const {
     while (!open.empty()) {
         const std::size_t at = open.back();
         open.pop_back();
-        for (const Need& need : needs_[at]) all.insert(need.job);
+        for (const DeclaredNeed& need : needs_[at]) all.insert(need.job);
         for (const std::size_t before : edges_[at]) {
             if (!jobs_[before].opens) all.insert(jobs_[before].id);
             if (seen.insert(before).second) open.push_back(before);

@@ -4,7 +4,6 @@
 #include "pipelines/config/merge.hpp"
 #include "pipelines/config/schema.hpp"
 #include "pipelines/plan/calls.hpp"
-#include "pipelines/plan/plan.hpp"
 
 #include <map>
 #include <set>
@@ -13,6 +12,16 @@
 
 namespace sluice::plan {
 
+/// One of `needs` as the file says it.
+struct DeclaredNeed {
+    std::string job;  ///< full id
+    bool optional = false;
+    std::vector<std::string> axes{};              ///< cells with my value of these
+    std::map<std::string, std::string> values{};  ///< cells with these values
+    config::Place place{};
+    bool is_by_cell() const { return !axes.empty() || !values.empty(); }
+};
+
 class Graph {
 public:
     /// Reads `needs` of every job. Mistakes: `unknown_need`, `need_cycle`.
@@ -20,7 +29,7 @@ public:
           config::Diagnostics& diagnostics);
 
     /// Needs of that job and of its callers that exist in some file, each once.
-    const std::vector<Need>& needs(std::size_t job) const { return needs_[job]; }
+    const std::vector<DeclaredNeed>& needs(std::size_t job) const { return needs_[job]; }
     /// Ids of everything the job waits for, directly or not, as its own file writes them: a job of
     /// a fragment sees those of the fragment.
     std::set<std::string> ancestors(std::size_t job) const;
@@ -29,7 +38,7 @@ public:
 
 private:
     void read_needs(std::size_t job, config::Diagnostics& diagnostics);
-    void add_need(std::size_t job, Need need);
+    void add_need(std::size_t job, DeclaredNeed need);
     void link(std::size_t job);
     std::string unknown_hint(std::size_t job, const std::string& need) const;
     void sort(config::Diagnostics& diagnostics);
@@ -41,7 +50,7 @@ private:
     const Calls& calls_;
     std::map<std::string, std::size_t> by_id_;
     std::map<std::string, std::vector<std::size_t>> inside_;  ///< jobs of a caller, by its id
-    std::vector<std::vector<Need>> needs_;
+    std::vector<std::vector<DeclaredNeed>> needs_;
     std::vector<std::vector<std::size_t>> edges_;  ///< what must stand before, each once
     std::vector<std::size_t> order_;
 };

@@ -1,10 +1,9 @@
 #pragma once
-/// A stable 128-bit digest of a text, as 32 hex digits. Pure, any thread.
-///
-/// Two FNV-1a hashes of 64 bits with different offset bases, each finished by the mixing of
-/// SplitMix64. It tells plans apart by accident, not against somebody who searches for a twin:
-/// where trust hangs on it (an approval), the server hashes the same canonical JSON with SHA-256,
-/// which the kernel has no library for.
+/// SHA-256 of what is planned, as 64 lower-case hex digits: trust hangs on it (an approval is bound
+/// to it), so nobody must be able to find a twin. By libsodium, whose hashes need no crypto_init().
+/// Pure, any thread.
+
+#include "pipelines/model/spec.hpp"
 
 #include <string>
 #include <string_view>
@@ -13,8 +12,10 @@ namespace sluice::plan {
 
 struct Plan;
 
-std::string digest128(std::string_view text);
-/// digest128 of the canonical JSON (fixed order of members, sorted maps) of jobs and gates.
+std::string digest256(std::string_view text);
+/// digest256 of the canonical JSON (fixed order of members, sorted maps) of jobs and gates.
 std::string hash_plan(const Plan& plan);
+/// The same of what a job does, everything evaluated: what an approval is bound to.
+std::string hash_job(const model::JobSpec& spec);
 
 }  // namespace sluice::plan

@@ -3,6 +3,7 @@
 #include "pipelines/config/schema.hpp"
 #include "pipelines/kinds/kind.hpp"
 #include "pipelines/plan/lower.hpp"
+#include "pipelines/plan/output_types.hpp"
 
 #include <fmt/format.h>
 
@@ -89,6 +90,13 @@ void check_job(const config::MergedJob& job, Diagnostics& diagnostics) {
             kind != nullptr && kind->check != nullptr)
             kind->check(node, job.id, job.place, diagnostics);
     }
+    if (const Node* outputs = node.find("outputs"))
+        for (const config::Member& output : outputs->members)
+            if (kind_outputs(name).contains(output.name))
+                diagnostics.error(
+                    output.place, "output_of_kind",
+                    fmt::format("kind {} declares output `{}` itself", name, output.name),
+                    "remove it, or choose another name");
     const Node* run = node.find("run");
     const Node* steps = node.find("steps");
     if (run != nullptr && steps != nullptr)

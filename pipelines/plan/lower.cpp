@@ -3,9 +3,12 @@
 #include "pipelines/base/text.hpp"
 #include "pipelines/kinds/kind.hpp"
 #include "pipelines/plan/evaluation.hpp"
+#include "pipelines/plan/late.hpp"
 #include "pipelines/plan/lower_settings.hpp"
 
 #include <fmt/format.h>
+
+#include <utility>
 
 namespace sluice::plan {
 namespace {
@@ -69,6 +72,8 @@ public:
             kind->lower(node_, out_.spec);
         out_.unsupported = unsupported(node_, evaluation_.diagnostics());
         if (evaluation_.failed()) return std::nullopt;
+        out_.late = std::move(evaluation_.late());
+        set_reads();
         return std::move(out_);
     }
 
@@ -82,12 +87,26 @@ private:
                                               {"name", Value::of(out_.spec.name)}}));
     }
 
-    std::map<std::string, std::string> env(const Node* node) {
+    /// The variables that are known, those that read `steps` as text in `late`; who reads `needs`
+    /// has been kept by the evaluation.
+    std::map<std::string, std::string> env(const Node* node,
+                                           std::map<std::string, std::string>* late = nullptr) {
         std::map<std::string, std::string> out;
         if (node == nullptr) return out;
-        for (const Member& variable : node->members)
-            if (auto value = evaluation_.text(variable.value, config::Scalar::value))
-                out[variable.name] = std::move(*value);
+        evaluation_.set_reads_steps(late != nullptr);
+        const Evaluation::Inside env(evaluation_, {"env"});
+        std::vector<LateText>& kept = evaluation_.late();
+        for (const Member& variable : node->members) {
+            const Evaluation::Inside inside(evaluation_, {variable.name});
+            const std::size_t before = kept.size();
+            auto value = evaluation_.text(variable.value, config::Scalar::value);
+            if (value && kept.size() == before) out[variable.name] = std::move(*value);
+            if (kept.size() == before || late == nullptr) continue;
+            if (!names_read(kept.back().text, true, "needs").empty()) continue;
+            (*late)[variable.name] = std::move(kept.back().text);
+            kept.pop_back();
+        }
+        evaluation_.set_reads_steps(false);
         return out;
     }
 
@@ -102,6 +121,7 @@ private:
     }
 
     void evaluate_early() {
+        evaluation_.late().clear();
         for (const int call : in_.calls.chain(in_.job.call)) evaluation_.enter(call);
         if (const Node* name = node_.find("name"))
             out_.spec.name = evaluation_.text_or(name, step_key("name"), out_.spec.name);
@@ -140,7 +160,7 @@ private:
         }
         const Node* condition = node.find("if");
         if (condition == nullptr) return true;
-        const auto decision = evaluation_.decide_at(*condition, "needs");
+        const auto decision = evaluation_.decide_at(*condition, {"needs"});
         if (!decision) return false;
         if (!decision->value) {
             deselect(fmt::format("`if: {}`{} is false",
@@ -157,22 +177,58 @@ private:
         condition = condition.empty() ? other : fmt::format("({} && {})", condition, other);
     }
 
-    /// `run` as one text: a list is joined into one shell.
+    /// `run` as one text: a list is joined into one shell, and is late as a whole.
     std::string script(const Node& run) {
+        const Evaluation::Inside inside(evaluation_, {"run"});
+        if (run.is_scalar()) return evaluation_.text(run, config::Scalar::script).value_or("");
+        std::vector<LateText>& kept = evaluation_.late();
+        std::optional<LateText> late;
+        std::vector<std::pair<bool, std::string>> lines;  // late? and its text
+        for (const Node& item : run.items) {
+            const std::size_t before = kept.size();
+            auto line = evaluation_.text(item, config::Scalar::script);
+            if (kept.size() > before) {
+                late = std::move(kept.back());
+                kept.pop_back();
+                lines.emplace_back(true, late->text);
+            } else if (line) {
+                lines.emplace_back(false, std::move(*line));
+            }
+        }
         std::string out;
-        for (const std::string& line : evaluation_.texts(run, config::Scalar::script))
-            out += (out.empty() ? "" : "\n") + line;
+        for (const auto& [is_late, line] : lines)
+            out += (out.empty() ? "" : "\n") + (late && !is_late ? escaped(line) : line);
         if (const auto complaint = config::check_scalar(config::Scalar::script, out))
             evaluation_.fail(run, 0, complaint->id,
                              fmt::format("{}: {}", evaluation_.where(), complaint->message),
                              "put it into a file of the repository");
-        return out;
+        if (!late) return out;
+        late->text = std::move(out);
+        kept.push_back(std::move(*late));
+        return {};
+    }
+
+    /// The name of a step whose author gave none. A script that comes later is shown as it stands.
+    static std::string name_of(const Node& run, const std::string& script) {
+        if (!script.empty()) return first_line(script);
+        return first_line(run.is_list() && !run.items.empty() ? run.items.front().text : run.text);
+    }
+
+    /// A6 step 4: whose outputs the job cannot do without.
+    void set_reads() {
+        std::set<std::string> ids;
+        for (const Names& names : late_reads(out_))
+            if (names.size() >= 2 && (names[1] == "outputs" || names[1] == "best") &&
+                !in_.optional.contains(names[0]))
+                ids.insert(names[0]);
+        out_.reads.assign(ids.begin(), ids.end());
     }
 
     void single_step() {
         model::StepSpec step;
+        const Evaluation::Inside inside(evaluation_, {"steps", "0"});
         step.run = script(*node_.find("run"));
-        step.name = first_line(step.run);
+        step.name = name_of(*node_.find("run"), step.run);
         step.shell = shell_;
         step.working_directory = folder_;
         out_.spec.steps.push_back(std::move(step));
@@ -182,9 +238,11 @@ private:
         model::StepSpec step;
         step.shell = shell_;
         step.working_directory = folder_;
+        const std::string index = std::to_string(out_.spec.steps.size());
+        const Evaluation::Inside inside(evaluation_, {"steps", index});
         if (node.is_scalar()) {
-            step.run = evaluation_.text(node, config::Scalar::script).value_or("");
-            step.name = first_line(step.run);
+            step.run = script(node);
+            step.name = name_of(node, step.run);
             out_.spec.steps.push_back(std::move(step));
             return;
         }
@@ -200,8 +258,11 @@ private:
         const bool never = step.condition == "false";
         evaluation_.set_quiet(never);
         const bool failed_before = evaluation_.failed();
-        if (const Node* run = node.find("run")) step.run = script(*run);
-        step.name = first_line(step.run);
+        const std::size_t late_before = evaluation_.late().size();
+        if (const Node* run = node.find("run")) {
+            step.run = script(*run);
+            step.name = name_of(*run, step.run);
+        }
         if (const Node* name = node.find("name"))
             step.name = evaluation_.text_or(name, step_key("name"), step.name);
         if (call != nullptr)
@@ -210,13 +271,20 @@ private:
         step.shell = evaluation_.text_or(node.find("shell"), step_key("shell"), step.shell);
         step.working_directory = evaluation_.text_or(
             node.find("working_directory"), step_key("working_directory"), step.working_directory);
-        step.image = evaluation_.text_or(node.find("image"), step_key("image"), "");
-        step.env = env(node.find("env"));
+        if (const Node* image = node.find("image")) {
+            const Evaluation::Inside place(evaluation_, {"image"});
+            step.image = evaluation_.text_or(image, step_key("image"), "");
+        }
+        step.env = env(node.find("env"), &step.late_env);
         step.secrets = secrets_of(node.find("secrets"));
         step.timeout = duration_of(node.find("timeout"));
         step.allow_failure = allow_failure(node.find("allow_failure"), evaluation_);
         evaluation_.set_quiet(false);
-        if (never) evaluation_.set_failed(failed_before);
+        if (never) {
+            evaluation_.set_failed(failed_before);
+            evaluation_.late().resize(late_before);
+            step.late_env.clear();
+        }
         out_.spec.steps.push_back(std::move(step));
     }
 
@@ -228,7 +296,7 @@ private:
                 if (const Node* condition = call.node.find("if")) conditions.push_back(condition);
         if (const Node* condition = node.find("if")) conditions.push_back(condition);
         for (const Node* condition : conditions) {
-            const auto decision = evaluation_.decide_at(*condition, "steps");
+            const auto decision = evaluation_.decide_at(*condition, {"needs", "steps"});
             if (!decision) return false;
             if (!decision->value) {
                 step.condition = "false";
@@ -236,6 +304,12 @@ private:
             }
             also(step.condition, decision->later);
         }
+        if (!names_read(step.condition, false, "needs").empty())
+            evaluation_.late().push_back(
+                {fmt::format("/steps/{}/condition", out_.spec.steps.size()),
+                 std::exchange(step.condition, ""),
+                 config::Scalar::condition,
+                 {}});
         return true;
     }
 

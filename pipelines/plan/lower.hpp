@@ -8,6 +8,7 @@
 #include "pipelines/plan/plan.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 
 namespace sluice::plan {
@@ -21,6 +22,7 @@ struct LowerInput {
     const Cell& cell;  ///< the only cell of a job without a matrix has no values
     const std::vector<std::string>* trigger_paths = nullptr;  ///< `paths` of the trigger that fired
     std::vector<Need> needs;                                  ///< jobs of this run
+    std::set<std::string> optional;  ///< ids of needs that may be missing, of this run or not
 };
 
 /// Selection (reference A6 step 3) and lowering. A job that is not selected keeps its identity

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <charconv>
+#include <initializer_list>
 
 namespace sluice::plan {
 namespace {
@@ -70,10 +71,18 @@ private:
         return evaluation_.text_or(node, *config::find_key(scope, key), std::move(fallback));
     }
 
+    /// text() of a key that may read `needs`, for that place of the spec.
+    std::string late_text(std::initializer_list<std::string_view> place, const Node* map,
+                          Scopes scope, std::string_view key, std::string fallback = {}) {
+        const Evaluation::Inside inside(evaluation_, place);
+        return text(map, scope, key, std::move(fallback));
+    }
+
     /// The key as JSON into JobSpec::settings.
     void keep(std::string_view name) {
         const Node* node = job_.find(name);
         if (node == nullptr) return;
+        const Evaluation::Inside inside(evaluation_, {"settings", name});
         spec_.settings[name] =
             lower_value(*node, *config::find_key(config::scope_job, name), evaluation_);
     }
@@ -82,9 +91,11 @@ private:
         const Node* image = job_.find("image");
         if (image == nullptr) return;
         const Node* name = image->find("name");
-        spec_.image = text(image, config::scope_image, "name");
+        const std::size_t before = evaluation_.late().size();
+        spec_.image = late_text({"image"}, image, config::scope_image, "name");
         if (spec_.image == "none") spec_.image.clear();
-        if (!spec_.image.empty() && name != nullptr)
+        const bool is_late = evaluation_.late().size() > before;
+        if ((!spec_.image.empty() || is_late) && name != nullptr)
             evaluation_.diagnostics().warning(
                 name->place, "image_not_used",
                 "containers come later: this version runs the job on the host",
@@ -190,9 +201,9 @@ private:
             spec_.approval = std::move(out);
         }
         if (const Node* environment = job_.find("environment"))
-            spec_.environment =
-                model::Environment{text(environment, config::scope_environment, "name"),
-                                   text(environment, config::scope_environment, "url")};
+            spec_.environment = model::Environment{
+                late_text({"environment", "name"}, environment, config::scope_environment, "name"),
+                late_text({"environment", "url"}, environment, config::scope_environment, "url")};
         const Node* interruptible = job_.find("interruptible");
         spec_.interruptible = interruptible != nullptr ? is_true(interruptible)
                                                        : !is_deploying() && !spec_.environment;
@@ -212,11 +223,14 @@ private:
             for (const Member& output : outputs->members)
                 spec_.outputs[output.name] = {
                     choice(output.value.find("type"), model::OutputType::string),
-                    text(&output.value, config::scope_output, "path"),
-                    text(&output.value, config::scope_output, "publish"),
+                    late_text({"outputs", output.name, "path"}, &output.value, config::scope_output,
+                              "path"),
+                    late_text({"outputs", output.name, "publish"}, &output.value,
+                              config::scope_output, "publish"),
                     output.value.find("commit") != nullptr};
-        for (const auto& [name, output] : spec_.outputs)
-            if (!output.publish.empty()) spec_.replayable = false;
+        if (const Node* outputs = job_.find("outputs"))
+            for (const Member& output : outputs->members)
+                if (output.value.find("publish") != nullptr) spec_.replayable = false;
         const Node* cache = job_.find("cache");
         if (cache == nullptr) return;
         for (const Node& item : cache->items) {
@@ -294,17 +308,23 @@ private:
 
     void kinds() {
         spec_.generate = literal(job_.find("generate"));
-        if (const Node* tools = job_.find("tools"))
+        if (const Node* tools = job_.find("tools")) {
+            const Evaluation::Inside inside(evaluation_, {"lint", "tools"});
             spec_.lint.tools = evaluation_.texts(*tools, Scalar::name);
+        }
         if (const Node* fail_on = job_.find("fail_on")) {
-            const std::string level = text(fail_on, config::scope_fail_on, "level", "warning");
-            const std::string scope = text(fail_on, config::scope_fail_on, "scope", "new");
+            const std::string level =
+                late_text({"lint", "level"}, fail_on, config::scope_fail_on, "level", "warning");
+            const std::string scope =
+                late_text({"lint", "scope"}, fail_on, config::scope_fail_on, "scope", "new");
             spec_.lint.level = parse_enum<model::FindingLevel>(level).value_or(spec_.lint.level);
             spec_.lint.scope = parse_enum<model::FailScope>(scope).value_or(spec_.lint.scope);
         }
-        const std::string reruns = text(&job_, config::scope_job, "rerun_failed", "0");
+        const std::string reruns =
+            late_text({"test", "rerun_failed"}, &job_, config::scope_job, "rerun_failed", "0");
         std::from_chars(reruns.data(), reruns.data() + reruns.size(), spec_.test.rerun_failed);
-        spec_.test.framework = text(&job_, config::scope_job, "framework");
+        spec_.test.framework =
+            late_text({"test", "framework"}, &job_, config::scope_job, "framework");
     }
 
     const Node& job_;

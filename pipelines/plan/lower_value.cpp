@@ -20,8 +20,47 @@ json::Value whole(std::string_view text) {
     return out;
 }
 
-/// A text that fits `type`, in base units.
-json::Value typed(Scalar type, const std::string& text) {
+json::Value scalar(const Node& node, Scalar type, std::string_view choices,
+                   Evaluation& evaluation) {
+    const std::size_t before = evaluation.late().size();
+    const auto text = evaluation.text(node, type, choices);
+    if (!text || evaluation.late().size() > before) return nullptr;
+    return typed_value(type, *text);
+}
+
+json::Value map(const Node& node, config::Scopes scope, Evaluation& evaluation) {
+    json::Object out;
+    for (const Member& member : node.members)
+        if (const Key* row = config::find_key(scope, member.name)) {
+            const Evaluation::Inside inside(evaluation, {member.name});
+            out[member.name] = lower_value(member.value, *row, evaluation);
+        }
+    return out;
+}
+
+json::Value named(const Node& node, const Key& row, Evaluation& evaluation) {
+    json::Object out;
+    for (const Member& member : node.members) {
+        const Evaluation::Inside inside(evaluation, {member.name});
+        out[member.name] = member.value.is_map()
+                               ? map(member.value, row.entry_map, evaluation)
+                               : scalar(member.value, row.entry, row.choices, evaluation);
+    }
+    return out;
+}
+
+json::Value variables(const Node& node, Evaluation& evaluation) {
+    json::Object out;
+    for (const Member& member : node.members) {
+        const Evaluation::Inside inside(evaluation, {member.name});
+        out[member.name] = scalar(member.value, Scalar::value, {}, evaluation);
+    }
+    return out;
+}
+
+}  // namespace
+
+json::Value typed_value(Scalar type, const std::string& text) {
     switch (type) {
         case Scalar::boolean: return text == "true";
         case Scalar::count:
@@ -59,48 +98,18 @@ json::Value typed(Scalar type, const std::string& text) {
     return model::wire::text(text);
 }
 
-json::Value scalar(const Node& node, Scalar type, std::string_view choices,
-                   Evaluation& evaluation) {
-    const auto text = evaluation.text(node, type, choices);
-    if (!text) return nullptr;
-    return typed(type, *text);
-}
-
-json::Value map(const Node& node, config::Scopes scope, Evaluation& evaluation) {
-    json::Object out;
-    for (const Member& member : node.members)
-        if (const Key* row = config::find_key(scope, member.name))
-            out[member.name] = lower_value(member.value, *row, evaluation);
-    return out;
-}
-
-json::Value named(const Node& node, const Key& row, Evaluation& evaluation) {
-    json::Object out;
-    for (const Member& member : node.members)
-        out[member.name] = member.value.is_map()
-                               ? map(member.value, row.entry_map, evaluation)
-                               : scalar(member.value, row.entry, row.choices, evaluation);
-    return out;
-}
-
-json::Value variables(const Node& node, Evaluation& evaluation) {
-    json::Object out;
-    for (const Member& member : node.members)
-        out[member.name] = scalar(member.value, Scalar::value, {}, evaluation);
-    return out;
-}
-
-}  // namespace
-
 json::Value lower_value(const Node& node, const Key& row, Evaluation& evaluation) {
     switch (node.kind) {
         case Node::Kind::null: return nullptr;
         case Node::Kind::scalar: return scalar(node, row.scalar, row.choices, evaluation);
         case Node::Kind::list: {
             json::Array out;
-            for (const Node& item : node.items)
+            for (const Node& item : node.items) {
+                const std::string index = std::to_string(out.size());
+                const Evaluation::Inside inside(evaluation, {index});
                 out.push_back(item.is_map() ? map(item, row.item_map, evaluation)
                                             : scalar(item, row.item, row.choices, evaluation));
+            }
             return out;
         }
         case Node::Kind::map:

@@ -4,10 +4,12 @@
 
 #include "pipelines/config/diagnostic.hpp"
 #include "pipelines/config/expression/tree.hpp"
+#include "pipelines/config/schema.hpp"
 #include "pipelines/model/event.hpp"
 #include "pipelines/model/spec.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,7 +48,19 @@ struct Need {
     /// called or generated). For a job among these: the named job alone.
     std::string job;
     bool optional = false;
+    /// Not empty: only the cells that have these values of their matrix are meant.
+    std::map<std::string, std::string> matrix = {};
     bool operator==(const Need&) const = default;
+};
+
+/// A text of the spec that reads `needs` and is evaluated when they have ended. Until then its
+/// place in the spec is empty.
+struct LateText {
+    std::string at;    ///< JSON pointer in the spec's JSON: `/env/TAG`, `/steps/0/run`
+    std::string text;  ///< `${{ }}` in it read only `needs`; of `/steps/N/env/X` also `steps`
+    config::Scalar type = config::Scalar::value;  ///< what the value must be
+    std::string choices;                          ///< with Scalar::choice, separated by spaces
+    bool operator==(const LateText&) const = default;
 };
 
 /// A node of the run's graph.
@@ -56,9 +70,13 @@ struct PlannedJob {
     model::When when = model::When::success;
     std::string
         late_if;  ///< an `if` that reads needs.*, evaluated when the needs have ended; "" = none
-    bool selected = true;            ///< false: starts as not_selected
-    std::string reason;              ///< why it was not selected, for people
-    std::vector<std::string> reads;  ///< base ids whose outputs it reads (reference A6 step 4)
+    std::vector<LateText> late;  ///< see complete() in late.hpp
+    bool fail_fast = false;      ///< of its matrix: a failure of a cell cancels the others
+    int max_parallel = 0;        ///< of its matrix: cells at a time; 0 = all
+    bool selected = true;        ///< false: starts as not_selected
+    std::string reason;          ///< why it was not selected, for people
+    /// Base ids whose outputs it reads and that are not optional (reference A6 steps 4 and 6).
+    std::vector<std::string> reads;
     /// Why this version cannot carry the job out, sentences for people. Not empty: the run must not
     /// start, it is errored with cause `config`; advance() refuses such a job too.
     std::vector<std::string> unsupported;

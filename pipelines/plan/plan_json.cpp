@@ -25,9 +25,26 @@ json::Value jobs_to_json(const std::vector<PlannedJob>& jobs) {
 
 Result<Need> need_from_json(const json::Value& value, std::string pointer) {
     json::ObjectReader in(value, std::move(pointer));
-    Need need{in.string("job", 512), in.boolean_or("optional", false)};
+    Need need{in.string("job", 512), in.boolean_or("optional", false),
+              in.string_map_or_empty("matrix", 64)};
     SLUICE_CHECK(in.finish_strict());
     return need;
+}
+
+Result<LateText> late_text_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader in(value, std::move(pointer));
+    LateText late{in.string("at", 1024), in.string("text", 1 << 20),
+                  wire::enum_or(in, "type", config::Scalar::value),
+                  in.string_or("choices", "", 1024)};
+    SLUICE_CHECK(in.finish_strict());
+    return late;
+}
+
+json::Value late_text_to_json(const LateText& late) {
+    json::Object out{{"at", wire::text(late.at)}, {"text", wire::text(late.text)}};
+    if (late.type != config::Scalar::value) out["type"] = wire::text_of(late.type);
+    if (!late.choices.empty()) out["choices"] = wire::text(late.choices);
+    return out;
 }
 
 }  // namespace
@@ -35,7 +52,7 @@ Result<Need> need_from_json(const json::Value& value, std::string pointer) {
 std::string hash_plan(const Plan& plan) {
     const json::Value canonical =
         json::Object{{"jobs", jobs_to_json(plan.jobs)}, {"gates", gates_to_json(plan.gates)}};
-    return digest128(json::serialize(canonical));
+    return digest256(json::serialize(canonical));
 }
 
 json::Value to_json(const PlannedJob& job) {
@@ -45,12 +62,20 @@ json::Value to_json(const PlannedJob& job) {
         for (const Need& need : job.needs) {
             json::Object item{{"job", wire::text(need.job)}};
             if (need.optional) item["optional"] = true;
+            if (!need.matrix.empty()) item["matrix"] = wire::string_map(need.matrix);
             needs.push_back(std::move(item));
         }
         out["needs"] = std::move(needs);
     }
     if (job.when != model::When::success) out["when"] = wire::text_of(job.when);
     if (!job.late_if.empty()) out["late_if"] = wire::text(job.late_if);
+    if (!job.late.empty()) {
+        json::Array late;
+        for (const LateText& text : job.late) late.push_back(late_text_to_json(text));
+        out["late"] = std::move(late);
+    }
+    if (job.fail_fast) out["fail_fast"] = true;
+    if (job.max_parallel > 0) out["max_parallel"] = job.max_parallel;
     if (!job.selected) out["selected"] = false;
     if (!job.reason.empty()) out["reason"] = wire::text(job.reason);
     if (!job.reads.empty()) out["reads"] = wire::strings(job.reads);
@@ -69,6 +94,9 @@ Result<PlannedJob> planned_job_from_json(const json::Value& value, std::string p
     SLUICE_TRY(job.needs, wire::list<Need>(in, "needs", 10'000, need_from_json));
     job.when = wire::enum_or(in, "when", model::When::success);
     job.late_if = in.string_or("late_if", "", 1 << 20);
+    SLUICE_TRY(job.late, wire::list<LateText>(in, "late", 10'000, late_text_from_json));
+    job.fail_fast = in.boolean_or("fail_fast", false);
+    job.max_parallel = static_cast<int>(in.integer_or("max_parallel", 0, 0, 10'000));
     job.selected = in.boolean_or("selected", true);
     job.reason = in.string_or("reason", "");
     job.reads = in.strings_or_empty("reads");

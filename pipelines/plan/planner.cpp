@@ -7,13 +7,16 @@
 #include "pipelines/plan/gates.hpp"
 #include "pipelines/plan/graph.hpp"
 #include "pipelines/plan/hash.hpp"
+#include "pipelines/plan/late.hpp"
 #include "pipelines/plan/lower.hpp"
+#include "pipelines/plan/need_views.hpp"
 #include "pipelines/plan/plan.hpp"
 #include "pipelines/plan/typecheck.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace sluice::plan {
 namespace {
@@ -225,12 +228,15 @@ private:
             if (has_matrix) matrices_[i] = expand_matrix(*matrix, jobs[i].id, diagnostics_);
             if (!has_matrix && jobs[i].opens == 0) matrices_[i].cells.push_back({});
             cells += matrices_[i].cells.size();
+            needables_.try_emplace(jobs[i].id,
+                                   Needable{&jobs[i], has_matrix ? &matrices_[i] : nullptr});
             events_[i] = events_of_job(jobs, i);
-            const Node* condition = jobs[i].node.find("if");
-            const bool reads_needs =
-                condition != nullptr && condition->text.find("needs") != std::string::npos;
-            check_types({calls_, jobs[i], has_matrix ? &matrices_[i] : nullptr,
-                         reads_needs ? graph.ancestors(i) : std::set<std::string>{}, events_[i]},
+        }
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            const Needable& own = needables_.at(jobs[i].id);
+            check_needs_by_cell(graph.needs(i), own, needables_, diagnostics_);
+            check_types({calls_, jobs[i], own.matrix,
+                         need_views(graph, calls_, jobs[i], i, needables_), events_[i]},
                         diagnostics_);
         }
         if (cells > k_max_jobs)
@@ -263,17 +269,52 @@ private:
             present.insert(jobs[i].id);
             // A need that this event does not bring counts as satisfied (A6 step 4), so nobody has
             // to know of it.
-            std::vector<Need> needs;
-            for (const Need& need : graph.needs(i))
-                if (present.contains(need.job)) needs.push_back(need);
+            std::set<std::string> optional;
+            for (const DeclaredNeed& need : graph.needs(i))
+                if (need.optional) optional.insert(need.job);
             for (const Cell& cell : matrices_[i].cells) {
+                std::vector<Need> needs;
+                for (const DeclaredNeed& need : graph.needs(i))
+                    if (present.contains(need.job))
+                        needs.push_back(
+                            need_of_cell(need, jobs[i].id, cell, needables_, diagnostics_));
                 auto planned =
-                    lower({input_, calls_, jobs[i], cell, fired.paths, needs}, diagnostics_);
+                    lower({input_, calls_, jobs[i], cell, fired.paths, std::move(needs), optional},
+                          diagnostics_);
                 if (!planned) continue;
+                check_one_cell(*planned, jobs[i].place);
+                set_matrix_limits(*planned, jobs[i].node);
                 if (!spend(json::serialize(to_json(*planned)).size(), jobs[i].place)) return;
                 plan.jobs.push_back(std::move(*planned));
             }
         }
+    }
+
+    /// `outputs` are those of one cell.
+    void check_one_cell(const PlannedJob& job, const config::Place& place) {
+        if (job.late.empty() && job.late_if.empty()) return;
+        for (const Names& names : late_reads(job)) {
+            if (names.size() < 2 || names[1] != "outputs") continue;
+            const auto need = std::find_if(job.needs.begin(), job.needs.end(),
+                                           [&](const Need& n) { return n.job == names[0]; });
+            if (need == job.needs.end()) continue;
+            const std::size_t cells = count_cells(*need, needables_);
+            if (cells < 2) continue;
+            diagnostics_.error(
+                place, "several_cells",
+                fmt::format("`{}` reads `needs.{}.outputs`, and it needs {} cells of that job",
+                            job.spec.id, names[0], cells),
+                fmt::format("read `needs.{}.cells`, or name more axes in the need", names[0]));
+        }
+    }
+
+    static void set_matrix_limits(PlannedJob& job, const Node& node) {
+        const Node* matrix = node.find("matrix");
+        if (matrix == nullptr) return;
+        const Node* fail_fast = matrix->find("fail_fast");
+        const Node* limit = matrix->find("max_parallel");
+        job.fail_fast = fail_fast != nullptr && fail_fast->text == "true";
+        if (limit != nullptr) job.max_parallel = std::atoi(limit->text.c_str());
     }
 
     /// What expressions put in is known only now; a job travels in one message and is read back
@@ -328,6 +369,7 @@ private:
     std::vector<File> files_;
     std::vector<Matrix> matrices_;               ///< by job
     std::vector<std::set<std::string>> events_;  ///< by job
+    Needables needables_;
     bool unreadable_ = false;
     std::size_t plan_bytes_ = 0;
 };

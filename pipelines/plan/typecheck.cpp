@@ -1,8 +1,11 @@
 #include "pipelines/plan/typecheck.hpp"
 
 #include "pipelines/plan/condition.hpp"
+#include "pipelines/plan/names_read.hpp"
 
 #include <fmt/format.h>
+
+#include <utility>
 
 namespace sluice::plan {
 namespace {
@@ -36,15 +39,14 @@ public:
         if (view.matrix != nullptr) scope_["matrix"] = matrix_type(*view.matrix);
         env_type_ = Type::refused("this job sets no `env`");
         scope_["env"] = env_type_;
+        scope_["needs"] = needs_type(view.ancestors);
         if (view.events.size() == 1) expr::narrow_event(*view.events.begin(), narrowed_);
     }
 
     void run() {
         if (const Node* condition = view_.job.node.find("if");
             condition != nullptr && condition->is_scalar()) {
-            expr::Scope scope = scope_;
-            scope["needs"] = needs_type(view_.ancestors);
-            check_condition(*condition, scope, narrowed_);
+            check_condition(*condition, scope_, narrowed_);
             narrowed_.merge(narrowings(*condition));
         }
         set_env();
@@ -128,6 +130,11 @@ private:
                             type.taint,
                             expr::check(part.ast, scope_of(variable.value), narrowed_, ignored)
                                 .taint);
+            if (!names_read(parts, "needs").empty())
+                type = Type::refused(
+                    fmt::format("`env.{}` reads `needs`, so it is not known when `env` is read",
+                                variable.name),
+                    "read `needs` here, too");
             fields.push_back({variable.name, std::move(type)});
         }
         env_type_ = Type::object(std::move(fields));
@@ -181,8 +188,15 @@ private:
             }
             for (const Member& member : step.members) {
                 const Key* step_key = config::find_key(config::scope_step, member.name);
-                if (step_key != nullptr && step_key->scalar != Scalar::condition)
+                if (step_key == nullptr || step_key->scalar == Scalar::condition) continue;
+                if (member.name != "env") {
                     walk(member.value, *step_key);
+                    continue;
+                }
+                Type& of_steps = scope_of(step)["steps"];
+                const Type refused = std::exchange(of_steps, steps_type(earlier[step.place.call]));
+                walk(member.value, *step_key);
+                scope_of(step)["steps"] = refused;
             }
             narrowed_ = before;
             if (const Node* id = step.find("id"); id != nullptr)
@@ -212,6 +226,7 @@ private:
         if (!ast) return;
         std::vector<expr::Problem> problems;
         expr::check_condition(*ast, scope, narrowed, problems);
+        check_needs(*ast, problems);
         const std::size_t open = node.text.find("${{");
         report(node, open == std::string::npos ? 0 : open + 3, problems);
     }
@@ -229,16 +244,59 @@ private:
         if (is_env)
             scope_["env"] = Type::refused("`env` cannot be read inside `env`",
                                           "the shell can: \"$NAME\" in `run`");
+        // Params are known when the plan is made, so what is given to them must be.
+        const bool is_early = key.eval == config::Eval::plan || key.name == "with";
+        Type of_needs;
+        if (is_early)
+            of_needs = std::exchange(
+                scope["needs"],
+                Type::refused(
+                    fmt::format("`{}` is needed before any job has run, so it cannot read `needs`",
+                                key.name),
+                    "`if`, `env`, `image`, `run`, `environment` and the keys of kinds can"));
         for (const auto& part : parts.parts) {
             if (!part.is_expression) continue;
             problems.clear();
             const Type type = expr::check(part.ast, scope, narrowed_, problems);
+            check_needs(part.ast, problems);
             const bool failed =
                 !problems.empty() && problems.back().severity == config::Severity::error;
             if (!failed) check_use(type, part, key, problems);
             report(node, part.offset, problems);
         }
+        if (is_early) scope["needs"] = std::move(of_needs);
         if (is_env) scope_["env"] = env_type_;
+    }
+
+    /// What the types do not say about `needs`.
+    static void check_needs(const expr::Ast& ast, std::vector<expr::Problem>& problems) {
+        if (!problems.empty() && problems.back().severity == config::Severity::error) return;
+        for (const Names& names : names_read(ast, "needs"))
+            if (names.size() < 2) {
+                problems.push_back({config::Severity::error, "bad_expression",
+                                    "`needs` is read one value at a time",
+                                    "e.g. needs.build.result, needs.build.outputs.name",
+                                    ast.begin});
+                return;
+            }
+        check_calls(ast, problems);
+    }
+
+    /// The commit's files are there when the plan is made, outputs are not yet.
+    static void check_calls(const expr::Ast& ast, std::vector<expr::Problem>& problems) {
+        if (ast.kind == expr::Ast::Kind::call && expr::reads(ast, {"needs", "steps"})) {
+            const expr::Function* function = expr::find_function(ast.name);
+            if (function != nullptr && !function->pure) {
+                problems.push_back(
+                    {config::Severity::error, "bad_expression",
+                     fmt::format("{}() looks at the commit before any job has run, so it cannot "
+                                 "take a value of `needs` or `steps`",
+                                 ast.name),
+                     "", ast.begin});
+                return;
+            }
+        }
+        for (const expr::Ast& child : ast.children) check_calls(child, problems);
     }
 
     /// What the value is used for: its type, its nulls, and who chose it.

@@ -9,6 +9,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 namespace sluice::plan {
 
@@ -17,7 +18,7 @@ struct JobView {
     const Calls& calls;
     const config::MergedJob& job;
     const Matrix* matrix = nullptr;   ///< nullptr: the job has none
-    std::set<std::string> ancestors;  ///< ids that `if` may read by `needs`
+    std::vector<NeedView> ancestors;  ///< what `needs` may name
     std::set<std::string> events;     ///< those that can bring the job
 };
 

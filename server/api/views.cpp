@@ -1,5 +1,7 @@
 #include "server/api/views.hpp"
 
+#include "pipelines/plan/outputs.hpp"
+
 namespace sluice::api {
 
 namespace {
@@ -12,6 +14,15 @@ json::Value parsed(const std::string& text, json::Value fallback) {
 
 json::Value number_or_null(std::int64_t value) {
     return value ? json::Value(value) : json::Value(nullptr);
+}
+
+/// A value output as JSON of the type that the plan declares.
+json::Value output(const json::Value& planned, std::string_view name, const json::Value& text) {
+    boost::system::error_code none;
+    const auto* type = planned.find_pointer("/spec/outputs/" + std::string(name) + "/type", none);
+    if (type == nullptr || !type->is_string()) return text;
+    const auto known = parse_enum<model::OutputType>(std::string_view(type->get_string()));
+    return known ? plan::output_json(*known, std::string(text.get_string())) : text;
 }
 
 }  // namespace
@@ -82,6 +93,10 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
                                                                R"({"any":false,"exit_codes":[]})";
         }
     }
+    json::Object outputs;
+    const auto texts = parsed(job.outputs, json::Object{});
+    for (const auto& [name, text] : texts.as_object())
+        if (text.is_string()) outputs[name] = output(planned, name, text);
     json::Value steps = parsed(job.steps, json::Array{});
     if (live && !live->steps.empty()) {
         json::Array now;
@@ -115,6 +130,7 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
         {"log_size", log_size},
         {"steps", std::move(steps)},
         {"reports", parsed(job.reports, json::Object{})},
+        {"outputs", std::move(outputs)},
         {"carried_from", number_or_null(job.carried_from)},
     };
 }

@@ -18,6 +18,14 @@ using model::JobState;
 /// Plans of runs that are remembered.
 constexpr std::size_t k_plans_kept = 256;
 
+plan::Outputs outputs_of(store::Tx& tx, JobId id) {
+    plan::Outputs out;
+    const auto value = json::parse(store::job_outputs(tx, id)).value();
+    for (const auto& [name, text] : value.as_object())
+        out.emplace(name, std::string(text.as_string()));
+    return out;
+}
+
 }  // namespace
 
 Lifecycle::Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed,
@@ -65,7 +73,11 @@ void Lifecycle::change(store::Tx& tx, const store::Run& run, store::JobChange ch
         job_reporter_(tx, run);
 }
 
-std::shared_ptr<const RunPlan> Lifecycle::plan_of(store::Tx& tx, RunId run_id) {
+std::shared_ptr<const RunPlan> Lifecycle::plan_of(store::Tx& tx, RunId run) {
+    return load_plan(tx, run);
+}
+
+std::shared_ptr<RunPlan> Lifecycle::load_plan(store::Tx& tx, RunId run_id) {
     auto at = plans_.find(run_id);
     if (at != plans_.end()) return at->second;
     auto kept = std::make_shared<RunPlan>();
@@ -79,10 +91,14 @@ std::shared_ptr<const RunPlan> Lifecycle::plan_of(store::Tx& tx, RunId run_id) {
         kept->uses_slots = true;
     }
     for (auto& job : store::jobs_of(tx, run_id)) {
-        kept->jobs.push_back(plan::planned_job_from_json(
-                                 json::parse(job.planned, {.bytes = 16 << 20, .depth = 64}).value())
-                                 .value());
-        kept->uses_slots |= kept->jobs.back().spec.concurrency.has_value();
+        const json::Limits limits{.bytes = 16 << 20, .depth = 64};
+        kept->jobs.push_back(
+            plan::planned_job_from_json(json::parse(job.planned, limits).value()).value());
+        auto& planned = kept->jobs.back();
+        if (!job.spec.empty())
+            planned.spec = model::job_spec_from_json(json::parse(job.spec, limits).value()).value();
+        kept->uses_slots |= planned.spec.concurrency.has_value();
+        kept->uses_fail_fast |= planned.fail_fast;
         kept->ids.push_back(job.id);
     }
     keep_plan(run_id, kept);
@@ -95,7 +111,31 @@ const plan::PlannedJob& Lifecycle::planned_of(store::Tx& tx, RunId run, JobId jo
     return kept->jobs.at(static_cast<std::size_t>(at - kept->ids.begin()));
 }
 
-void Lifecycle::keep_plan(RunId run, std::shared_ptr<const RunPlan> plan) {
+void Lifecycle::forget_plan(RunId run) {
+    plans_.erase(run);
+    plan_order_.remove(run);
+}
+
+void Lifecycle::complete_job(store::Tx& tx, RunId run, RunPlan& plan, std::size_t index,
+                             model::JobSpec spec) {
+    store::set_job_spec(tx, plan.ids.at(index), json::serialize(model::to_json(spec)));
+    plan.jobs.at(index).spec = std::move(spec);
+    tx.after_rollback([this, run] { forget_plan(run); });
+}
+
+bool Lifecycle::fail_fast(store::Tx& tx, const store::Run& run, std::span<const plan::JobNow> jobs,
+                          const RunPlan& planned) {
+    bool ended = false;
+    for (const auto& victim : plan::fail_fast(jobs)) {
+        const auto job = store::find_job(tx, planned.ids.at(victim.job)).value();
+        if (job.wait_reason.starts_with(k_stopping)) continue;  // has been asked to
+        cancel_live(tx, run, job, victim.reason, Cause::cancelled);
+        ended |= model::is_terminal(store::find_job(tx, job.id).value().state);
+    }
+    return ended;
+}
+
+void Lifecycle::keep_plan(RunId run, std::shared_ptr<RunPlan> plan) {
     plans_[run] = std::move(plan);
     plan_order_.push_back(run);
     while (plan_order_.size() > k_plans_kept) {
@@ -107,17 +147,25 @@ void Lifecycle::keep_plan(RunId run, std::shared_ptr<const RunPlan> plan) {
 std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
     const auto run = store::find_run(tx, run_id);
     if (!run || model::is_terminal(run->state)) return 0;
-    const auto planned = plan_of(tx, run_id);
+    const auto planned = load_plan(tx, run_id);
     if (planned->concurrency && !run->cancel_requested && waits_for_slot(tx, run_id)) return 0;
     const auto briefs = store::job_briefs(tx, run_id);
     std::vector<plan::JobNow> now(briefs.size());
     for (std::size_t i = 0; i < briefs.size(); ++i) now[i] = {&planned->jobs[i], briefs[i].state};
+    if (planned->uses_fail_fast && fail_fast(tx, *run, now, *planned)) return advance(tx, run_id);
 
     const auto hold = store::run_hold(tx, run_id);
-    const auto transitions = plan::advance(now, planned->event, run->cancel_requested);
+    // Outputs are read when a job that asks for them is decided, never at every finish.
+    auto transitions =
+        plan::advance(now, planned->event, run->cancel_requested,
+                      [&](std::size_t job) { return outputs_of(tx, briefs[job].id); });
     std::vector<std::pair<JobId, std::size_t>> ready;
-    for (const auto& transition : transitions) {
+    bool failed = false;
+    for (auto& transition : transitions) {
         auto& job = now[transition.job];
+        if (transition.spec)
+            complete_job(tx, run_id, *planned, transition.job, std::move(*transition.spec));
+        failed |= transition.event == JobEvent::fail || transition.event == JobEvent::error;
         // A held run holds every job at the moment it would become ready, whatever its graph.
         const bool asks = job.planned->spec.approval.has_value();
         const auto event = transition.event == JobEvent::needs_met && (asks || !hold.empty())
@@ -141,6 +189,10 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         if (*to == JobState::held && hold.empty())
             hold_for_approval(tx, next.id, job.planned->spec);
         if (*to == JobState::ready) ready.emplace_back(next.id, transition.job);
+    }
+    if (failed && planned->uses_fail_fast && fail_fast(tx, *run, now, *planned)) {
+        for (auto [id, index] : ready) offer(tx, *run, id, planned->jobs[index]);
+        return transitions.size() + advance(tx, run_id);
     }
     const auto state = plan::run_state(now);
     if (model::is_terminal(state)) {

@@ -13,6 +13,7 @@
 
 #include <list>
 #include <memory>
+#include <span>
 #include <unordered_map>
 
 namespace sluice::core {
@@ -35,12 +36,13 @@ struct NewRun {
         false;  ///< with retry_of: take passed, warned and not_selected jobs over by reference
 };
 
-/// What the plan said, kept in memory: a finish in a run of 4,000 jobs must not parse them all
-/// again.
+/// What the plan said, with the specs that have been completed since; kept in memory: a finish in a
+/// run of 4,000 jobs must not parse them all again. Writer thread only.
 struct RunPlan {
     model::Event event;
     std::optional<model::Concurrency> concurrency;  ///< of the run as a whole
     bool uses_slots = false;                        ///< a job, or the run, is in a group
+    bool uses_fail_fast = false;                    ///< a matrix of the run does
     std::vector<plan::PlannedJob> jobs;             ///< in the order of job ids
     std::vector<JobId> ids;
 };
@@ -119,7 +121,15 @@ public:
     void count_mended() { ++mended_; }
 
 private:
-    void keep_plan(RunId run, std::shared_ptr<const RunPlan> plan);
+    void keep_plan(RunId run, std::shared_ptr<RunPlan> plan);
+    void forget_plan(RunId run);
+    /// The job's needs have ended, and this is what it does.
+    void complete_job(store::Tx& tx, RunId run, RunPlan& plan, std::size_t index,
+                      model::JobSpec spec);
+    std::shared_ptr<RunPlan> load_plan(store::Tx& tx, RunId run);
+    /// Ends the cells that `fail_fast` ends. True when one of them has ended by that.
+    bool fail_fast(store::Tx& tx, const store::Run& run, std::span<const plan::JobNow> jobs,
+                   const RunPlan& planned);
     const plan::PlannedJob& planned_of(store::Tx& tx, RunId run, JobId job);
     void hold_for_approval(store::Tx& tx, JobId job, const model::JobSpec& spec);
     /// A job became ready: it is offered, or asks for the slot that it needs first.
@@ -150,7 +160,7 @@ private:
     Reporter reporter_, job_reporter_;
     // Writer thread only.
     std::list<RunId> plan_order_;
-    std::unordered_map<RunId, std::shared_ptr<const RunPlan>> plans_;
+    std::unordered_map<RunId, std::shared_ptr<RunPlan>> plans_;
     /// The earliest end of a back-off; 0 at start, so that the first sweep looks. Too early is
     /// harmless.
     std::atomic<std::int64_t> next_due_{0};

@@ -1,5 +1,5 @@
 // Lifecycle: jobs that wait for a person's word (reference A3 `approval`, A6 step 7).
-#include "platform/crypto.hpp"
+#include "pipelines/plan/hash.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/core/wait_reason.hpp"
 #include "server/store/approvals.hpp"
@@ -43,17 +43,13 @@ std::string people(const model::Approval& asked) {
     return text.empty() ? "someone with the role write" : text;
 }
 
-std::string digest_of(const model::JobSpec& spec) {
-    return crypto::sha256_hex(json::serialize(model::to_json(spec)));
-}
-
 }  // namespace
 
 void Lifecycle::hold_for_approval(store::Tx& tx, JobId job, const model::JobSpec& spec) {
     store::ApprovalRow row;
     row.job = job;
     row.expires_at = {clock_.now().ms + spec.approval->expires.count()};
-    row.spec_hash = digest_of(spec);
+    row.spec_hash = plan::hash_job(spec);
     store::insert_approval(tx, row);
     store::set_wait_reason(tx, job,
                            fmt::format("waits for an approval by {}{}", people(*spec.approval),
@@ -77,7 +73,7 @@ Result<> Lifecycle::decide_job(store::Tx& tx, JobId id, const Decision& decision
                      fmt::format("only {} may decide about this job", people(*spec.approval)));
     if (spec.approval->reason_required && decision.reason.empty())
         return error(Code::invalid, "reason_required", "this job asks for a reason", "/reason");
-    if (row->spec_hash != digest_of(spec))
+    if (row->spec_hash != plan::hash_job(spec))
         return error(Code::conflict, "plan_changed",
                      "what the job would do has changed since it was held");
     const auto run = store::find_run(tx, job->run).value();

@@ -1,5 +1,6 @@
 // Lifecycle: attempts start, finish, are lost and come back (rules 7, 8, 12).
 #include "pipelines/plan/ending.hpp"
+#include "pipelines/plan/outputs.hpp"
 #include "server/core/lifecycle.hpp"
 
 #include <fmt/format.h>
@@ -14,6 +15,22 @@ using model::AttemptState;
 using model::Cause;
 using model::JobEvent;
 using model::JobState;
+
+/// The outputs that the job declares, of their types. A runner sends no others; an agent that does
+/// must not put text where a digest is expected.
+plan::Outputs known_outputs(const model::JobSpec& spec, const protocol::FinishRequest& request) {
+    plan::Outputs out;
+    std::size_t bytes = 0;
+    for (const auto& [name, value] : request.outputs) {
+        const auto declared = spec.outputs.find(name);
+        if (declared == spec.outputs.end()) continue;
+        auto known = plan::canonical_output(declared->second.type, value);
+        if (!known) continue;
+        bytes += known->size();
+        if (bytes <= plan::k_max_outputs_bytes) out[name] = std::move(*known);
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -141,7 +158,8 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
     json::Array steps;
     for (const auto& step : request.steps) steps.push_back(model::to_json(step));
     json::Object outputs;
-    for (const auto& [name, value] : request.outputs) outputs[name] = value;
+    for (const auto& [name, value] : known_outputs(planned_of(tx, job.run, job.id).spec, request))
+        outputs[name] = value;
     store::finish_attempt(tx, id, json::serialize(model::to_json(request.outcome)), digest,
                           request.log_size, request.log_crc32c, clock_.now());
     store::set_job_result(tx, job.id, json::serialize(steps),

@@ -1,11 +1,26 @@
 // Lifecycle: runs and their jobs come into being.
+#include "pipelines/plan/late.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/core/wait_reason.hpp"
+
+#include <set>
 
 namespace sluice::core {
 
 using model::JobEvent;
 using model::JobState;
+
+namespace {
+
+/// Whether the job was decided or completed by one of these jobs.
+bool reads_any(const plan::PlannedJob& job, const std::set<std::string>& bases) {
+    if (job.late.empty() && job.late_if.empty()) return false;
+    for (const auto& names : plan::late_reads(job))
+        if (!names.empty() && bases.contains(names.front())) return true;
+    return false;
+}
+
+}  // namespace
 
 RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
     const auto now = clock_.now();
@@ -53,6 +68,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         for (auto& job : store::jobs_of(tx, fresh.retry_of))
             if (model::is_ok(job.state)) earlier.emplace(job.key, std::move(job));
 
+    std::set<std::string> again;  // bases of which a cell is not carried over
     auto kept = std::make_shared<RunPlan>();
     kept->event = fresh.event;
     kept->concurrency = fresh.concurrency;
@@ -71,9 +87,11 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         job.created_at = now;
         auto before = earlier.find(job.key);
         // A definition that changed since (it can't for the same commit, but the planner may be
-        // newer) is run again.
-        if (before != earlier.end() && before->second.planned == job.planned) {
+        // newer) is run again; so is what was made of the results of a job that runs again.
+        if (before != earlier.end() && before->second.planned == job.planned &&
+            !reads_any(planned, again)) {
             const auto& old = before->second;
+            job.spec = old.spec;
             job.state = old.state;
             job.cause = old.cause;
             job.message = old.message;
@@ -99,17 +117,21 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         } else {
             job.wait_reason = wait_for_needs(planned);
         }
+        if (!job.carried_from) again.insert(job.base);
         const JobId id = store::insert_job(tx, job);
         kept->uses_slots |= planned.spec.concurrency.has_value();
+        kept->uses_fail_fast |= planned.fail_fast;
         kept->jobs.push_back(planned);
+        if (!job.spec.empty())
+            kept->jobs.back().spec =
+                model::job_spec_from_json(
+                    json::parse(job.spec, {.bytes = 16 << 20, .depth = 64}).value())
+                    .value();
         kept->ids.push_back(id);
         if (job.state == JobState::ready) ready.emplace_back(id, i);
     }
     keep_plan(run.id, kept);
-    tx.after_rollback([this, id = run.id] {
-        plans_.erase(id);
-        plan_order_.remove(id);
-    });
+    tx.after_rollback([this, id = run.id] { forget_plan(id); });
     if (reporter_) reporter_(tx, run);
     for (auto& [id, index] : ready) offer(tx, run, id, kept->jobs[index]);
     // A granted slot advances the run.

@@ -2,11 +2,20 @@
 
 #include "server/core/scheduler.hpp"
 
+#include <fmt/format.h>
+
 namespace sluice::core {
 
 std::string wait_for_needs(const plan::PlannedJob& job) {
-    std::string text = "waiting for ";
-    for (std::size_t i = 0; i < job.needs.size(); ++i) text += (i ? ", " : "") + job.needs[i].job;
+    std::string text = job.needs.empty() ? "waiting for its turn" : "waiting for ";
+    for (std::size_t i = 0; i < job.needs.size(); ++i) {
+        text += (i ? ", " : "") + job.needs[i].job;
+        std::string cell;
+        for (const auto& [axis, value] : job.needs[i].matrix)
+            cell += fmt::format("{}{}: {}", cell.empty() ? "" : ", ", axis, value);
+        if (!cell.empty()) text += " (" + cell + ")";
+    }
+    if (job.max_parallel > 0) text += fmt::format("; at most {} cells at a time", job.max_parallel);
     return text;
 }
 

@@ -9,8 +9,8 @@ using I = std::int64_t;
 using OI = std::optional<std::int64_t>;
 
 constexpr const char* k_columns =
-    "SELECT id, run_id, key, base, name, kind, planned, state, queue_key, priority, attempt_id, "
-    "attempts, wait_reason, cause, "
+    "SELECT id, run_id, key, base, name, kind, planned, spec, state, queue_key, priority, "
+    "attempt_id, attempts, wait_reason, cause, "
     "message, exit_code, not_before, steps, reports, outputs, log_attempt, log_size, agent, "
     "coalesce(carried_from, 0), "
     "created_at, started_at, finished_at FROM jobs ";
@@ -18,10 +18,9 @@ constexpr const char* k_columns =
 template <class Key>
 std::vector<Job> select(Tx& tx, std::string_view where, const Key& key) {
     std::vector<Job> out;
-    for (auto& row :
-         tx.all<I, I, S, S, S, S, S, S, S, I, I, I, S, S, S, OI, I, S, S, S, I, I, S, I, I, OI, OI>(
-             k_columns + std::string(where), key)) {
-        auto& [id, run, job_key, base, name, kind, planned, state, queue, priority, attempt,
+    for (auto& row : tx.all<I, I, S, S, S, S, S, S, S, S, I, I, I, S, S, S, OI, I, S, S, S, I, I, S,
+                            I, I, OI, OI>(k_columns + std::string(where), key)) {
+        auto& [id, run, job_key, base, name, kind, planned, spec, state, queue, priority, attempt,
                attempts, wait, cause, message, exit, not_before, steps, reports, outputs,
                log_attempt, log_size, agent, carried, created, started, finished] = row;
         out.push_back(Job{{id},
@@ -31,6 +30,7 @@ std::vector<Job> select(Tx& tx, std::string_view where, const Key& key) {
                           std::move(name),
                           std::move(kind),
                           std::move(planned),
+                          std::move(spec),
                           parse_enum<model::JobState>(state).value(),
                           std::move(queue),
                           priority,
@@ -59,15 +59,16 @@ std::vector<Job> select(Tx& tx, std::string_view where, const Key& key) {
 
 JobId insert_job(Tx& tx, const Job& j) {
     auto row = tx.one<I>(
-        "INSERT INTO jobs(run_id, key, base, name, kind, planned, state, queue_key, priority, "
+        "INSERT INTO jobs(run_id, key, base, name, kind, planned, spec, state, queue_key, "
+        "priority, "
         "wait_reason, message, cause, "
         "exit_code, steps, reports, outputs, log_attempt, log_size, agent, carried_from, "
         "created_at, started_at, finished_at) "
-        "VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, :q, :r, :s, "
+        "VALUES (:a, :b, :c, :d, :e, :f, :f2, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, :q, :r, :s, "
         "nullif(:t, 0), :u, :v, :w) RETURNING id",
-        j.run, j.key, j.base, j.name, j.kind, j.planned, to_text(j.state), j.queue_key, j.priority,
-        j.wait_reason, j.message, to_text(j.cause), j.exit_code, j.steps, j.reports, j.outputs,
-        j.log_attempt, j.log_size, j.agent, j.carried_from, j.created_at, j.started_at,
+        j.run, j.key, j.base, j.name, j.kind, j.planned, j.spec, to_text(j.state), j.queue_key,
+        j.priority, j.wait_reason, j.message, to_text(j.cause), j.exit_code, j.steps, j.reports,
+        j.outputs, j.log_attempt, j.log_size, j.agent, j.carried_from, j.created_at, j.started_at,
         j.finished_at);
     return {std::get<0>(*row)};
 }
@@ -181,9 +182,20 @@ void set_job_attempt_count(Tx& tx, JobId id, std::int64_t attempts) {
 
 void set_job_started(Tx& tx, JobId id, AttemptId attempt, std::string_view agent, Timestamp at) {
     tx.exec(
-        "UPDATE jobs SET started_at = :a, log_attempt = :b, agent = :c, steps = '[]', log_size = 0 "
+        "UPDATE jobs SET started_at = :a, log_attempt = :b, agent = :c, steps = '[]', outputs = "
+        "'{}', "
+        "log_size = 0 "
         "WHERE id = :d",
         at, attempt, agent, id);
+}
+
+void set_job_spec(Tx& tx, JobId id, std::string_view spec) {
+    tx.exec("UPDATE jobs SET spec = :a WHERE id = :b", spec, id);
+}
+
+std::string job_outputs(Tx& tx, JobId id) {
+    auto row = tx.one<S>("SELECT outputs FROM jobs WHERE id = :a", id);
+    return row ? std::move(std::get<0>(*row)) : "{}";
 }
 
 void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports,

@@ -20,6 +20,7 @@ struct Job {
     RunId run;
     std::string key, base, name, kind;
     std::string planned;  ///< plan::PlannedJob, JSON
+    std::string spec;  ///< model::JobSpec, JSON, once completed with others' outputs; "" = planned
     model::JobState state = model::JobState::waiting;
     std::string queue_key;
     std::int64_t priority = 0;
@@ -82,6 +83,10 @@ void set_not_before(Tx& tx, JobId id, std::int64_t service_time);
 bool set_job_attempt(Tx& tx, JobId id, AttemptId expected, AttemptId attempt);
 void set_job_attempt_count(Tx& tx, JobId id, std::int64_t attempts);
 void set_job_started(Tx& tx, JobId id, AttemptId attempt, std::string_view agent, Timestamp at);
+/// The completed spec; see Job::spec.
+void set_job_spec(Tx& tx, JobId id, std::string_view spec);
+/// Job::outputs alone.
+std::string job_outputs(Tx& tx, JobId id);
 void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports,
                     std::string_view outputs, std::int64_t log_size);
 

@@ -406,3 +406,33 @@ def test_each_example_is_green(app, example):
                           timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed in " in done.stdout
+
+
+def test_outputs_cells_and_limits_are_those_of_a_server(app):
+    app.pipeline("""
+  build:
+    matrix: {os: [linux, mac]}
+    outputs: {wheel: string, n: number}
+    env: {OS: "${{ matrix.os }}"}
+    run: |
+      echo "wheel=app $OS" >> $CI_OUTPUT
+      echo n=1.0 >> $CI_OUTPUT
+  test:
+    matrix: {os: [linux, mac]}
+    needs: [{job: build, matrix: [os]}]
+    env: {WHEEL: "${{ needs.build.outputs.wheel }}", OS: "${{ matrix.os }}"}
+    run: test "$WHEEL" = "app $OS" -a ${{ needs.build.outputs.n }} = 1
+  fast:
+    matrix: {n: [1, 2, 3], fail_fast: true, max_parallel: 1}
+    run: exit 1
+  blocked: {needs: [{job: fast, matrix: {n: 1}}], run: "true"}
+""")
+    done = app.run("--json")
+    jobs = {job["id"]: job for job in json.loads(done.stdout)["jobs"]}
+    assert jobs["build (mac)"]["outputs"] == {"n": 1, "wheel": "app mac"}
+    assert jobs["test (linux)"]["state"] == jobs["test (mac)"]["state"] == "passed"
+    assert [jobs[f"fast ({n})"]["state"] for n in (1, 2, 3)] == ["failed", "cancelled", "cancelled"]
+    assert jobs["fast (2)"]["reason"] == "`fast (1)` failed, and `fail_fast` ends the other cells"
+    assert jobs["blocked"]["state"] == "blocked"
+    shown = app.run("build").stdout
+    assert "build (linux): wheel = app linux\n" in shown

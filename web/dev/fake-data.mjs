@@ -38,7 +38,7 @@ function job(r, base, state, more = {}) {
         exit_code: over && state === 'passed' ? 0 : null, allow_failure: false, approval: null, needs: [], matrix: {}, attempt: started ? 1 : 0,
         agent: started ? 'build-03' : '', created_at: r.created_at, started_at: started ? r.created_at : null,
         finished_at: over ? new Date(Date.parse(r.created_at) + 42_000).toISOString() : null,
-        duration_ms: over ? 42_000 : null, log_size: 0, steps: [], reports: {}, carried_from: null, ...more,
+        duration_ms: over ? 42_000 : null, log_size: 0, steps: [], reports: {}, outputs: {}, carried_from: null, ...more,
     };
 }
 

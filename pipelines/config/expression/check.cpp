@@ -164,6 +164,7 @@ private:
     Type property(const Type& parent, const Ast& ast, const std::string& wanted,
                   std::size_t offset) {
         const Type* found = parent.find(wanted);
+        if (found == nullptr && !parent.item.empty()) found = &parent.item[0];
         if (found == nullptr) {
             std::vector<std::string> known;
             for (const TypeField& field : parent.fields)

@@ -320,7 +320,8 @@ std::string dotted(const Ast& ast) {
     return parent.empty() ? std::string{} : parent + "." + ast.name;
 }
 
-bool parse_template(std::string_view text, Template& out, std::vector<Problem>& problems) {
+bool parse_template(std::string_view text, Template& out, std::vector<Problem>& problems,
+                    Limits limits) {
     const std::size_t before = problems.size();
     std::size_t at = 0;
     while (at < text.size()) {
@@ -343,7 +344,7 @@ bool parse_template(std::string_view text, Template& out, std::vector<Problem>& 
         part.is_expression = true;
         part.offset = begin;
         Problem problem;
-        if (parse(text.substr(begin, close - begin), part.ast, problem)) {
+        if (parse(text.substr(begin, close - begin), part.ast, problem, limits)) {
             out.parts.push_back(std::move(part));
         } else {
             problem.offset += begin;

@@ -77,6 +77,7 @@ inline bool has_expression(std::string_view text) {
     return text.find("${{") != std::string_view::npos;
 }
 /// Returns false and the problems when an expression in `text` is not closed or not valid.
-bool parse_template(std::string_view text, Template& out, std::vector<Problem>& problems);
+bool parse_template(std::string_view text, Template& out, std::vector<Problem>& problems,
+                    Limits limits = {});
 
 }  // namespace sluice::config::expression

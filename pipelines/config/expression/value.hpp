@@ -73,9 +73,10 @@ struct Type {
     Taint taint = Taint::safe;
     std::string origin;               ///< the name that brought the taint, for messages
     std::vector<std::string> values;  ///< enum: the only values a string takes; else empty
-    std::vector<Type> item;           ///< list: one element, or none for `[]`
-    std::vector<TypeField> fields;    ///< object
-    std::string refusal;              ///< not empty: may not be read here, and why
+    /// list: one element, or none for `[]`; object: what a property that `fields` lacks is.
+    std::vector<Type> item;
+    std::vector<TypeField> fields;  ///< object
+    std::string refusal;            ///< not empty: may not be read here, and why
     std::string
         refusal_hint;  ///< with `refusal`; of an object: what to do when it lacks a property
 

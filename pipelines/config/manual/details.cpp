@@ -68,6 +68,22 @@ constexpr std::array k_details = {
         "Values are strings, as they stand: `3.10` is not `3.1`. `include`, `exclude`, "
         "`max_parallel` "
         "and `fail_fast` are no axes."},
+    Row{"need.matrix",
+        "A list of axes: the cells that have my value of these. A map: the cells that have these "
+        "values. `needs.JOB.outputs` can be read when one cell is left, `needs.JOB.cells` always."},
+    Row{"matrix.max_parallel",
+        "So many cells are held, ready or running at a time, in the order of the plan."},
+    Row{"matrix.fail_fast",
+        "Cells that run are asked to stop, as by a cancel; the others do not start."},
+    Row{"job.outputs",
+        "A script writes `name=value`, or `name<<END`, lines and `END`, to the file `$CI_OUTPUT`. "
+        "Only declared names count. What is not of its type fails the job, cause `config`. A "
+        "`digest` is `sha256:` and 64 hex digits, alone or behind `reference@`; a `list` is a JSON "
+        "array, or one item a line. A value has at most 64 KiB, all together 256 KiB. Others read "
+        "them by `needs.JOB.outputs.NAME` in `if`, `env`, `image`, `run` (numbers, booleans and "
+        "digests), `environment` and the keys of their kind; a string goes into a script by `env`. "
+        "A job that reads an output which is not there is `blocked`, or `not_selected` when its "
+        "job was; an `optional` need reads as null: `${{ needs.build.outputs.tag ?? 'none' }}`."},
     Row{"job.timeout",
         "Waiting for an agent, for approval or for an upload does not count. A number without a "
         "unit "

@@ -159,7 +159,7 @@ struct Referred {
     std::string_view id, job;
 };
 constexpr std::array k_referred = {
-    Referred{"build", "{ run: make }"},
+    Referred{"build", "{ matrix: { py: [3.11, 3.12] }, run: make }"},
     Referred{"test", "{ needs: [build], run: make test }"},
     Referred{"clean", "{ run: ./clean, outputs: { rows: { type: dataset } } }"},
     Referred{"train", "{ kind: train, run: ./train, outputs: { model: { type: model } } }"},

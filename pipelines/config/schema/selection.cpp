@@ -130,9 +130,8 @@ constexpr std::array k_keys = {
         .names = Names::axis,
         .entry = Scalar::value,
         .fallback = "all cells",
-        .example = "matrix: [py]",
-        .help = "cells with my value of these axes, or with the values given",
-        .pending = "needs of single cells"},
+        .example = "matrix: { py: 3.12 }",
+        .help = "cells with my value of these axes, or with the values given"},
 
     // ---- timeout, retry, approval
     Key{.name = "run",
@@ -248,15 +247,13 @@ constexpr std::array k_keys = {
         .scalar = Scalar::positive,
         .fallback = "all",
         .example = "max_parallel: 4",
-        .help = "cells at a time",
-        .pending = "a limit on cells"},
+        .help = "cells at a time"},
     Key{.name = "fail_fast",
         .scopes = scope_matrix,
         .scalar = Scalar::boolean,
         .fallback = "false",
         .example = "fail_fast: true",
-        .help = "a failure that is not allowed cancels the other cells",
-        .pending = "fail_fast"},
+        .help = "a failure that is not allowed cancels the other cells"},
 };
 
 }  // namespace

@@ -79,16 +79,99 @@ TEST_CASE("a step's environment is made from scratch", "[runner]") {
 
 TEST_CASE("steps hand on variables by CI_ENV and outputs by CI_OUTPUT", "[runner]") {
     Bench bench;
-    FakeAttempt attempt = bench.run(
+    auto job =
         bench.server.job({"echo COLOUR=red >> $CI_ENV; printf 'TEXT<<END\\n\\na\\nb\\nEND\\n' >> "
                           "$CI_ENV; echo CI_X=1 >> $CI_ENV",
                           "echo \"$COLOUR-$TEXT-$CI_X.\"; echo image=abc >> $CI_OUTPUT; echo "
-                          "nonsense >> $CI_OUTPUT"}));
+                          "nonsense >> $CI_OUTPUT"});
+    job.spec.outputs["image"] = {};
+    FakeAttempt attempt = bench.run(job);
     CHECK(has(attempt.log, "red-\na\nb-.\n"));
     CHECK(has(attempt.log, "sluice: CI_ENV: CI_X is reserved and was not set"));
     CHECK(has(attempt.log, "sluice: CI_OUTPUT: line 2: expected name=value or name<<END"));
     CHECK(attempt.finish->outputs == std::map<std::string, std::string>{{"image", "abc"}});
     CHECK(attempt.finish->outcome.result == model::AttemptResult::passed);
+}
+
+TEST_CASE("only declared outputs are kept, in the form of their types", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job(
+        {"echo n=1.50 >> $CI_OUTPUT; echo odd=1 >> $CI_OUTPUT",
+         "printf 'l<<END\\na\\nb\\nEND\\nn=2\\n' >> $CI_OUTPUT; echo s=it=is >> $CI_OUTPUT"});
+    job.spec.outputs["n"].type = model::OutputType::number;
+    job.spec.outputs["l"].type = model::OutputType::list;
+    job.spec.outputs["s"].type = model::OutputType::string;
+    job.spec.outputs["unwritten"].type = model::OutputType::string;
+    FakeAttempt attempt = bench.run(job);
+    CHECK(attempt.finish->outputs ==
+          std::map<std::string, std::string>{{"n", "2"}, {"l", "[\"a\",\"b\"]"}, {"s", "it=is"}});
+    CHECK(has(attempt.log,
+              "sluice: CI_OUTPUT: `odd` is not declared in `outputs` of the job and "
+              "was dropped"));
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::passed);
+}
+
+TEST_CASE(
+    "an output of the wrong type fails the job, cause config, also where failures are allowed",
+    "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"echo n=many >> $CI_OUTPUT", "echo not-run"});
+    job.spec.steps[0].allow_failure.any = true;
+    job.spec.outputs["n"].type = model::OutputType::number;
+    FakeAttempt attempt = bench.run(job);
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::failed);
+    CHECK(attempt.finish->outcome.cause == model::Cause::config);
+    CHECK(has(attempt.finish->outcome.message, "output `n` is not a number: \"many\""));
+    CHECK(attempt.finish->steps[0].state == model::StepState::failed);
+    CHECK(attempt.finish->outputs.empty());
+    CHECK_FALSE(has(attempt.log, "\nnot-run"));
+}
+
+TEST_CASE("a step that failed keeps its own cause, and its outputs", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"echo n=many >> $CI_OUTPUT; echo s=x >> $CI_OUTPUT; exit 3"});
+    job.spec.outputs["n"].type = model::OutputType::number;
+    job.spec.outputs["s"].type = model::OutputType::string;
+    FakeAttempt attempt = bench.run(job);
+    CHECK(attempt.finish->outcome.cause == model::Cause::script);
+    CHECK(attempt.finish->outcome.exit_code == 3);
+    CHECK(attempt.finish->outputs == std::map<std::string, std::string>{{"s", "x"}});
+}
+
+TEST_CASE("outputs of a job together have a limit", "[runner]") {
+    Bench bench;
+    std::string script;
+    for (int i = 0; i < 5; ++i)
+        script += "printf 's" + std::to_string(i) +
+                  "=' >> $CI_OUTPUT; head -c 60000 /dev/zero | tr '\\0' x >> $CI_OUTPUT; echo >> "
+                  "$CI_OUTPUT\n";
+    auto job = bench.server.job({script});
+    for (int i = 0; i < 5; ++i) job.spec.outputs["s" + std::to_string(i)] = {};
+    FakeAttempt attempt = bench.run(job);
+    CHECK(attempt.finish->outcome.cause == model::Cause::config);
+    CHECK(has(attempt.finish->outcome.message,
+              "the outputs of the job have 300000 bytes together, at most 262144"));
+}
+
+TEST_CASE("later steps read what earlier ones wrote, by if and env", "[runner]") {
+    Bench bench;
+    auto job = bench.server.job({"echo v=w >> $CI_OUTPUT; echo x=y >> $CI_OUTPUT",
+                                 "echo \"got $V\"", "echo not-run", "true"});
+    job.spec.steps[0].id = "one";
+    job.spec.steps[1].condition = "(steps.one.outputs.v == 'w')";
+    job.spec.steps[1].late_env["V"] = "<${{ steps.one.outputs.v }}>";
+    job.spec.steps[2].condition = "(steps.one.outputs.v == 'z')";
+    job.spec.steps[3].late_env["BAD"] = "${{ steps.one.outputs.gone }}";
+    FakeAttempt attempt = bench.run(job);
+    CHECK(has(attempt.log, "got <w>\n"));
+    CHECK_FALSE(has(attempt.log, "\nnot-run\n"));
+    // `v` is read, so it needs no declaration; `x` is read by nobody.
+    CHECK_FALSE(has(attempt.log, "`v` is not declared"));
+    CHECK(has(attempt.log, "`x` is not declared"));
+    CHECK(attempt.finish->steps[2].state == model::StepState::skipped);
+    CHECK(attempt.finish->outcome.cause == model::Cause::config);
+    CHECK(has(attempt.finish->outcome.message, "env.BAD: `steps.one.outputs.gone` is null"));
+    CHECK(attempt.finish->outputs.empty());
 }
 
 TEST_CASE("a step that says nothing costs no file", "[runner]") {

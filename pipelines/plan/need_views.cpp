@@ -1,0 +1,125 @@
+#include "pipelines/plan/need_views.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::plan {
+namespace {
+
+using config::Node;
+
+/// The words of all scalars that may hold an expression about `needs`.
+void collect_words(const Node& node, std::set<std::string, std::less<>>& words) {
+    if (node.is_scalar() && node.text.find("needs") != std::string::npos) {
+        const auto is_part = [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   c == '_' || c == '-' || c == '/';
+        };
+        const std::string& text = node.text;
+        for (auto begin = text.begin(); begin != text.end();) {
+            begin = std::find_if(begin, text.end(), is_part);
+            const auto end = std::find_if_not(begin, text.end(), is_part);
+            if (begin != end) words.emplace(begin, end);
+            begin = end;
+        }
+    }
+    for (const Node& item : node.items) collect_words(item, words);
+    for (const config::Member& member : node.members) collect_words(member.value, words);
+}
+
+bool has_values(const Cell& cell, const std::map<std::string, std::string>& values) {
+    return std::all_of(values.begin(), values.end(), [&](const auto& value) {
+        const auto own = cell.values.find(value.first);
+        return own != cell.values.end() && own->second == value.second;
+    });
+}
+
+std::string axes_of(const Matrix* matrix) {
+    if (matrix == nullptr) return "it has no `matrix`";
+    std::string out = "it has:";
+    for (const auto& [name, everywhere] : matrix->names) out += " " + name;
+    return out;
+}
+
+}  // namespace
+
+std::vector<NeedView> need_views(const Graph& graph, const Calls& calls,
+                                 const config::MergedJob& job, std::size_t index,
+                                 const Needables& jobs) {
+    std::set<std::string, std::less<>> words;
+    collect_words(job.node, words);
+    if (words.empty()) return {};
+    std::vector<NeedView> out;
+    for (const std::string& id : graph.ancestors(index)) {
+        NeedView view{.id = id, .is_named = words.contains(id)};
+        if (view.is_named) {
+            const std::string full = calls.full_id(job.call, id);
+            if (const auto found = jobs.find(full); found != jobs.end()) {
+                view.job = &found->second.job->node;
+                view.matrix = found->second.matrix;
+            }
+            for (const DeclaredNeed& need : graph.needs(index))
+                if (need.job == full) {
+                    view.optional = need.optional;
+                    view.by_cell = need.is_by_cell();
+                }
+        }
+        out.push_back(std::move(view));
+    }
+    return out;
+}
+
+void check_needs_by_cell(const std::vector<DeclaredNeed>& needs, const Needable& own,
+                         const Needables& jobs, config::Diagnostics& diagnostics) {
+    const auto has_axis = [](const Matrix* matrix, const std::string& axis) {
+        return matrix != nullptr && matrix->names.contains(axis);
+    };
+    for (const DeclaredNeed& need : needs) {
+        const auto found = jobs.find(need.job);
+        // What calls jobs hands its needs on to them.
+        if (!need.is_by_cell() || found == jobs.end() || own.job->opens != 0) continue;
+        const Matrix* theirs = found->second.matrix;
+        std::vector<std::string> axes = need.axes;
+        for (const auto& [axis, value] : need.values) axes.push_back(axis);
+        for (const std::string& axis : axes)
+            if (!has_axis(theirs, axis))
+                diagnostics.error(need.place, "unknown_axis",
+                                  fmt::format("`{}` has no axis `{}`", need.job, axis),
+                                  axes_of(theirs));
+        for (const std::string& axis : need.axes)
+            if (!has_axis(own.matrix, axis) || !own.matrix->names.at(axis))
+                diagnostics.error(
+                    need.place, "unknown_axis",
+                    fmt::format("a cell of `{}` has no value of axis `{}`", own.job->id, axis),
+                    fmt::format("name the value: `{{ job: {}, matrix: {{ {}: value }} }}`",
+                                need.job, axis));
+    }
+}
+
+Need need_of_cell(const DeclaredNeed& declared, const std::string& job, const Cell& cell,
+                  const Needables& jobs, config::Diagnostics& diagnostics) {
+    Need need{declared.job, declared.optional, declared.values};
+    for (const std::string& axis : declared.axes)
+        if (const auto value = cell.values.find(axis); value != cell.values.end())
+            need.matrix[axis] = value->second;
+    if (need.matrix.empty() || count_cells(need, jobs) > 0) return need;
+    std::string values;
+    for (const auto& [axis, value] : need.matrix)
+        values += (values.empty() ? "" : ", ") + axis + ": " + value;
+    diagnostics.error(declared.place, "no_such_cell",
+                      fmt::format("`{}{}` needs a cell of `{}` with {}, and there is none", job,
+                                  cell.suffix, declared.job, values),
+                      "give both the same values, or exclude the cell");
+    return need;
+}
+
+std::size_t count_cells(const Need& need, const Needables& jobs) {
+    const auto found = jobs.find(need.job);
+    if (found == jobs.end() || found->second.matrix == nullptr) return 1;
+    const auto& cells = found->second.matrix->cells;
+    return static_cast<std::size_t>(std::count_if(
+        cells.begin(), cells.end(), [&](const Cell& c) { return has_values(c, need.matrix); }));
+}
+
+}  // namespace sluice::plan
