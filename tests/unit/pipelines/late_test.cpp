@@ -23,8 +23,9 @@ namespace {
 /// A run of a file in memory: jobs end by name with outputs, and the others follow.
 class Run {
 public:
-    explicit Run(const std::string& jobs) {
+    explicit Run(const std::string& jobs, std::vector<SourceFile> fragments = {}) {
         Input input;
+        input.fragments = std::move(fragments);
         input.event.kind = model::EventKind::push;
         input.event.branch = "main";
         input.event.sha = std::string(40, 'a');
@@ -387,6 +388,42 @@ TEST_CASE("cells are needed one by one, by value, or all together", "[late]") {
     again.end("build (mac)", JobState::passed, {{"w", "m"}});
     CHECK(again.state("mac") == "ready");  // whatever the other cell does
     CHECK(again.spec("mac").env.at("W") == "m");
+}
+
+TEST_CASE("jobs of a fragment read each other, and their steps, by the names they have there",
+          "[late]") {
+    Run run(
+        "  caller: { uses: ./.ci/lib/f.yml }\n"
+        "  asks: { needs: [caller], when: always, run: x, env: { R: \"${{ needs.caller.result }}\" "
+        "} "
+        "}\n",
+        {{".ci/lib/f.yml", R"yaml(
+version: 1
+jobs:
+  a: { run: x, outputs: { s: string } }
+  b:
+    needs: [a]
+    env: { S: "${{ needs.a.outputs.s }}" }
+    steps: [{ id: one, run: x }, { run: y, env: { V: "${{ steps.one.outputs.v }}" } }]
+)yaml"}});
+    CHECK(run.planned("caller/b").reads == std::vector<std::string>{"caller/a"});
+    run.end("caller/a", JobState::passed, {{"s", "it"}});
+    REQUIRE(run.state("caller/b") == "ready");
+    CHECK(run.spec("caller/b").env.at("S") == "it");
+    CHECK(run.spec("caller/b").steps[1].late_env.at("V") == "${{ steps.one.outputs.v }}");
+    run.end("caller/b", JobState::failed);
+    CHECK(run.spec("asks").env.at("R") == "failed");
+
+    Run steps("  a: { steps: [{ id: s, uses: ./.ci/lib/s.yml }] }\n", {{".ci/lib/s.yml", R"yaml(
+version: 1
+steps:
+  - { id: one, run: x }
+  - { run: y, if: steps.one.outputs.v == 'w', env: { V: "<${{ steps.one.outputs.v }}>" } }
+)yaml"}});
+    const auto& spec = steps.spec("a");
+    const std::map<std::string, StepFacts> facts{{spec.steps[0].id, {.outputs = {{"v", "w"}}}}};
+    CHECK(evaluate_step_condition(spec.steps[1].condition, facts).value());
+    CHECK(evaluate_step_text(spec.steps[1].late_env.at("V"), facts).value() == "<w>");
 }
 
 TEST_CASE("max_parallel lets that many cells be held, ready or running at a time", "[late]") {
