@@ -414,7 +414,7 @@ jobs:
     run.end("caller/b", JobState::failed);
     CHECK(run.spec("asks").env.at("R") == "failed");
 
-    Run steps("  a: { steps: [{ id: s, uses: ./.ci/lib/s.yml }] }\n", {{".ci/lib/s.yml", R"yaml(
+    Run steps("  a: { steps: [{ uses: ./.ci/lib/s.yml }] }\n", {{".ci/lib/s.yml", R"yaml(
 version: 1
 steps:
   - { id: one, run: x }

@@ -62,6 +62,8 @@ TEST_CASE("equal plans have equal hashes, and the hash does not change between v
     CHECK(planned(k_head + "jobs: { a: { run: x }, b: { needs: [a], run: z } }\n").hash !=
           one.hash);
     // Pinned: an approval is bound to it, so a change of the form must be meant.
+    CHECK(hash_job(one.jobs[0].spec) ==
+          "732d9f8be3844556fe2926b7779b434466b8968db30a1d0ddcada4fcb6af789a");
     CHECK(digest256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     CHECK(digest256("sluice") != digest256("sluicf"));
 }
@@ -231,9 +233,9 @@ TEST_CASE("a deep condition survives being decided in parts", "[plan]") {
     const Plan plan =
         planned(k_head + "jobs:\n  a: { run: x }\n  b: { needs: [a], when: always, run: y, if: \"" +
                 inner + "\" }\n");
-    const auto value = evaluate_late_if(
-        plan.jobs[1].late_if,
-        expr::Value::object({{"a", need_value(model::JobState::failed, {})}}));
+    const auto value =
+        evaluate_late_if(plan.jobs[1].late_if,
+                         expr::Value::object({{"a", need_value(model::JobState::failed, {})}}));
     REQUIRE(value.has_value());
     CHECK_FALSE(*value);  // an odd number of negations
 }
