@@ -2,6 +2,7 @@
 #include "pipelines/config/schema.hpp"
 #include "pipelines/kinds/kind.hpp"
 #include "pipelines/plan/lower.hpp"
+#include "pipelines/plan/output_types.hpp"
 
 #include <fmt/format.h>
 
@@ -31,6 +32,16 @@ public:
             }
             below(member.value, *key, inner);
         }
+    }
+
+    /// Outputs that are files: the values beside them are carried out.
+    void files(const Node& job) {
+        for (const auto& [name, type] : outputs_of(job))
+            if (!model::is_value(type))
+                out_.push_back(fmt::format(
+                    "`outputs.{}` asks for files as outputs, which this version does not "
+                    "have",
+                    name));
     }
 
     std::vector<std::string> take() { return std::move(out_); }
@@ -69,6 +80,7 @@ private:
 std::vector<std::string> unsupported(const Node& job, config::Diagnostics& diagnostics) {
     Search search(diagnostics);
     search.map(job, config::scope_job, "");
+    search.files(job);
     auto out = search.take();
     const Node* kind = job.find("kind");
     if (kind != nullptr && kinds::find_kind(kind->text) == nullptr)
