@@ -68,6 +68,14 @@ Error unknown_job(const std::vector<plan::PlannedJob>& jobs, const std::string& 
     return usage_error(text + "; it has " + (list.empty() ? "none" : list));
 }
 
+/// Of a need by cell: one of the cells that it means.
+bool is_cell_of(const model::JobSpec& spec, const plan::Need& need) {
+    return std::all_of(need.matrix.begin(), need.matrix.end(), [&](const auto& value) {
+        const auto own = spec.matrix.find(value.first);
+        return own != spec.matrix.end() && own->second == value.second;
+    });
+}
+
 }  // namespace
 
 model::Event make_event(EventKind kind, const EventOptions& options, const Checkout& checkout) {
@@ -149,7 +157,8 @@ Result<std::vector<plan::PlannedJob>> select_jobs(const std::vector<plan::Planne
             if (!wanted.contains(i)) continue;
             for (const plan::Need& need : jobs[i].needs)
                 for (std::size_t j = 0; j < i; ++j)
-                    if (plan::is_part_of(jobs[j].spec.base, need.job)) {
+                    if (plan::is_part_of(jobs[j].spec.base, need.job) &&
+                        is_cell_of(jobs[j].spec, need)) {
                         wanted.insert(j);
                         bases.insert(jobs[j].spec.base);
                     }
@@ -157,6 +166,13 @@ Result<std::vector<plan::PlannedJob>> select_jobs(const std::vector<plan::Planne
     std::vector<plan::PlannedJob> out;
     for (std::size_t i : wanted) {
         out.push_back(jobs[i]);
+        // Without the job that gives it a value it would end as "not needed".
+        for (const std::string& read : jobs[i].reads)
+            if (jobs[i].selected && !bases.contains(read))
+                return usage_error(
+                    fmt::format("`{}` reads outputs of `{}`: leave --no-needs out, "
+                                "or name `{}`, too",
+                                jobs[i].spec.id, read, read));
         std::erase_if(out.back().needs, [&](const plan::Need& need) {
             return std::none_of(bases.begin(), bases.end(), [&](const std::string& base) {
                 return plan::is_part_of(base, need.job);

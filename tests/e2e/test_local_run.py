@@ -436,3 +436,18 @@ def test_outputs_cells_and_limits_are_those_of_a_server(app):
     assert jobs["blocked"]["state"] == "blocked"
     shown = app.run("build").stdout
     assert "build (linux): wheel = app linux\n" in shown
+
+
+def test_who_reads_outputs_brings_the_cells_that_give_them(app):
+    app.pipeline("""
+  build: {matrix: {os: [linux, mac]}, outputs: {w: string}, run: "echo w=$CI_JOB_NAME >> $CI_OUTPUT"}
+  test:
+    matrix: {os: [linux, mac]}
+    needs: [{job: build, matrix: [os]}]
+    env: {W: "${{ needs.build.outputs.w }}"}
+    run: test "$W" = "build (mac)"
+""")
+    assert app.states("test (mac)") == ({"build (mac)": "passed", "test (mac)": "passed"}, 0)
+    alone = app.run("test (mac)", "--no-needs")
+    assert alone.returncode == 2
+    assert "`test (mac)` reads outputs of `build`: leave --no-needs out, or name `build`, too" in alone.stderr
