@@ -4,6 +4,9 @@
 #include "pipelines/base/text.hpp"
 #include "platform/http_client.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 namespace sluice::hooks {
 
 namespace {
@@ -93,6 +96,29 @@ bool is_taken(std::string_view forge, int status, std::string_view answer) {
     if (status >= 200 && status < 300) return true;
     return forge == "gitlab" && status == 400 &&
            answer.find("Cannot transition status") != std::string_view::npos;
+}
+
+Duration asked_wait(const std::map<std::string, std::string>& headers, Timestamp now) {
+    const auto number = [&](const char* name) -> std::optional<std::int64_t> {
+        const auto at = headers.find(name);
+        if (at == headers.end()) return std::nullopt;
+        std::int64_t value = 0;
+        const auto text = text::trim(at->second);
+        const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+        return value;
+    };
+    static constexpr std::int64_t longest = 3600;
+    const auto seconds = [](std::int64_t value) {
+        return std::chrono::seconds(std::clamp<std::int64_t>(value, 0, longest));
+    };
+    if (const auto after = number("retry-after")) return seconds(*after);
+    for (const std::string prefix : {"x-ratelimit-", "ratelimit-"}) {
+        const auto reset = number((prefix + "reset").c_str());
+        if (number((prefix + "remaining").c_str()) == 0 && reset)
+            return seconds(std::clamp<std::int64_t>(*reset, 0, 1LL << 40) - now.ms / 1000 + 1);
+    }
+    return Duration{0};
 }
 
 bool may_be_repeated(int status) {

@@ -4,7 +4,9 @@
 
 #include "pipelines/base/enum_text.hpp"
 #include "pipelines/base/result.hpp"
+#include "pipelines/base/time.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,10 @@ bool is_taken(std::string_view forge, int status, std::string_view answer);
 /// Whether the same request may succeed later: rate limits, outages, and a token that is being
 /// rotated.
 bool may_be_repeated(int status);
+/// How long the forge asks to wait by its headers (lower-case names), at most an hour; 0 = it does
+/// not say. `Retry-After` in seconds, else an exhausted limit's `X-RateLimit-Reset` (GitHub) or
+/// `RateLimit-Reset` (GitLab), in seconds since 1970.
+Duration asked_wait(const std::map<std::string, std::string>& headers, Timestamp now);
 
 }  // namespace sluice::hooks
 

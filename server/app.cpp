@@ -185,10 +185,7 @@ Result<core::Sent> send_status(const hooks::StatusRequest& status) {
     sent.status = response.status;
     sent.answer = text::sanitize_utf8(response.body, 300);
     std::replace(sent.answer.begin(), sent.answer.end(), '\n', ' ');
-    auto wait = response.headers.find("retry-after");
-    if (wait != response.headers.end())
-        sent.retry_after =
-            std::chrono::seconds(std::clamp(std::atoi(wait->second.c_str()), 0, 3600));
+    sent.retry_after = hooks::asked_wait(response.headers, SystemClock{}.now());
     return sent;
 }
 

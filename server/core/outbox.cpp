@@ -4,6 +4,7 @@
 #include "pipelines/base/text.hpp"
 #include "platform/files.hpp"
 #include "server/core/statuses.hpp"
+#include "server/store/outbox_pause.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -125,19 +126,24 @@ boost::asio::awaitable<std::size_t> Outbox::send_due() {
             handled.wait = Duration{std::min<std::int64_t>(
                 k_longest_wait_ms, 1000LL << std::min<std::int64_t>(row.attempts, 12))};
         if (row.attempts + 1 >= k_tries) handled.final = true;
-        auto settle = [this, id = row.id, handled](store::Tx& tx) -> Result<> {
+        // One limit holds for all that goes to that forge.
+        const bool pause = handled.paused;
+        auto settle = [this, id = row.id, project = row.project, pause,
+                       handled](store::Tx& tx) -> Result<> {
+            const Timestamp next{parts_.clock.now().ms + handled.wait.count()};
             if (handled.final || handled.failure.empty())
                 store::settle_outbox(tx, id, handled.failure.empty() ? "sent" : "dead",
                                      handled.failure);
             else
-                store::postpone_outbox(tx, id, {parts_.clock.now().ms + handled.wait.count()},
-                                       handled.failure);
+                store::postpone_outbox(tx, id, next, handled.failure);
+            if (pause) store::pause_outbox(tx, project, next);
             return {};
         };
         (void)co_await parts_.writer.write(std::move(settle));
         if (!handled.failure.empty())
             spdlog::warn("status not sent target={} final={} error=\"{}\"", row.target,
                          handled.final, handled.failure);
+        if (pause) break;  // the rest of what was read is not due any more
     }
     co_return rows.size();
 }
@@ -166,6 +172,7 @@ boost::asio::awaitable<Outbox::Handled> Outbox::send_status(const store::OutboxR
     if (!sent->answer.empty()) handled.failure += ": " + sent->answer;
     handled.final = !hooks::may_be_repeated(sent->status);
     handled.wait = sent->retry_after;
+    handled.paused = handled.wait.count() > 0;
     co_return handled;
 }
 

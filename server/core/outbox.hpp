@@ -73,6 +73,7 @@ private:
         bool final = false;
         std::string failure;  ///< "" = it was sent
         Duration wait{0};     ///< before the next try; 0 = by the number of tries
+        bool paused = false;  ///< the forge asked for that wait
     };
     boost::asio::awaitable<Handled> send_status(const store::OutboxRow& row);
     boost::asio::awaitable<Handled> ask_gate(const store::OutboxRow& row);

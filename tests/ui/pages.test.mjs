@@ -133,6 +133,22 @@ describe('the pages', { skip, timeout: 900_000 }, () => {
         await page.getByText('cancelled', { exact: true }).first().waitFor();
     });
 
+    it('let an edit of the pipeline pass the gate', { skip: !onFake }, async () => {
+        await signIn(page, { ...server, token: 'fake-read' });
+        await page.goto(`${server.url}/gate/docs?branch=trunk`);
+        await page.getByText('Waits for somebody who may write.').waitFor();
+        assert.equal(await page.getByRole('button', { name: 'Approve this edit' }).count(), 0);
+        await page.getByRole('button', { name: /sign out/ }).click();
+        await page.getByLabel('API token').waitFor();
+        await signIn(page, server);
+        await page.goto(`${server.url}/gate/docs?branch=trunk`);
+        await page.getByText('pending: not decided yet').waitFor();
+        await page.getByText('required jobs that change:').waitFor();
+        await page.getByRole('button', { name: 'Approve this edit' }).click();
+        await page.getByText('Approved by fake admin').waitFor();
+        await page.getByText('green: may merge').waitFor();
+    });
+
     it('let a tab write that was opened after signing in elsewhere', { skip: !onFake }, async () => {
         await signIn(page, server);
         const other = await openPage(context);

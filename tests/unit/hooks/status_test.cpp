@@ -61,11 +61,49 @@ TEST_CASE("states become the forge's words", "[status]") {
     }
 }
 
+TEST_CASE("how long a forge asks to wait is read from its headers, in its own ways", "[status]") {
+    using hooks::asked_wait;
+    using std::chrono::seconds;
+    const Timestamp now{1'000'000};  // 1000 s
+    CHECK(asked_wait({}, now) == seconds(0));
+    CHECK(asked_wait({{"retry-after", "60"}}, now) == seconds(60));
+    CHECK(asked_wait({{"retry-after", "999999"}}, now) == seconds(3600));
+    CHECK(asked_wait({{"retry-after", "-5"}}, now) == seconds(0));
+    CHECK(asked_wait({{"retry-after", "Wed, 21 Oct 2026 07:28:00 GMT"}}, now) == seconds(0));
+    CHECK(asked_wait({{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "1030"}}, now) ==
+          seconds(31));
+    CHECK(asked_wait({{"ratelimit-remaining", "0"}, {"ratelimit-reset", "1030"}}, now) ==
+          seconds(31));
+    CHECK(asked_wait({{"x-ratelimit-remaining", "12"}, {"x-ratelimit-reset", "1030"}}, now) ==
+          seconds(0));
+    CHECK(asked_wait({{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "900"}}, now) ==
+          seconds(0));
+    CHECK(
+        asked_wait({{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "99999999999999999999"}},
+                   now) == seconds(0));
+    CHECK(asked_wait(
+              {{"retry-after", "5"}, {"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "1030"}},
+              now) == seconds(5));
+}
+
+TEST_CASE("what a forge answers is taken, tried again or final", "[status]") {
+    CHECK(hooks::is_taken("github", 201, ""));
+    CHECK_FALSE(hooks::is_taken("github", 422, ""));
+    const std::string there = R"({"message":"Cannot transition status via :run from :running"})";
+    CHECK(hooks::is_taken("gitlab", 400, there));
+    CHECK_FALSE(hooks::is_taken("github", 400, there));
+    CHECK_FALSE(hooks::is_taken("gitlab", 400, "bad request"));
+    for (int again : {401, 403, 408, 429, 500, 502, 503}) CHECK(hooks::may_be_repeated(again));
+    for (int never : {301, 400, 404, 409, 413, 422}) CHECK_FALSE(hooks::may_be_repeated(never));
+}
+
 TEST_CASE("a long description is cut, and plain git has no statuses", "[status]") {
     auto status = k_failed;
     status.description = std::string(1000, 'x');
     auto request = hooks::status_request({"github", "https://a", "t/a", "t"}, status).value();
-    CHECK(json::parse(request.body).value().at("description").as_string().size() <= 140);
+    const auto cut = json::parse(request.body).value().at("description").as_string();
+    CHECK(cut.size() <= 140);
+    CHECK(std::string_view(cut).ends_with("xxx…"));
     CHECK(hooks::status_request({"git", "https://a", "t/a", "t"}, status).error().id ==
           "no_status_api");
 }

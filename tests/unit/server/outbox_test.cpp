@@ -19,6 +19,7 @@ struct Posted {
     core::ProjectDirectory projects{{}};
     std::vector<std::string> bodies;
     std::vector<int> answers;  ///< of the forge, in order; 201 when used up
+    Duration retry_after{0};   ///< with each of these answers
     std::string answer;
     std::string forge;
     core::Verdict verdict = green();
@@ -28,6 +29,7 @@ struct Posted {
                          [this](const hooks::StatusRequest& request) -> Result<core::Sent> {
                              bodies.push_back(request.body);
                              core::Sent sent{201, Duration{0}, answer};
+                             sent.retry_after = answers.empty() ? Duration{0} : retry_after;
                              if (!answers.empty()) {
                                  sent.status = answers.front();
                                  answers.erase(answers.begin());
@@ -128,6 +130,23 @@ TEST_CASE("a refusal that repeating can't mend is dead, with the reason", "[outb
     forge.ci.run({job("a")});
     forge.drain();
     CHECK(forge.count("dead") == 1);
+    CHECK(forge.count("pending") == 0);
+}
+
+TEST_CASE("a rate limit pauses all that goes to the forge, for as long as it says", "[outbox]") {
+    Posted forge;
+    forge.answers = {429};
+    forge.retry_after = std::chrono::seconds(60);
+    forge.ci.run({job("a")});
+    forge.drain();
+    CHECK(forge.bodies.size() == 1);
+    forge.ci.clock.advance(std::chrono::seconds(59));
+    forge.drain();
+    CHECK(forge.bodies.size() == 1);
+    forge.ci.clock.advance(std::chrono::seconds(1));
+    forge.drain();
+    CHECK(forge.of("sluice").size() == 2);
+    CHECK(forge.of("sluice/gate").size() == 1);
     CHECK(forge.count("pending") == 0);
 }
 
