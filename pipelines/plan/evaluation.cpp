@@ -1,5 +1,7 @@
 #include "pipelines/plan/evaluation.hpp"
 
+#include "pipelines/plan/names_read.hpp"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -53,6 +55,10 @@ void Evaluation::enter(int number) {
         if (given == nullptr || given->is_null())
             given = param.fallback ? &*param.fallback : nullptr;
         if (given == nullptr) continue;  // has been said
+        if (auto late = late_param(param, *given)) {
+            late_params_[number].insert_or_assign(param.name, std::move(*late));
+            continue;
+        }
         const auto value = text(*given, config::Scalar::value);
         if (!value) continue;
         if (const auto complaint = check_param(param, *value)) {
@@ -65,7 +71,46 @@ void Evaluation::enter(int number) {
     set_field(context_of(number), "params", Value::object(std::move(params)));
 }
 
-void Evaluation::rename(expr::Ast& ast, int number) const {
+std::optional<expr::Ast> Evaluation::late_param(const Param& param, const Node& given) {
+    if (!expr::has_expression(given.text)) return std::nullopt;
+    expr::Template parts;
+    std::vector<expr::Problem> problems;
+    if (!expr::parse_template(given.text, parts, problems)) return std::nullopt;
+    for (auto& part : parts.parts)
+        if (part.is_expression) resolve(part.ast, given.place.call);
+    if (!reads(parts, {"needs"})) return std::nullopt;
+    if (!param.options.empty() || param.min || param.max || !param.pattern.empty()) {
+        fail(given, 0, "bad_param",
+             fmt::format("{}: param `{}` has values that it does not take, so it cannot read "
+                         "`needs`: they are checked before any job has run",
+                         where(), param.name),
+             "a param of type string, number or boolean without `options`, `min`, `max` and "
+             "`pattern` can");
+        expr::Ast instead;  // what reads it is not wrong, too
+        instead.value = Value::of("");
+        return instead;
+    }
+    // The parts are joined as text, as they would be now; a number is read from it.
+    expr::Ast list;
+    list.kind = expr::Ast::Kind::list;
+    for (auto& part : parts.parts) {
+        if (part.is_expression) {
+            list.children.push_back(std::move(part.ast));
+        } else {
+            list.children.emplace_back().value = Value::of(part.text);
+        }
+    }
+    const bool is_text = param.type == model::ParamType::string;
+    if (!is_text && list.children.size() == 1) return std::move(list.children.front());
+    expr::Ast joined;
+    joined.kind = expr::Ast::Kind::call;
+    joined.name = "join";
+    joined.children.push_back(std::move(list));
+    joined.children.emplace_back().value = Value::of("");
+    return joined;
+}
+
+void Evaluation::resolve(expr::Ast& ast, int number) const {
     if (number == 0) return;
     const Call& call = calls_.at(number);
     if (!call.prefix.empty())
@@ -73,6 +118,13 @@ void Evaluation::rename(expr::Ast& ast, int number) const {
     if (call.of_steps)
         rename_ids(ast, "steps",
                    [&](const std::string& id) { return fmt::format("{}/{}", call.number, id); });
+    const auto late = late_params_.find(number);
+    if (late == late_params_.end()) return;
+    replace_chains(ast, [&](const Names& names) -> const expr::Ast* {
+        if (names.size() != 2 || names[0] != "params") return nullptr;
+        const auto found = late->second.find(names[1]);
+        return found == late->second.end() ? nullptr : &found->second;
+    });
 }
 
 std::string Evaluation::where() const {
@@ -101,8 +153,12 @@ Evaluation::Inside::~Inside() {
 
 std::optional<std::string> Evaluation::keep(const Node& node, Folded folded, config::Scalar type,
                                             std::string_view choices) {
-    if (place_.empty()) {  // check_types has said so
-        fail(node, 0, "context_not_here", fmt::format("{}: is not known yet", where()));
+    if (place_.empty()) {
+        fail(node, 0, "context_not_here",
+             fmt::format("{}: this is needed before any job has run, and a param in it reads "
+                         "`needs`",
+                         where()),
+             "`if`, `env`, `image`, `run`, `environment` and the keys of kinds can");
         return std::nullopt;
     }
     late_.push_back({place_, std::move(folded.text), type, std::string(choices)});
@@ -117,7 +173,7 @@ std::optional<std::string> Evaluation::text(const Node& node, config::Scalar typ
     if (!expr::parse_template(node.text, parts, problems))
         return std::nullopt;  // check_types has said so
     for (auto& part : parts.parts)
-        if (part.is_expression) rename(part.ast, node.place.call);
+        if (part.is_expression) resolve(part.ast, node.place.call);
     Contexts later{"needs"};
     if (reads_steps_) later.insert("steps");
     TextProblem problem;
@@ -163,7 +219,7 @@ std::optional<Decision> Evaluation::decide_at(const Node& condition, const Conte
         failed_ = true;
         return std::nullopt;
     }
-    rename(*ast, condition.place.call);
+    resolve(*ast, condition.place.call);
     const auto decision = decide(*ast, context_of(condition.place.call), later);
     if (decision) return *decision;
     const std::size_t open = condition.text.find("${{");

@@ -74,16 +74,20 @@ private:
     std::optional<std::string> keep(const config::Node& node, Folded folded, config::Scalar type,
                                     std::string_view choices);
     expr::Context& context_of(int call);
-    /// Names as the plan knows them for those that a fragment writes.
-    void rename(expr::Ast& ast, int call) const;
+    /// Names as the plan knows them for those that a fragment writes, and for a param that reads
+    /// `needs` what it was given.
+    void resolve(expr::Ast& ast, int call) const;
+    /// The value of a param as an expression, when it reads `needs`.
+    std::optional<expr::Ast> late_param(const Param& param, const config::Node& given);
 
     const Input& input_;
     const Calls& calls_;
     int call_;
     std::string job_;
     config::Diagnostics& diagnostics_;
-    expr::Context context_;                ///< of the job
-    std::map<int, expr::Context> frames_;  ///< of other calls
+    expr::Context context_;                                        ///< of the job
+    std::map<int, expr::Context> frames_;                          ///< of other calls
+    std::map<int, std::map<std::string, expr::Ast>> late_params_;  ///< by call
     bool failed_ = false;
     bool quiet_ = false;
     bool reads_steps_ = false;

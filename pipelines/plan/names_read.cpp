@@ -34,6 +34,20 @@ void collect(const Ast& ast, std::string_view context, std::set<Names>& out) {
 
 }  // namespace
 
+void replace_chains(Ast& ast, const std::function<const Ast*(const Names&)>& with) {
+    Names names;
+    if (chain(ast, names)) {
+        if (const Ast* other = with(names)) {
+            const auto [begin, end] = std::pair(ast.begin, ast.end);
+            ast = *other;
+            ast.begin = begin;
+            ast.end = end;
+            return;
+        }
+    }
+    for (Ast& child : ast.children) replace_chains(child, with);
+}
+
 std::set<Names> names_read(const Ast& ast, std::string_view context) {
     std::set<Names> out;
     collect(ast, context, out);

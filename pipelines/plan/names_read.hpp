@@ -3,6 +3,7 @@
 
 #include "pipelines/config/expression/syntax.hpp"
 
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,5 +23,8 @@ std::set<Names> names_read(const expr::Template& parts, std::string_view context
 /// The same of an expression (with `is_text`: a text with `${{ }}`) that this version has printed;
 /// empty when it cannot be read.
 std::set<Names> names_read(std::string_view source, bool is_text, std::string_view context);
+
+/// Puts what `with` gives for a chain (the context first) in its place; nullptr leaves it.
+void replace_chains(expr::Ast& ast, const std::function<const expr::Ast*(const Names&)>& with);
 
 }  // namespace sluice::plan

@@ -49,6 +49,7 @@ std::vector<NeedView> need_views(const Graph& graph, const Calls& calls,
                                  const Needables& jobs) {
     std::set<std::string, std::less<>> words;
     collect_words(job.node, words);
+    for (const int call : job.step_calls) collect_words(calls.at(call).node, words);
     if (words.empty()) return {};
     std::vector<NeedView> out;
     for (const std::string& id : graph.ancestors(index)) {

@@ -244,8 +244,7 @@ private:
         if (is_env)
             scope_["env"] = Type::refused("`env` cannot be read inside `env`",
                                           "the shell can: \"$NAME\" in `run`");
-        // Params are known when the plan is made, so what is given to them must be.
-        const bool is_early = key.eval == config::Eval::plan || key.name == "with";
+        const bool is_early = key.eval == config::Eval::plan;
         Type of_needs;
         if (is_early)
             of_needs = std::exchange(

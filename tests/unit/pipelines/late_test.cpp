@@ -426,6 +426,68 @@ steps:
     CHECK(evaluate_step_text(spec.steps[1].late_env.at("V"), facts).value() == "<w>");
 }
 
+TEST_CASE("params of a fragment carry what the caller reads of others", "[late]") {
+    Run run(R"yaml(
+  a: { run: x, outputs: { s: string, n: number, b: boolean } }
+  caller:
+    uses: ./.ci/lib/f.yml
+    needs: [a]
+    with: { text: "<${{ needs.a.outputs.s }}>", number: "${{ needs.a.outputs.n }}", flag: "${{ needs.a.outputs.b }}" }
+  steps:
+    needs: [a]
+    steps: [{ uses: ./.ci/lib/s.yml, with: { text: "${{ needs.a.outputs.s }} ${{ commit.message }}" }, if: needs.a.outputs.b }]
+)yaml",
+            {{".ci/lib/f.yml", R"yaml(
+version: 1
+params: { text: { type: string, default: x }, number: { type: number, default: 1 }, flag: { type: boolean, default: false } }
+jobs:
+  first: { run: "test ${{ params.number }} -gt 1", env: { T: "${{ params.text }}" } }
+  second: { run: x, if: params.flag && params.number > 2 }
+)yaml"},
+             {".ci/lib/s.yml", R"yaml(
+version: 1
+params: { text: { type: string, default: x } }
+steps: [{ run: y, env: { V: "${{ upper(params.text) }}" } }]
+)yaml"}});
+    run.end("a", JobState::passed, {{"s", "it ${{ x }}"}, {"n", "2"}, {"b", "true"}});
+    REQUIRE(run.state("caller/first") == "ready");
+    CHECK(run.spec("caller/first").env.at("T") == "<it ${{ x }}>");
+    CHECK(run.spec("caller/first").steps[0].run == "test 2 -gt 1");
+    CHECK(run.state("caller/second") == "not_selected");
+    CHECK(run.planned("caller/first").reads == std::vector<std::string>{"a"});
+    CHECK(run.spec("steps").steps[0].env.at("V") == "IT ${{ X }} FIX ${{ NEEDS.A.OUTPUTS.N }}");
+    CHECK(run.spec("steps").steps[0].condition.empty());
+}
+
+TEST_CASE("a param that is checked when the plan is made cannot come later", "[late]") {
+    Input input;
+    input.event.kind = model::EventKind::push;
+    input.event.branch = "main";
+    input.event.sha = std::string(40, 'a');
+    const std::string head =
+        "version: 1\non: { push: {} }\njobs:\n  a: { run: x, outputs: { s: string } }\n";
+    const auto message = [&](const std::string& with) {
+        input.files = {{".ci.yml", head + "  c: { uses: ./.ci/lib/f.yml, needs: [a], with: { " +
+                                       with + ": \"${{ needs.a.outputs.s }}\" } }\n"}};
+        const Outcome outcome = make_plan(input);
+        std::string out;
+        for (const auto& d : outcome.diagnostics) out += d.message + "\n";
+        return out;
+    };
+    input.fragments = {{".ci/lib/f.yml", R"yaml(
+version: 1
+params: { mode: { type: choice, options: [x, y], default: x }, label: { type: string, default: z } }
+jobs: { b: { run: "echo ${{ params.mode }}", runs_on: "${{ slug(params.label) }}" } }
+)yaml"}};
+    CHECK(
+        message("mode") ==
+        "`c/b` for a push event: param `mode` has values that it does not take, so it cannot read "
+        "`needs`: they are checked before any job has run\n");
+    CHECK(message("label") ==
+          "`c/b` for a push event: this is needed before any job has run, and a param in it reads "
+          "`needs`\n");
+}
+
 TEST_CASE("max_parallel lets that many cells be held, ready or running at a time", "[late]") {
     Run run("  a: { matrix: { v: [1, 2, 3, 4], max_parallel: 2 }, run: x }\n  b: { run: x }\n");
     CHECK(run.state("a (1)") == "ready");
