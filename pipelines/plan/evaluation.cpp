@@ -23,6 +23,14 @@ std::size_t offset_of(const Error& error) {
     return offset;
 }
 
+expr::Ast call_of(std::string function, expr::Ast argument) {
+    expr::Ast out;
+    out.kind = expr::Ast::Kind::call;
+    out.name = std::move(function);
+    out.children.push_back(std::move(argument));
+    return out;
+}
+
 }  // namespace
 
 Evaluation::Evaluation(const Input& input, const Calls& calls, int call, std::string job,
@@ -90,7 +98,8 @@ std::optional<expr::Ast> Evaluation::late_param(const Param& param, const Node& 
         instead.value = Value::of("");
         return instead;
     }
-    // The parts are joined as text, as they would be now; a number is read from it.
+    // The parts are joined as text, as they would be now, and read back as what the param is: a
+    // number or boolean may stand in a script, so it must be one whatever the output holds.
     expr::Ast list;
     list.kind = expr::Ast::Kind::list;
     for (auto& part : parts.parts) {
@@ -100,14 +109,16 @@ std::optional<expr::Ast> Evaluation::late_param(const Param& param, const Node& 
             list.children.emplace_back().value = Value::of(part.text);
         }
     }
-    const bool is_text = param.type == model::ParamType::string;
-    if (!is_text && list.children.size() == 1) return std::move(list.children.front());
-    expr::Ast joined;
-    joined.kind = expr::Ast::Kind::call;
-    joined.name = "join";
-    joined.children.push_back(std::move(list));
-    joined.children.emplace_back().value = Value::of("");
-    return joined;
+    expr::Ast text = call_of("join", std::move(list));
+    text.children.emplace_back().value = Value::of("");
+    if (param.type == model::ParamType::number) return call_of("number", std::move(text));
+    if (param.type != model::ParamType::boolean) return text;
+    expr::Ast is_true;
+    is_true.kind = expr::Ast::Kind::comparison;
+    is_true.name = "==";
+    is_true.children.push_back(call_of("from_json", std::move(text)));
+    is_true.children.emplace_back().value = Value::of(true);
+    return is_true;
 }
 
 void Evaluation::resolve(expr::Ast& ast, int number) const {

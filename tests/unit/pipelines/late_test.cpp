@@ -459,6 +459,33 @@ steps: [{ run: y, env: { V: "${{ upper(params.text) }}" } }]
     CHECK(run.spec("steps").steps[0].condition.empty());
 }
 
+TEST_CASE("no output gets into a script by a param that is a number or boolean", "[late]") {
+    for (const char* type : {"number", "boolean"}) {
+        Run run(
+            "  a: { run: x, outputs: { s: string } }\n"
+            "  c: { uses: ./.ci/lib/f.yml, needs: [a], with: { p: \"${{ needs.a.outputs.s }}\" } "
+            "}\n",
+            {{".ci/lib/f.yml",
+              fmt::format("version: 1\nparams: {{ p: {{ type: {} }} }}\njobs: {{ b: {{ run: "
+                          "'echo ${{{{ params.p }}}}' }} }}\n",
+                          type)}});
+        SECTION(type + std::string(" that is one")) {
+            const bool is_number = type == std::string("number");
+            run.end("a", JobState::passed, {{"s", is_number ? "1.50" : "true"}});
+            CHECK(run.spec("c/b").steps[0].run == (is_number ? "echo 1.5" : "echo true"));
+        }
+        for (const char* bad : {"$(id)", "\"$(id)\"", "1; id"})
+            SECTION(type + std::string(" given ") + bad) {
+                run.end("a", JobState::passed, {{"s", bad}});
+                if (run.state("c/b") == "ready") {
+                    CHECK(run.spec("c/b").steps[0].run == "echo false");
+                } else {
+                    CHECK(run.state("c/b") == "failed");
+                }
+            }
+    }
+}
+
 TEST_CASE("a param that is checked when the plan is made cannot come later", "[late]") {
     Input input;
     input.event.kind = model::EventKind::push;
