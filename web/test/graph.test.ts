@@ -6,7 +6,7 @@ let id = 0;
 const job = (base: string, needs: string[] = [], more: Partial<Job> = {}): Job => ({
     id: (id += 1), run_id: 1, key: base, base, name: base, kind: 'test', state: 'passed', wait_reason: '', cause: 'none',
     message: '', exit_code: 0, allow_failure: false, approval: null, needs, matrix: {}, attempt: 1, agent: '', created_at: '', started_at: null,
-    finished_at: null, duration_ms: null, log_size: 0, steps: [], reports: {}, carried_from: null, ...more,
+    finished_at: null, duration_ms: null, log_size: 0, steps: [], reports: {}, outputs: {}, carried_from: null, ...more,
 });
 const sizes = { width: 100, heightOf: () => 40 };
 
