@@ -58,7 +58,7 @@ std::vector<hooks::Status> statuses_of(const Verdict& verdict, const std::string
                    fmt::format("{}/gate/{}?branch={}&sha={}", public_url,
                                http_client::percent_encode(project),
                                http_client::percent_encode(verdict.branch), verdict.sha)});
-    if (!with_jobs) return out;
+    if (!with_jobs || verdict.checks.size() > k_max_job_statuses) return out;
     for (const auto& check : verdict.checks) {
         const auto state = parse_enum<JobState>(check.state);
         if (!state || !check.job) continue;

@@ -72,6 +72,19 @@ TEST_CASE("a job is changed when what it would do differs, wherever the edit sta
           Names{"test"});
 }
 
+TEST_CASE("what is decided late is compared as it is written", "[trust]") {
+    const auto late = [](std::string more) {
+        return edited("{run: make test}", "{run: make test, needs: [lint], " + more + "}");
+    };
+    const auto against_late = [&](const std::string& change) {
+        return against(pull_request(change),
+                       {{".ci.yml", late("if: needs.lint.result == 'failed'")}});
+    };
+    CHECK(against_late(late("if: needs.lint.result == 'failed'")) == ConfigEdit{});
+    CHECK(against_late(late("if: needs.lint.result == 'passed'")).changed == Names{"test"});
+    CHECK(against_late(late("env: {X: \"${{ needs.lint.result }}\"}")).changed == Names{"test"});
+}
+
 TEST_CASE("a job that an edit deselects is changed", "[trust]") {
     CHECK(compare(edited("{run: make test}", "{run: make test, if: 'false'}")).changed ==
           Names{"test"});

@@ -69,6 +69,16 @@ TEST_CASE("each check that is a job has a status of its own, if wanted", "[statu
     CHECK(all[2].description == "passed");
 }
 
+TEST_CASE("a gate of very many jobs is told as one status", "[status]") {
+    std::vector<core::GateCheck> checks;
+    for (std::size_t i = 0; i < core::k_max_job_statuses; ++i)
+        checks.push_back({"job" + std::to_string(i), Color::green, "passed", "", {7}});
+    CHECK(statuses_of(verdict(Color::green, checks), "shop", "", true).size() ==
+          core::k_max_job_statuses + 1);
+    checks.push_back(checks.front());
+    CHECK(statuses_of(verdict(Color::green, checks), "shop", "", true).size() == 1);
+}
+
 TEST_CASE("states of jobs become states of statuses", "[status]") {
     for (auto state : {"waiting", "held", "ready"}) CHECK(of_job(state) == StatusState::pending);
     CHECK(of_job("running") == StatusState::running);
