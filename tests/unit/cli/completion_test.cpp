@@ -47,7 +47,7 @@ TEST_CASE("Tab offers the options of a command and the global ones", "[cli]") {
     CHECK(offers(found, "--wait"));
     CHECK(offers(found, "--project"));
     CHECK(offers(found, "--json"));
-    CHECK_FALSE(offers(found, "--branch"));
+    CHECK_FALSE(offers(found, "--event"));
     CHECK(tab({"gate", "--wa"}).words == Words{"--wait"});
 }
 
