@@ -35,6 +35,8 @@ using AgentId = Id<struct AgentTag>;
 using DeliveryId = Id<struct DeliveryTag>;
 using EventId = Id<struct EventTag>;
 using TokenId = Id<struct TokenTag>;
+using ScheduleId = Id<struct ScheduleTag>;
+using TickId = Id<struct TickTag>;
 
 }  // namespace sluice
 

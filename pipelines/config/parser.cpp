@@ -20,20 +20,83 @@ BranchTrigger branch_trigger(const Node& node) {
     out.paths = list_of(node, "paths");
     const Node* drafts = node.find("drafts");
     out.drafts = drafts == nullptr || drafts->text != "false";
+    const Node* with_pr = node.find("with_pr");
+    out.with_pr = with_pr != nullptr && with_pr->text == "true";
     return out;
 }
 
-Triggers triggers_of(const Member& on) {
+std::string text_of(const Node& map, std::string_view key, std::string fallback) {
+    const Node* node = map.find(key);
+    return node != nullptr && node->is_scalar() ? node->text : std::move(fallback);
+}
+
+template <TextEnum E>
+E choice_of(const Node& map, std::string_view key, E fallback) {
+    return parse_enum<E>(text_of(map, key, "")).value_or(fallback);
+}
+
+void read_schedules(const Node& list, Triggers& out, Diagnostics& diagnostics) {
+    std::set<std::string> names;
+    for (const Node& item : list.items) {
+        if (!item.is_map()) continue;
+        schedule::Schedule read;
+        read.cron = text_of(item, "cron", "");
+        read.name = text_of(item, "name", read.cron);
+        read.timezone = text_of(item, "timezone", read.timezone);
+        read.branch = text_of(item, "branch", "");
+        read.catchup = choice_of(item, "catchup", read.catchup);
+        read.overlap = choice_of(item, "overlap", read.overlap);
+        const Node* params = item.find("params");
+        if (params != nullptr)
+            for (const Member& param : params->members)
+                if (param.value.is_scalar()) read.params[param.name] = param.value.text;
+        if (read.cron.empty()) {
+            if (item.find("cron") == nullptr)
+                diagnostics.error(item.place, "cron_missing", "a schedule says when, by `cron`",
+                                  "e.g. `schedule: [{ name: nightly, cron: \"0 2 * * *\" }]`");
+            continue;
+        }
+        if (item.find("name") == nullptr && list.items.size() > 1)
+            diagnostics.error(item.place, "schedule_name_missing",
+                              "a file with several schedules names each of them",
+                              "e.g. `name: nightly`");
+        else if (!names.insert(read.name).second)
+            diagnostics.error(item.place, "duplicate_schedule",
+                              fmt::format("two schedules are called `{}`", shown(read.name)),
+                              "give each a `name` of its own");
+        out.schedules.push_back({std::move(read), item.place, params});
+    }
+}
+
+Triggers triggers_of(const Member& on, Diagnostics& diagnostics) {
     Triggers out;
     out.place = on.place;
     if (const Node* push = on.value.find("push")) out.push = branch_trigger(*push);
     if (const Node* pr = on.value.find("pull_request")) out.pull_request = branch_trigger(*pr);
     out.tag = list_of(on.value, "tag");
     out.manual = on.value.find("manual") != nullptr;
+    out.merge_queue = on.value.find("merge_queue") != nullptr;
+    if (const Node* schedules = on.value.find("schedule"))
+        read_schedules(*schedules, out, diagnostics);
+    constexpr std::string_view k_scheme = "dataset://";
+    for (std::string& name : strings_of(on.value.find("dataset")))
+        if (name.starts_with(k_scheme)) out.datasets.push_back(name.substr(k_scheme.size()));
     return out;
 }
 
 }  // namespace
+
+std::set<std::string> event_names(const Triggers& triggers) {
+    std::set<std::string> out;
+    if (triggers.push) out.insert("push");
+    if (triggers.tag) out.insert("tag");
+    if (triggers.pull_request) out.insert("pull_request");
+    if (triggers.merge_queue) out.insert("merge_queue");
+    if (!triggers.schedules.empty()) out.insert("schedule");
+    if (triggers.manual) out.insert("manual");
+    if (!triggers.datasets.empty()) out.insert("dataset");
+    return out;
+}
 
 std::vector<std::string> strings_of(const Node* node) {
     std::vector<std::string> out;
@@ -89,10 +152,11 @@ std::optional<File> parse_file(int index, Diagnostics& diagnostics) {
     file.root = std::move(*root);
     Checker(diagnostics).check_map(file.root, scope_top, "");
     check_version(file.root, index, diagnostics);
-    if (const Member* on = file.root.member("on")) file.triggers = triggers_of(*on);
-    if (const Member* gate = file.root.member("gate"); gate != nullptr && path != k_main_file)
-        diagnostics.error(gate->place, "only_in_main_file", "`gate` stands only in .ci.yml",
-                          "move it there");
+    if (const Member* on = file.root.member("on")) file.triggers = triggers_of(*on, diagnostics);
+    for (const std::string_view name : {"gate", "params", "concurrency"})
+        if (const Member* key = file.root.member(name); key != nullptr && path != k_main_file)
+            diagnostics.error(key->place, "only_in_main_file",
+                              fmt::format("`{}` stands only in .ci.yml", name), "move it there");
     find_jobs(file);
     return file;
 }

@@ -4,8 +4,10 @@
 
 #include "pipelines/config/diagnostics.hpp"
 #include "pipelines/config/node.hpp"
+#include "pipelines/schedule/schedule.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,16 +19,30 @@ inline constexpr std::string_view k_main_file = ".ci.yml";
 struct BranchTrigger {
     std::optional<std::vector<std::string>> branches;
     std::optional<std::vector<std::string>> paths;
-    bool drafts = true;
+    bool drafts = true;    ///< pull_request
+    bool with_pr = false;  ///< push
+};
+
+/// One of `schedule` and where it stands.
+struct ScheduleSource {
+    schedule::Schedule schedule;
+    Place place;
+    const Node* params = nullptr;  ///< lives as long as its File
 };
 
 struct Triggers {
     std::optional<BranchTrigger> push;
     std::optional<BranchTrigger> pull_request;
     std::optional<std::vector<std::string>> tag;
+    std::vector<ScheduleSource> schedules;
+    std::vector<std::string> datasets;  ///< names without `dataset://`
     bool manual = false;
+    bool merge_queue = false;
     Place place;
 };
+
+/// The kinds of event that bring the jobs of a file with these triggers, by name.
+std::set<std::string> event_names(const Triggers& triggers);
 
 /// A job or template as its file gives it.
 struct JobSource {

@@ -6,6 +6,7 @@
 #include "pipelines/base/enum_text.hpp"
 #include "pipelines/base/json.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,9 +30,33 @@ struct PullRequest {
     bool operator==(const PullRequest&) const = default;
 };
 
+/// The tick that a schedule event stands for, by its nominal local time.
+struct ScheduleTick {
+    std::string name;
+    std::string date;  ///< `2026-03-29`
+    std::string time;  ///< `02:30`
+    bool operator==(const ScheduleTick&) const = default;
+};
+
+/// An entry of a merge queue: what would land, on top of what stands before it.
+struct QueueEntry {
+    std::vector<std::int64_t> prs;  ///< pull requests; a batch has several
+    std::int64_t position = 0;      ///< 1 = the next to land
+    std::string target_branch;
+    bool operator==(const QueueEntry&) const = default;
+};
+
+/// A new version of a dataset.
+struct DatasetVersion {
+    std::string name;  ///< without `dataset://`
+    std::string version;
+    std::string digest;
+    bool operator==(const DatasetVersion&) const = default;
+};
+
 struct Event {
     EventKind kind = EventKind::push;
-    std::string branch;   ///< push, schedule, manual on a branch; "" else (null in expressions)
+    std::string branch;   ///< push, schedule, dataset, manual on a branch; "" else (null)
     std::string tag;      ///< tag events; "" else
     std::string sha;      ///< the commit to build, 40 or 64 hex
     std::string old_sha;  ///< push: the former tip, all zeros for a new branch; else ""
@@ -42,6 +67,11 @@ struct Event {
     std::string author;   ///< of the commit
     std::optional<PullRequest> pull_request;
     std::vector<std::string> options;  ///< git push options
+    std::optional<ScheduleTick> schedule;
+    std::optional<QueueEntry> queue;
+    std::optional<DatasetVersion> dataset;
+    /// Values for `params` of the run, as text: what a person or a schedule gave, nothing else.
+    std::map<std::string, std::string> params;
     bool operator==(const Event&) const = default;
 };
 

@@ -81,11 +81,10 @@ expr::Scope common_scope() {
     scope["pr"] = pull_request_type();
     scope["commit"] = Type::object({{"message", Type::text()}, {"author", Type::text()}});
     scope["trusted"] = Type::boolean();
-    scope["run"] =
-        Type::object({{"number", Type::number()},
-                      {"id", later("run.id", "the script finds it in $CI_RUN_ID")},
-                      {"attempt", later("run.attempt", "the script finds it in $CI_ATTEMPT")},
-                      {"url", later("run.url")}});
+    scope["run"] = Type::object({{"number", Type::number()},
+                                 {"id", Type::number()},
+                                 {"attempt", Type::number()},
+                                 {"url", internal()}});
     scope["job"] = Type::object({{"id", internal()}, {"name", internal()}});
     scope["project"] =
         Type::object({{"name", internal()}, {"url", internal()}, {"path", internal()}});
@@ -98,7 +97,9 @@ expr::Scope common_scope() {
     scope["dataset"] =
         Type::object({{"name", internal()}, {"version", internal()}, {"digest", internal()}})
             .or_null();
-    scope["params"] = Type::refused("there are no `params` here");
+    scope["params"] = Type::refused(
+        "there are no `params` here",
+        "declare them: `params: { target: staging }` at the top of .ci.yml or in the job");
     scope["matrix"] =
         Type::refused("this job has no `matrix`", "e.g. `matrix: { py: [3.11, 3.12] }`");
     scope["env"] = Type::refused("`env` cannot be read here");
@@ -215,7 +216,10 @@ std::vector<Field> common_values(const Input& input) {
         {"commit", Value::object({{"message", Value::of(event.message)},
                                   {"author", Value::of(event.author)}})},
         {"trusted", Value::of(input.trusted)},
-        {"run", Value::object({{"number", Value::of(static_cast<double>(input.run_number))}})},
+        {"run", Value::object({{"number", Value::of(static_cast<double>(input.run_number))},
+                               {"id", Value::of(static_cast<double>(input.run_id))},
+                               {"attempt", Value::of(static_cast<double>(input.run_attempt))},
+                               {"url", Value::of(input.run_url)}})},
         {"project", Value::object({{"name", Value::of(input.project_name)},
                                    {"url", Value::of(input.project_url)},
                                    {"path", Value::of(path_of(input.project_url))}})},
@@ -224,6 +228,24 @@ std::vector<Field> common_values(const Input& input) {
         out.push_back({"pr", pull_request_value(*event.pull_request)});
         out.push_back({"target_branch", Value::text_or_null(event.pull_request->target_branch)});
     }
+    if (event.kind == model::EventKind::merge_queue && event.queue) {
+        std::vector<Value> prs;
+        for (const std::int64_t number : event.queue->prs)
+            prs.push_back(Value::of(static_cast<double>(number)));
+        out.push_back(
+            {"queue",
+             Value::object({{"prs", Value::list(std::move(prs))},
+                            {"position", Value::of(static_cast<double>(event.queue->position))}})});
+        out.push_back({"target_branch", Value::text_or_null(event.queue->target_branch)});
+    }
+    if (event.kind == model::EventKind::schedule && event.schedule)
+        out.push_back({"schedule", Value::object({{"name", Value::of(event.schedule->name)},
+                                                  {"date", Value::of(event.schedule->date)},
+                                                  {"time", Value::of(event.schedule->time)}})});
+    if (event.kind == model::EventKind::dataset && event.dataset)
+        out.push_back({"dataset", Value::object({{"name", Value::of(event.dataset->name)},
+                                                 {"version", Value::of(event.dataset->version)},
+                                                 {"digest", Value::of(event.dataset->digest)}})});
     return out;
 }
 

@@ -9,10 +9,15 @@
 
 namespace sluice::plan {
 
-/// Which retry budget a cause draws on: a key of `retry`, or "" for none.
-const char* retry_class(model::Cause cause);
-/// How many further attempts a job has for that class.
-int retry_budget(const model::JobSpec& spec, const std::string& retry);
+/// Which budget of further attempts an outcome draws on, and how large it is.
+struct RetryRule {
+    std::string name;  ///< a key of `retry` (`infra`, `script` …), `exit code 75`, or "" for none
+    int budget = 0;
+    bool operator==(const RetryRule&) const = default;
+};
+RetryRule retry_rule(const model::JobSpec& spec, const model::Outcome& outcome);
+/// How long to wait before the attempt that follows `used` retries of the same rule.
+Duration back_off(const model::JobSpec& spec, int used);
 /// `allow_failure` applied to the outcome of the last attempt.
 model::JobEvent end_event(const model::JobSpec& spec, const model::Outcome& outcome);
 

@@ -44,6 +44,18 @@ void Evaluation::set(std::string name, Value value) {
     set_field(context_, std::move(name), std::move(value));
 }
 
+void Evaluation::set_in(int call, std::string name, Value value) {
+    set_field(context_of(call), std::move(name), std::move(value));
+}
+
+void Evaluation::extend(std::string_view name, std::vector<expr::Field> fields) {
+    if (fields.empty()) return;
+    Value object = Value::object({});
+    if (const Value* known = context_.contexts.find(name)) object = *known;
+    for (expr::Field& field : fields) object.fields.push_back(std::move(field));
+    set(std::string(name), std::move(object));
+}
+
 expr::Context& Evaluation::context_of(int call) {
     if (call == call_) return context_;
     const auto [at, is_new] = frames_.try_emplace(call);

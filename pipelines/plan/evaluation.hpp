@@ -26,6 +26,10 @@ public:
     /// Sets or replaces a context of the job (`matrix`, `env`, `job` …). Nodes of other calls read
     /// what enter() gave to these.
     void set(std::string name, expr::Value value);
+    /// The same for nodes of another call; 0 = those of the project's files.
+    void set_in(int call, std::string name, expr::Value value);
+    /// Adds properties to a context of the job, which is an object or not set.
+    void extend(std::string_view name, std::vector<expr::Field> fields);
     /// Evaluates the params of a call, for the nodes in it. Outer calls first.
     void enter(int call);
 

@@ -24,6 +24,18 @@ std::vector<const Node*> gate_nodes(const Node& root) {
     return out;
 }
 
+/// Also when no file says which pull requests it is for: then nothing can be said.
+bool takes_pulls_to(const std::vector<config::File>& files, std::string_view branch) {
+    bool any = false;
+    for (const config::File& file : files) {
+        if (!file.triggers || !file.triggers->pull_request) continue;
+        any = true;
+        const auto& branches = file.triggers->pull_request->branches;
+        if (!branches || text::globs_match(*branches, branch)) return true;
+    }
+    return !any;
+}
+
 bool is_pattern(std::string_view text) {
     return text.find_first_of("*?[{\\!") != std::string_view::npos;
 }
@@ -38,22 +50,29 @@ std::vector<GateSpec> gates_of(const Node& root) {
     return out;
 }
 
-void check_gates(const config::File& file, const std::set<std::string>& job_ids,
-                 config::Diagnostics& diagnostics) {
-    const bool has_targets =
-        file.triggers && file.triggers->pull_request && file.triggers->pull_request->branches;
-    for (const Node* gate : gate_nodes(file.root)) {
+void check_gates(const config::File& main, const std::vector<config::File>& files,
+                 const std::set<std::string>& job_ids, config::Diagnostics& diagnostics) {
+    for (const Node* gate : gate_nodes(main.root)) {
         const Node* branches = gate->find("branches");
         for (const Node& branch : branches == nullptr ? std::vector<Node>{} : branches->items) {
             // Whether one pattern holds another cannot be told in general; plain names can.
-            if (!has_targets || !branch.is_scalar() || is_pattern(branch.text)) continue;
-            if (text::globs_match(*file.triggers->pull_request->branches, branch.text)) continue;
+            if (!branch.is_scalar() || is_pattern(branch.text) ||
+                takes_pulls_to(files, branch.text))
+                continue;
             diagnostics.error(branch.place, "gate_without_trigger",
                               fmt::format("the gate of branch `{}` could never be green: no pull "
                                           "request to it starts a run",
                                           branch.text),
                               "add the branch to `on.pull_request.branches`");
         }
+        const bool has_queue = std::any_of(
+            files.begin(), files.end(),
+            [](const config::File& file) { return file.triggers && file.triggers->merge_queue; });
+        if (const config::Member* queue = gate->member("queue"); queue != nullptr && !has_queue)
+            diagnostics.error(queue->place, "queue_without_trigger",
+                              "nothing would test what stands in the queue: no file is for the "
+                              "event `merge_queue`",
+                              "add `merge_queue: {}` to `on`");
         const Node* require = gate->find("require");
         for (const Node& name : require == nullptr ? std::vector<Node>{} : require->items) {
             if (!name.is_scalar() || name.text.starts_with('!')) continue;

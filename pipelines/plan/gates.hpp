@@ -14,9 +14,9 @@ namespace sluice::plan {
 /// for it.
 std::vector<GateSpec> gates_of(const config::Node& root);
 
-/// Branches that no pull request of this file reaches are errors; a `require` that no job has is a
-/// warning.
-void check_gates(const config::File& file, const std::set<std::string>& job_ids,
-                 config::Diagnostics& diagnostics);
+/// Branches that no pull request of any file reaches, and a merge queue that no file has a trigger
+/// for, are errors; a `require` that no job has is a warning. `main` is .ci.yml, `files` all.
+void check_gates(const config::File& main, const std::vector<config::File>& files,
+                 const std::set<std::string>& job_ids, config::Diagnostics& diagnostics);
 
 }  // namespace sluice::plan

@@ -5,6 +5,7 @@
 #include "pipelines/plan/evaluation.hpp"
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/lower_settings.hpp"
+#include "pipelines/plan/params.hpp"
 
 #include <fmt/format.h>
 
@@ -54,6 +55,7 @@ public:
         if (evaluation_.failed()) return std::nullopt;
         if (!out_.selected) {
             out_.spec.env.clear();
+            out_.spec.params.clear();
             return std::move(out_);
         }
         if (early_failed_) evaluate_early();  // now its mistakes count
@@ -110,8 +112,35 @@ private:
         return out;
     }
 
-    /// `name` and `env`: `if` may read them, and may be what keeps their expressions from being
-    /// null. So a failure is kept quiet until the job is known to be selected.
+    /// What the job sees of the run: a fragment gets by `with` what it is to know.
+    const std::map<std::string, model::ParamValue>& run_params() const {
+        static const std::map<std::string, model::ParamValue> none;
+        return in_.run_params != nullptr ? *in_.run_params : none;
+    }
+
+    /// The job's own params, whose defaults may read those of the run or of the call.
+    void params() {
+        out_.spec.params.clear();
+        if (in_.job.call == 0) out_.spec.params = run_params();
+        std::vector<expr::Field> own;
+        for (const Param& param : in_.params) {
+            if (!param.fallback) continue;  // a trial's
+            const auto value = evaluation_.text(*param.fallback, config::Scalar::value);
+            if (!value) continue;
+            if (const auto complaint = check_param(param, *value)) {
+                evaluation_.fail(*param.fallback, 0, complaint->id,
+                                 fmt::format("{}: {}", evaluation_.where(), complaint->message),
+                                 complaint->hint);
+                continue;
+            }
+            out_.spec.params[param.name] = {param.type, *value};
+            own.push_back({param.name, value_of(param.type, *value)});
+        }
+        evaluation_.extend("params", std::move(own));
+    }
+
+    /// `params`, `name` and `env`: `if` may read them, and may be what keeps their expressions from
+    /// being null. So a failure is kept quiet until the job is known to be selected.
     void set_early() {
         evaluation_.set_quiet(true);
         evaluate_early();
@@ -122,7 +151,9 @@ private:
 
     void evaluate_early() {
         evaluation_.late().clear();
+        evaluation_.set_in(0, "params", params_value(run_params()));
         for (const int call : in_.calls.chain(in_.job.call)) evaluation_.enter(call);
+        params();
         if (const Node* name = node_.find("name"))
             out_.spec.name = evaluation_.text_or(name, step_key("name"), out_.spec.name);
         set_job_context();

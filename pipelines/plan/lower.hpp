@@ -23,6 +23,9 @@ struct LowerInput {
     const std::vector<std::string>* trigger_paths = nullptr;  ///< `paths` of the trigger that fired
     std::vector<Need> needs;                                  ///< jobs of this run
     std::set<std::string> optional;  ///< ids of needs that may be missing, of this run or not
+    /// `params` of the run; nullptr = none.
+    const std::map<std::string, model::ParamValue>* run_params = nullptr;
+    std::vector<Param> params = {};  ///< of the job itself
 };
 
 /// Selection (reference A6 step 3) and lowering. A job that is not selected keeps its identity

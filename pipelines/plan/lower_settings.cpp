@@ -185,13 +185,8 @@ private:
     }
 
     void people() {
-        if (const Node* group = job_.find("concurrency")) {
-            model::Concurrency out;
-            out.group = text(group, config::scope_concurrency, "group");
-            out.policy = choice(group->find("policy"), model::ConcurrencyPolicy::queue);
-            out.limit = number(group->find("limit"), 1);
-            spec_.concurrency = std::move(out);
-        }
+        if (const Node* group = job_.find("concurrency"))
+            spec_.concurrency = concurrency_of(*group, evaluation_);
         if (const Node* approval = job_.find("approval");
             approval != nullptr && (approval->is_map() || is_true(approval))) {
             model::Approval out;
@@ -333,6 +328,15 @@ private:
 };
 
 }  // namespace
+
+model::Concurrency concurrency_of(const Node& node, Evaluation& evaluation) {
+    model::Concurrency out;
+    out.group = evaluation.text_or(node.find("group"),
+                                   *config::find_key(config::scope_concurrency, "group"), "");
+    out.policy = choice(node.find("policy"), model::ConcurrencyPolicy::queue);
+    out.limit = number(node.find("limit"), 1);
+    return out;
+}
 
 std::optional<Duration> duration_of(const Node* node) {
     if (node == nullptr) return std::nullopt;

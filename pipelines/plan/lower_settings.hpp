@@ -10,6 +10,8 @@ void lower_settings(const config::Node& job, Evaluation& evaluation, model::JobS
 
 /// `allow_failure` of a job or step; `node` may be nullptr.
 model::AllowFailure allow_failure(const config::Node* node, Evaluation& evaluation);
+/// `concurrency` of a job or a run.
+model::Concurrency concurrency_of(const config::Node& node, Evaluation& evaluation);
 /// A duration that the schema accepted, or nothing.
 std::optional<Duration> duration_of(const config::Node* node);
 /// `secrets` of a job or step.

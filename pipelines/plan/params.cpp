@@ -4,6 +4,7 @@
 #include "pipelines/base/text.hpp"
 #include "pipelines/config/expression/syntax.hpp"
 #include "pipelines/config/parser.hpp"
+#include "pipelines/model/wire.hpp"
 
 #include <fmt/format.h>
 
@@ -59,6 +60,10 @@ void check_settings(const Node& settings, const Param& param, Diagnostics& diagn
         diagnostics.error(param.place, "bad_param",
                           fmt::format("param `{}` of type choice has no `options`", param.name),
                           "e.g. `options: [staging, production]`");
+    if (param.min && param.max && *param.min > *param.max)
+        diagnostics.error(settings.member("min")->place, "bad_param",
+                          fmt::format("`min` of param `{}` is over its `max`", param.name),
+                          "swap them");
 }
 
 Param read_param(const Member& member, Diagnostics& diagnostics) {
@@ -105,6 +110,7 @@ std::optional<Complaint> check_param(const Param& param, std::string_view value)
     };
     if (value.size() > k_max_value_bytes)
         return wrong("takes at most 32 KiB", "put it into a file of the repository");
+    if (value.find('\0') != std::string_view::npos) return wrong("holds no NUL", "");
     switch (param.type) {
         case ParamType::string:
             if (!param.pattern.empty() && !text::glob_match(param.pattern, value))
@@ -156,6 +162,79 @@ expr::Value value_of(ParamType type, const std::string& text) {
         case ParamType::choice: break;
     }
     return expr::Value::of(text);
+}
+
+expr::Type params_type(const std::vector<Param>& params) {
+    std::vector<expr::TypeField> fields;
+    for (const Param& param : params) fields.push_back({param.name, type_of(param)});
+    return expr::Type::object(std::move(fields));
+}
+
+expr::Value params_value(const std::map<std::string, model::ParamValue>& values) {
+    std::vector<expr::Field> fields;
+    for (const auto& [name, param] : values)
+        fields.push_back({name, value_of(param.type, param.value)});
+    return expr::Value::object(std::move(fields));
+}
+
+RunParams run_params(const std::vector<Param>& params,
+                     const std::map<std::string, std::string>& given) {
+    RunParams out;
+    std::vector<std::string> names;
+    for (const Param& param : params) {
+        names.push_back(param.name);
+        const auto value = given.find(param.name);
+        if (value == given.end() && !param.fallback) {
+            out.complaints.push_back(fmt::format("param `{}` wants a value", param.name));
+            continue;
+        }
+        const std::string& text = value == given.end() ? param.fallback->text : value->second;
+        if (value != given.end())
+            if (const auto wrong = check_param(param, text))
+                out.complaints.push_back(wrong->message +
+                                         (wrong->hint.empty() ? "" : ", " + wrong->hint));
+        out.values[param.name] = {param.type, text};
+    }
+    for (const auto& [name, value] : given) {
+        if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+        const auto near = text::nearest(name, names);
+        out.complaints.push_back(fmt::format("there is no param `{}`, {}", config::shown(name),
+                                             near ? fmt::format("did you mean `{}`?", *near)
+                                             : names.empty()
+                                                 ? "the configuration has no `params`"
+                                                 : fmt::format("there are {}", joined(names))));
+    }
+    return out;
+}
+
+std::map<std::string, std::string> stand_ins(const std::vector<Param>& params) {
+    std::map<std::string, std::string> out;
+    for (const Param& param : params) {
+        if (param.fallback) continue;
+        switch (param.type) {
+            case ParamType::string: out[param.name] = ""; break;
+            case ParamType::boolean: out[param.name] = "false"; break;
+            case ParamType::number:
+                out[param.name] = expr::format_number(param.min.value_or(param.max.value_or(0)));
+                break;
+            case ParamType::choice:
+                out[param.name] = param.options.empty() ? "" : param.options.front();
+                break;
+        }
+    }
+    return out;
+}
+
+json::Value to_json(const Param& param) {
+    namespace wire = model::wire;
+    json::Object out{{"name", wire::text(param.name)}, {"type", wire::text_of(param.type)}};
+    out["default"] = param.fallback ? wire::text(param.fallback->text) : json::Value(nullptr);
+    out["options"] = wire::strings(param.options);
+    out["min"] = param.min ? json::Value(*param.min) : json::Value(nullptr);
+    out["max"] = param.max ? json::Value(*param.max) : json::Value(nullptr);
+    out["pattern"] = wire::text(param.pattern);
+    out["help"] = wire::text(param.help);
+    return out;
 }
 
 }  // namespace sluice::plan

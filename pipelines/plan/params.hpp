@@ -7,24 +7,15 @@
 #include "pipelines/config/node.hpp"
 #include "pipelines/config/schema.hpp"
 #include "pipelines/model/spec_parts.hpp"
+#include "pipelines/plan/plan.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace sluice::plan {
-
-struct Param {
-    std::string name;
-    config::Place place;  ///< of the name
-    model::ParamType type = model::ParamType::string;
-    std::vector<std::string> options;        ///< of type choice
-    std::optional<config::Node> fallback{};  ///< `default`, a scalar that may hold expressions
-    std::optional<double> min{}, max{};
-    std::string pattern;
-    std::string help;
-};
 
 /// The params of a map that the schema accepted, in file order; `node` may be nullptr. Without
 /// `type` it is that of the default: `3` a number, `true` a boolean, all else a string. Mistakes:
@@ -39,5 +30,21 @@ std::optional<config::Complaint> check_param(const Param& param, std::string_vie
 config::expression::Type type_of(const Param& param);
 /// A value that check_param() accepted.
 config::expression::Value value_of(model::ParamType type, const std::string& text);
+
+/// The object that `params` is in expressions: types, and values.
+config::expression::Type params_type(const std::vector<Param>& params);
+config::expression::Value params_value(const std::map<std::string, model::ParamValue>& values);
+
+/// Values for all params of a run: those given, else the defaults. Every complaint is one sentence;
+/// values are of use only when there is none.
+struct RunParams {
+    std::map<std::string, model::ParamValue> values;
+    std::vector<std::string> complaints;
+};
+RunParams run_params(const std::vector<Param>& params,
+                     const std::map<std::string, std::string>& given);
+
+/// Values for params without a default, for plans that nobody will carry out.
+std::map<std::string, std::string> stand_ins(const std::vector<Param>& params);
 
 }  // namespace sluice::plan

@@ -4,9 +4,11 @@
 
 #include "pipelines/config/diagnostic.hpp"
 #include "pipelines/config/expression/tree.hpp"
+#include "pipelines/config/node.hpp"
 #include "pipelines/config/schema.hpp"
 #include "pipelines/model/event.hpp"
 #include "pipelines/model/spec.hpp"
+#include "pipelines/schedule/schedule.hpp"
 
 #include <functional>
 #include <map>
@@ -40,6 +42,9 @@ struct Input {
     std::string project_name;
     std::string project_url;
     std::int64_t run_number = 0;
+    std::int64_t run_id = 0;
+    int run_attempt = 1;  ///< 2 for the first retry of a run by a person, and so on
+    std::string run_url;
     bool trusted = true;
 };
 
@@ -90,9 +95,28 @@ struct GateSpec {
     bool operator==(const GateSpec&) const = default;
 };
 
+/// One entry of `params`.
+struct Param {
+    std::string name;
+    config::Place place;  ///< of the name
+    model::ParamType type = model::ParamType::string;
+    std::vector<std::string> options;        ///< of type choice
+    std::optional<config::Node> fallback{};  ///< `default`, a scalar that may hold expressions
+    std::optional<double> min{}, max{};
+    std::string pattern;
+    std::string help;
+};
+
+/// `{name, type, default, options, min, max, pattern, help}`, default null when there is none.
+json::Value to_json(const Param& param);
+
 struct Plan {
     std::vector<PlannedJob> jobs;  ///< topological order, cells of a job adjacent
     std::vector<GateSpec> gates;
+    /// Of the run as a whole: the file's, else for pull requests `pr-N`, cancel_running.
+    std::optional<model::Concurrency> concurrency;
+    /// A push to this branch has a run of its own beside that of a pull request (`with_pr`).
+    bool with_pr = false;
     std::string hash;  ///< sha-like hex digest of the canonical JSON; equal plans have equal hashes
 };
 
@@ -102,7 +126,19 @@ struct Outcome {
     bool triggered = true;
     std::optional<Plan> plan;  ///< absent when there are errors or nothing was triggered
     std::vector<config::Diagnostic> diagnostics;  ///< errors and warnings, in file order
+    /// `params` of the run as its file defines them, whatever the event.
+    std::vector<Param> params;
+    /// `on.schedule` of all files, whatever the event; nothing when a file cannot be read or has a
+    /// mistake of its own (mistakes between jobs and in fragments do not count).
+    std::optional<std::vector<schedule::Schedule>> schedules;
+    /// What is wrong with Event::params, sentences for people; each is among the diagnostics too,
+    /// as `bad_param_value`.
+    std::vector<std::string> param_complaints;
 };
+
+/// What this version cannot carry out becomes errors (`not_carried_out`) and takes the plan away:
+/// for whoever is about to start a run.
+void refuse_unsupported(Outcome& outcome);
 
 /// Plans the event. A missing configuration (no files) is one error diagnostic `config_missing`.
 Outcome make_plan(const Input& input);
@@ -124,6 +160,9 @@ bool reads_tree(const std::vector<SourceFile>& files);
 /// `gate:` of the files alone (the target branch's tip), without planning. Empty when absent;
 /// nothing when invalid.
 std::optional<std::vector<GateSpec>> read_gates(const std::vector<SourceFile>& files);
+
+/// `on.schedule` of all files, without planning; nothing when they have errors.
+std::optional<std::vector<schedule::Schedule>> read_schedules(const std::vector<SourceFile>& files);
 
 /// True for `[skip ci]`/`[ci skip]` in the message or push option `ci.skip` of a push (reference
 /// A2).

@@ -106,9 +106,12 @@ Result<PlannedJob> planned_job_from_json(const json::Value& value, std::string p
 }
 
 json::Value to_json(const Plan& plan) {
-    return json::Object{{"jobs", jobs_to_json(plan.jobs)},
-                        {"gates", gates_to_json(plan.gates)},
-                        {"hash", wire::text(plan.hash)}};
+    json::Object out{{"jobs", jobs_to_json(plan.jobs)},
+                     {"gates", gates_to_json(plan.gates)},
+                     {"hash", wire::text(plan.hash)}};
+    if (plan.concurrency) out["concurrency"] = model::to_json(*plan.concurrency);
+    if (plan.with_pr) out["with_pr"] = true;
+    return out;
 }
 
 }  // namespace sluice::plan

@@ -11,6 +11,7 @@
 #include "pipelines/plan/lower.hpp"
 #include "pipelines/plan/need_views.hpp"
 #include "pipelines/plan/plan.hpp"
+#include "pipelines/plan/run_keys.hpp"
 #include "pipelines/plan/typecheck.hpp"
 
 #include <fmt/format.h>
@@ -56,20 +57,18 @@ Fired fires(const Triggers& triggers, const model::Event& event) {
             if (event.pull_request->draft && !triggers.pull_request->drafts) return {};
             return by_branch(triggers.pull_request, event.pull_request->target_branch);
         case model::EventKind::manual: return {triggers.manual};
-        case model::EventKind::merge_queue:
+        case model::EventKind::merge_queue: return {triggers.merge_queue};
         case model::EventKind::schedule:
-        case model::EventKind::dataset: return {};  // no trigger of this version brings them
+            return {event.schedule && std::any_of(triggers.schedules.begin(),
+                                                  triggers.schedules.end(), [&](const auto& item) {
+                                                      return item.schedule.name ==
+                                                             event.schedule->name;
+                                                  })};
+        case model::EventKind::dataset:
+            return {event.dataset && std::find(triggers.datasets.begin(), triggers.datasets.end(),
+                                               event.dataset->name) != triggers.datasets.end()};
     }
     return {};
-}
-
-std::set<std::string> events_of(const Triggers& triggers) {
-    std::set<std::string> out;
-    if (triggers.push) out.insert("push");
-    if (triggers.tag) out.insert("tag");
-    if (triggers.pull_request) out.insert("pull_request");
-    if (triggers.manual) out.insert("manual");
-    return out;
 }
 
 class Planner {
@@ -87,14 +86,21 @@ public:
 private:
     void plan(Outcome& out) {
         if (!read_files()) return;
+        run_.read(files_, main_file(), calls_, diagnostics_);
+        out.params = run_.params();
+        if (!diagnostics_.has_errors() && !unreadable_) out.schedules = run_.schedules();
         const std::vector<MergedJob> jobs = calls_.expand(config::merge_jobs(files_, diagnostics_));
         const Graph graph(jobs, calls_, diagnostics_);
         check(jobs, graph);
         out.triggered = is_triggered();
         if (diagnostics_.has_errors() || !out.triggered) return;
+        out.param_complaints = run_.take_values(input_.event, diagnostics_);
         Plan plan;
         if (!files_.empty()) plan.gates = gates_of(main_root());
+        plan.with_pr = has_push_beside_pull_request();
+        plan.concurrency = run_.concurrency(input_, diagnostics_);
         lower_all(jobs, graph, plan);
+        run_.check_groups(plan, diagnostics_);
         if (diagnostics_.has_errors()) return;
         if (plan.jobs.empty()) {
             out.triggered = false;
@@ -184,12 +190,22 @@ private:
         });
     }
 
+    /// `with_pr` of a file that a push to this branch, or to that of this pull request, brings.
+    bool has_push_beside_pull_request() const {
+        const auto& pull = input_.event.pull_request;
+        const std::string& branch = pull ? pull->source_branch : input_.event.branch;
+        return std::any_of(files_.begin(), files_.end(), [&](const File& file) {
+            return file.triggers && file.triggers->push && file.triggers->push->with_pr &&
+                   by_branch(file.triggers->push, branch).fired;
+        });
+    }
+
     /// The events of `on` in the job, else of its caller, else of its file.
     std::set<std::string> events_of_job(const std::vector<MergedJob>& jobs, std::size_t index) {
         const MergedJob& job = jobs[index];
         const File& file = files_[static_cast<std::size_t>(job.file)];
         std::set<std::string> of_file =
-            file.triggers ? events_of(*file.triggers) : std::set<std::string>{};
+            file.triggers ? config::event_names(*file.triggers) : std::set<std::string>{};
         if (job.call > 0)  // the caller stands before
             for (std::size_t i = index; i-- > 0;)
                 if (jobs[i].opens == job.call) {
@@ -220,6 +236,7 @@ private:
         std::size_t cells = 0;
         matrices_.resize(jobs.size());
         events_.resize(jobs.size());
+        params_.resize(jobs.size());
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             ids.insert(jobs[i].id);
             if (jobs[i].opens == 0) check_job(jobs[i], diagnostics_);
@@ -231,20 +248,22 @@ private:
             needables_.try_emplace(jobs[i].id,
                                    Needable{&jobs[i], has_matrix ? &matrices_[i] : nullptr});
             events_[i] = events_of_job(jobs, i);
+            params_[i] = run_.params_of_job(jobs[i], calls_, diagnostics_);
         }
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             const Needable& own = needables_.at(jobs[i].id);
             check_needs_by_cell(graph.needs(i), own, needables_, diagnostics_);
-            check_types({calls_, jobs[i], own.matrix,
-                         need_views(graph, calls_, jobs[i], i, needables_), events_[i]},
-                        diagnostics_);
+            check_types(
+                {calls_, jobs[i], own.matrix, need_views(graph, calls_, jobs[i], i, needables_),
+                 events_[i], run_.params(), params_[i]},
+                diagnostics_);
         }
         if (cells > k_max_jobs)
             diagnostics_.error(
                 {}, "too_many_jobs",
                 fmt::format("{} jobs (matrix cells counted), at most {}", cells, k_max_jobs),
                 "make fewer cells, or several projects");
-        if (const File* main = main_file()) check_gates(*main, ids, diagnostics_);
+        if (const File* main = main_file()) check_gates(*main, files_, ids, diagnostics_);
     }
 
     void lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, Plan& plan) {
@@ -278,9 +297,9 @@ private:
                     if (present.contains(need.job))
                         needs.push_back(
                             need_of_cell(need, jobs[i].id, cell, needables_, diagnostics_));
-                auto planned =
-                    lower({input_, calls_, jobs[i], cell, fired.paths, std::move(needs), optional},
-                          diagnostics_);
+                auto planned = lower({input_, calls_, jobs[i], cell, fired.paths, std::move(needs),
+                                      optional, &run_.values(), params_[i]},
+                                     diagnostics_);
                 if (!planned) continue;
                 check_one_cell(*planned, jobs[i].place);
                 set_matrix_limits(*planned, jobs[i].node);
@@ -370,6 +389,8 @@ private:
     std::vector<Matrix> matrices_;               ///< by job
     std::vector<std::set<std::string>> events_;  ///< by job
     Needables needables_;
+    std::vector<std::vector<Param>> params_;  ///< by job
+    RunKeys run_;
     bool unreadable_ = false;
     std::size_t plan_bytes_ = 0;
 };
@@ -378,6 +399,14 @@ private:
 
 Outcome make_plan(const Input& input) {
     return Planner(input).run();
+}
+
+std::optional<std::vector<schedule::Schedule>> read_schedules(
+    const std::vector<SourceFile>& files) {
+    Input input;
+    input.files = files;
+    input.event.kind = model::EventKind::schedule;
+    return make_plan(input).schedules;
 }
 
 bool is_skipped(const model::Event& event) {

@@ -2,6 +2,7 @@
 
 #include "pipelines/plan/condition.hpp"
 #include "pipelines/plan/names_read.hpp"
+#include "pipelines/plan/params.hpp"
 
 #include <fmt/format.h>
 
@@ -40,6 +41,11 @@ public:
         env_type_ = Type::refused("this job sets no `env`");
         scope_["env"] = env_type_;
         scope_["needs"] = needs_type(view.ancestors);
+        set_params();
+        if (view.whole_run)
+            for (const char* name : {"job", "matrix", "env"})
+                scope_[name] = Type::refused(
+                    fmt::format("there is no `{}` here: this is about the whole run", name));
         if (view.events.size() == 1) expr::narrow_event(*view.events.begin(), narrowed_);
     }
 
@@ -57,6 +63,10 @@ public:
             if (key == nullptr || key->scalar == Scalar::condition) continue;
             if (member.name == "steps") {
                 check_steps(member.value, *key);
+            } else if (member.name == "params") {
+                const Type both = std::exchange(scope_["params"], outer_params_type_);
+                walk(member.value, *key);
+                scope_["params"] = both;
             } else {
                 walk(member.value, *key);
             }
@@ -67,11 +77,8 @@ private:
     /// What nodes of a call may read by themselves.
     expr::Scope scope_in(int number) const {
         expr::Scope scope = common_scope();
-        if (number == 0) return scope;
-        std::vector<expr::TypeField> params;
-        for (const Param& param : view_.calls.at(number).params)
-            params.push_back({param.name, type_of(param)});
-        if (!params.empty()) scope["params"] = Type::object(std::move(params));
+        const auto& params = number == 0 ? view_.run_params : view_.calls.at(number).params;
+        if (!params.empty()) scope["params"] = params_type(params);
         return scope;
     }
 
@@ -110,6 +117,26 @@ private:
             check_text(*param.fallback, row);
         }
         frames_.erase(number);
+    }
+
+    /// The job's own params beside those of the run or of the call.
+    void set_params() {
+        outer_params_type_ = scope_["params"];
+        Type type = params_type(view_.params);
+        const Node* sweep = view_.job.node.find("sweep");
+        const Node* space = sweep == nullptr ? nullptr : sweep->find("space");
+        if (space != nullptr)
+            for (const Member& trial : space->members)
+                type.fields.push_back(
+                    {trial.name,
+                     Type::refused(
+                         fmt::format("`params.{}` differs from trial to trial", trial.name),
+                         fmt::format("the script finds it in $CI_PARAM_{}",
+                                     variable_for(trial.name)))});
+        if (type.fields.empty()) return;
+        const auto& outer = outer_params_type_.fields;
+        type.fields.insert(type.fields.begin(), outer.begin(), outer.end());
+        scope_["params"] = std::move(type);
     }
 
     void set_env() {
@@ -363,6 +390,7 @@ private:
     expr::Scope scope_;
     std::map<int, expr::Scope> frames_;  ///< of other calls
     Type env_type_;
+    Type outer_params_type_;  ///< what the job's own `params` may read
     std::string_view label_;
     expr::Narrowed narrowed_;
 };

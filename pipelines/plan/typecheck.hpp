@@ -20,6 +20,9 @@ struct JobView {
     const Matrix* matrix = nullptr;   ///< nullptr: the job has none
     std::vector<NeedView> ancestors;  ///< what `needs` may name
     std::set<std::string> events;     ///< those that can bring the job
+    std::vector<Param> run_params = {};
+    std::vector<Param> params = {};  ///< the job's own
+    bool whole_run = false;          ///< not a job: keys of a run
 };
 
 void check_types(const JobView& view, config::Diagnostics& diagnostics);

@@ -1,4 +1,5 @@
 /// What the language has and this version does not do yet. It is refused job by job, never ignored.
+#include "pipelines/config/parser.hpp"
 #include "pipelines/config/schema.hpp"
 #include "pipelines/kinds/kind.hpp"
 #include "pipelines/plan/lower.hpp"
@@ -7,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace sluice::plan {
 namespace {
@@ -88,6 +90,20 @@ std::vector<std::string> unsupported(const Node& job, config::Diagnostics& diagn
             out.begin(),
             fmt::format("kind `{}` comes later: this version does not carry it out", kind->text));
     return out;
+}
+
+void refuse_unsupported(Outcome& outcome) {
+    if (!outcome.plan) return;
+    std::set<std::pair<std::string, std::string>> told;  // once for all cells of a job
+    for (const PlannedJob& job : outcome.plan->jobs)
+        for (const std::string& sentence : job.unsupported)
+            if (told.emplace(job.spec.base, sentence).second)
+                outcome.diagnostics.push_back(
+                    {.id = "not_carried_out",
+                     .file = std::string(config::k_main_file),
+                     .message = fmt::format("`{}`: {}", job.spec.base, sentence),
+                     .hint = "remove it, or keep the job from this event by `if` or `on`"});
+    if (!told.empty()) outcome.plan.reset();
 }
 
 }  // namespace sluice::plan

@@ -238,6 +238,9 @@ std::string example_file(const Topic& topic) {
     };
     if (!has("version:")) out += "version: 1\n";
     if (!has("on:")) out += "on: { push: {}, pull_request: {}, merge_queue: {}, manual: {} }\n";
+    // What a schedule gives a value, the file declares.
+    if (topic.map->scope == scope_schedule && topic.key->name == "params")
+        out += "params: { target: { default: test } }\n";
     out += body + "\n";
     if (!has("jobs:")) out += "jobs:\n";
     const bool has_job = has("jobs:");
