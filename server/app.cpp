@@ -3,10 +3,12 @@
 #include "pipelines/base/text.hpp"
 #include "platform/crypto.hpp"
 #include "platform/http_client.hpp"
+#include "platform/timezone.hpp"
 #include "server/api/api.hpp"
 #include "server/core/dispatch.hpp"
 #include "server/core/outbox.hpp"
 #include "server/core/sweeper.hpp"
+#include "server/core/ticker.hpp"
 #include "server/embedded_agent.hpp"
 #include "server/http/server.hpp"
 #include "server/http/static_files.hpp"
@@ -111,9 +113,11 @@ struct Loaded {
     std::string server_id;
     ServiceTime service;
     EventId newest;
+    RunId newest_run;
     std::vector<store::Project> projects;
     std::vector<store::Attempt> live;
     std::vector<store::PullRequestRow> pull_requests;
+    std::vector<store::ScheduleRow> schedules;
 };
 
 Loaded load(store::Writer& writer) {
@@ -128,9 +132,11 @@ Loaded load(store::Writer& writer) {
         loaded.server_id = *id;
         loaded.service = {std::stoll(store::get_meta(tx, "service_time").value_or("0"))};
         loaded.newest = store::newest_event(tx);
+        loaded.newest_run = store::newest_run(tx);
         loaded.projects = store::all_projects(tx);
         loaded.live = store::live_attempts(tx);
         loaded.pull_requests = store::all_pull_requests(tx);
+        loaded.schedules = store::active_schedules(tx);
         return {};
     };
     writer.write_blocking(read).value();
@@ -244,14 +250,17 @@ void serve(const Options& options) {
     core::ProjectDirectory projects(loaded.projects);
     core::Scheduler scheduler(leases, service, clock, times);
     core::Lifecycle lifecycle(scheduler, leases, feed, service, clock);
+    lifecycle.number_runs_after(loaded.newest_run);
     git::Options git_options;
     git_options.data = data;
     for (const auto& root : options.local_roots)
         git_options.local_roots.push_back(std::filesystem::absolute(root));
     git::GitService git(io.get_executor(), git_options);
     core::PullRequests pull_requests(loaded.pull_requests);
-    core::Intake intake(
-        {io.get_executor(), writer, readers, db, git, lifecycle, projects, pull_requests, clock});
+    core::Schedules schedules(clock, timezone::find, loaded.schedules);
+    core::Intake intake({io.get_executor(), writer, readers, db, git, lifecycle, projects,
+                         pull_requests, schedules, clock});
+    core::Ticker ticker({io.get_executor(), writer, intake, schedules, projects, clock});
     core::Gate gate({writer, readers, db, git, feed, clock});
     core::Outbox outbox({writer, readers, db, net, projects, clock, send_status,
                          [&gate](store::Project project, std::string sha, std::string branch) {
@@ -275,6 +284,7 @@ void serve(const Options& options) {
                  lifecycle,
                  feed,
                  intake,
+                 schedules,
                  gate,
                  projects,
                  service,
@@ -315,6 +325,7 @@ void serve(const Options& options) {
     scheduler.set_dispatch(core::make_dispatch(lifecycle, projects, api.public_url));
 
     outbox.set_public_url(api.public_url);
+    intake.set_public_url(api.public_url);
     lifecycle.set_reporter(
         [&outbox](store::Tx& tx, const store::Run& run) { outbox.report(tx, run); });
     lifecycle.set_job_reporter(
@@ -322,11 +333,13 @@ void serve(const Options& options) {
     gate.set_reporter(
         [&outbox](store::Tx& tx, ProjectId project, const std::string& sha,
                   const std::string& branch) { outbox.report_gate(tx, project, sha, branch); });
-    asio::cancellation_signal stop_sweeper, stop_outbox;
+    asio::cancellation_signal stop_sweeper, stop_outbox, stop_ticker;
     asio::co_spawn(io, sweeper.run(),
                    asio::bind_cancellation_slot(stop_sweeper.slot(), asio::detached));
     asio::co_spawn(io, outbox.run(),
                    asio::bind_cancellation_slot(stop_outbox.slot(), asio::detached));
+    asio::co_spawn(io, ticker.run(),
+                   asio::bind_cancellation_slot(stop_ticker.slot(), asio::detached));
     // Before anyone can know that we serve: a signal that comes then must find its handler.
     asio::signal_set signals(io, SIGTERM, SIGINT);
     server->start();
@@ -386,6 +399,7 @@ void serve(const Options& options) {
         git.stop();
         stop_sweeper.emit(asio::cancellation_type::terminal);
         stop_outbox.emit(asio::cancellation_type::terminal);
+        stop_ticker.emit(asio::cancellation_type::terminal);
         patience = std::thread([&] {
             agent.reset();
             std::unique_lock waiting(ended_mutex);

@@ -59,7 +59,7 @@ std::optional<model::Event> PullRequests::of_branch(ProjectId project,
 std::optional<std::string> covered_by_pull_request(const PullRequests& open, ProjectId project,
                                                    const plan::Input& input,
                                                    const plan::Plan& plan) {
-    if (input.event.kind != model::EventKind::push ||
+    if (input.event.kind != model::EventKind::push || plan.with_pr ||
         stands_alone(plan.gates, input.event.branch, input.default_branch))
         return std::nullopt;
     auto pull = open.of_branch(project, input.event.branch);
@@ -79,9 +79,12 @@ void supersede(store::Tx& tx, Lifecycle& lifecycle, const NewRun& fresh, RunId r
                std::string_view default_branch) {
     if (!fresh.event.pull_request) return;
     const auto& pull = *fresh.event.pull_request;
-    for (const auto& older : store::active_runs_of(tx, fresh.project, pull.source_branch))
-        if (older.event_kind == "pull_request" && older.pr_number == pull.number && older.id != run)
-            lifecycle.supersede_run(tx, older.id, run);
+    if (!fresh.plan || !fresh.hold.empty())
+        for (const auto& older : store::active_runs_of(tx, fresh.project, pull.source_branch))
+            if (older.event_kind == "pull_request" && older.pr_number == pull.number &&
+                older.id != run)
+                lifecycle.supersede_run(tx, older.id, run);
+    if (fresh.plan && fresh.plan->with_pr) return;
     const auto gates = fresh.plan ? fresh.plan->gates : std::vector<plan::GateSpec>{};
     if (pull.fork || stands_alone(gates, pull.source_branch, default_branch)) return;
     for (const auto& older : store::active_runs_of(tx, fresh.project, pull.source_branch)) {

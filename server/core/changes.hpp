@@ -40,8 +40,9 @@ std::optional<std::string> covered_by_pull_request(const PullRequests& open, Pro
                                                    const plan::Plan& plan);
 
 /// Cancels the active push runs of a pull request's source branch that `run`, just created for it,
-/// stands for; not those of a gate's branch. Inside the closure that created it. (Older runs of the
-/// pull request itself give way by the concurrency of its runs.)
+/// stands for; not those of a gate's branch or with `with_pr`. Inside the closure that created it.
+/// Older runs of the pull request itself give way by the concurrency of its runs; here only when
+/// the new one is held or has no plan and so asks for no slot.
 void supersede(store::Tx& tx, Lifecycle& lifecycle, const NewRun& fresh, RunId run,
                std::string_view default_branch);
 

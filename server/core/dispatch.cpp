@@ -41,6 +41,11 @@ Dispatch make_dispatch(Lifecycle& lifecycle, const ProjectDirectory& projects,
         env["CI_DEFAULT_BRANCH"] = project.default_branch;
         env["CI_SERVER_URL"] = public_url;
         env["CI_AGENT"] = agent;
+        if (event.schedule) {
+            env["CI_SCHEDULE"] = event.schedule->name;
+            env["CI_SCHEDULE_DATE"] = event.schedule->date;
+            env["CI_SCHEDULE_TIME"] = event.schedule->time;
+        }
         if (event.pull_request) {
             env["CI_PR_NUMBER"] = fmt::format("{}", event.pull_request->number);
             env["CI_PR_TARGET_BRANCH"] = event.pull_request->target_branch;

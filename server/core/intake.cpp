@@ -7,7 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 namespace sluice::core {
@@ -213,27 +213,28 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project,
     } else {
         prepared = co_await prepare(project, decoded.event, decoded.ref);
     }
-    if (!prepared && prepared.error().code != Code::unavailable) {
-        // What went wrong is told where people look: a run that says so, never silence.
-        NewRun broken;
-        broken.project = project.id;
-        broken.event = decoded.event;
-        broken.message = decoded.event.message;
-        broken.author = decoded.event.author;
-        broken.tier = tier_of(decoded.event, project.policy, project.default_branch);
-        broken.reason = prepared.error().id + ": " + prepared.error().message;
-        prepared = Prepared{std::move(broken), "", ""};
-    }
+    if (!prepared) prepared = told(project, decoded.event, prepared.error());
     if (!prepared) co_return prepared.error();
-    if (!prepared->run && decoded.event.pull_request) {
-        auto noted = co_await parts_.writer.write(std::move(note_pull_request));
+    // Whatever the push brings: its commit is the tip from which schedules are read.
+    const bool is_tip = decoded.event.kind == model::EventKind::push &&
+                        decoded.event.branch == project.default_branch;
+    if (!is_tip) prepared->schedules.reset();
+    if (!prepared->run && (decoded.event.pull_request || prepared->schedules)) {
+        auto note = [this, note_pull_request, id = project.id,
+                     schedules = std::move(prepared->schedules)](store::Tx& tx) -> Result<> {
+            if (schedules) parts_.schedules.replace(tx, id, *schedules);
+            return note_pull_request(tx);
+        };
+        auto noted = co_await parts_.writer.write(std::move(note));
         if (!noted) co_return noted.error();
     }
     if (!prepared->run) co_return Handled{{}, prepared->note};
     if (!prepared->covered.empty()) co_return Handled{{}, prepared->covered};
     auto create = [this, run = std::move(*prepared->run), delivery, last,
+                   schedules = std::move(prepared->schedules),
                    main = project.default_branch](store::Tx& tx) -> Result<RunId> {
         const RunId id = parts_.lifecycle.create_run(tx, run);
+        if (schedules) parts_.schedules.replace(tx, run.project, *schedules);
         parts_.pull_requests.record(tx, run.project, run.event, true);
         supersede(tx, parts_.lifecycle, run, id, main);
         if (last) store::settle_delivery(tx, delivery, "done", "run created", id.value);
@@ -243,8 +244,22 @@ awaitable<Result<Intake::Handled>> Intake::handle_event(store::Project project,
     co_return Handled{id, ""};
 }
 
+Result<Intake::Prepared> Intake::told(const store::Project& project, const model::Event& event,
+                                      const Error& failure) {
+    if (failure.code == Code::unavailable) return failure;
+    NewRun broken;
+    broken.project = project.id;
+    broken.event = event;
+    broken.message = event.message;
+    broken.author = event.author;
+    broken.tier = tier_of(event, project.policy, project.default_branch);
+    broken.reason = failure.id + ": " + failure.message;
+    return Prepared{std::move(broken), "", "", {}, {}};
+}
+
 awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, model::Event event,
-                                                    std::string ref, model::Tier ceiling) {
+                                                    std::string ref, model::Tier ceiling,
+                                                    int attempt) {
     const git::Repo repo{project.id, project.url};
     git::SnapshotRequest request;
     request.repo = repo;
@@ -268,7 +283,11 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     event.message = snapshot.message;
     event.author = snapshot.author;
     if (plan::is_skipped(event))
-        co_return Prepared{std::nullopt, "skipped by the commit message or a push option", ""};
+        co_return Prepared{std::nullopt,
+                           "skipped by the commit message or a push option",
+                           "",
+                           {},
+                           plan::read_schedules(snapshot.files)};
 
     if (!parts_.projects.numbered(project.name)) {
         auto read = [this, id = project.id] {
@@ -305,6 +324,10 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     // The number is drawn before the plan is known to need one: gaps are harmless, two runs of one
     // number are not.
     input.run_number = parts_.projects.draw_number(project.name, 0);
+    const RunId id = parts_.lifecycle.draw_run_id();
+    input.run_id = id.value;
+    input.run_url = fmt::format("{}/runs/{}", public_url_, id.value);
+    input.run_attempt = attempt;
 
     plan::Outcome outcome;
     if (bytes > 16 * 1024) {
@@ -314,12 +337,18 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
         outcome = plan::make_plan(input);
     }
     if (!outcome.triggered && !config::has_errors(outcome.diagnostics))
-        co_return Prepared{std::nullopt, "no `on` of the configuration matches this event", ""};
+        co_return Prepared{std::nullopt,
+                           "no `on` of the configuration matches this event",
+                           "",
+                           {},
+                           std::move(outcome.schedules)};
     std::string covered;
     if (outcome.plan)
         covered = covered_by_pull_request(parts_.pull_requests, project.id, input, *outcome.plan)
                       .value_or("");
+    plan::refuse_unsupported(outcome);
     NewRun run;
+    run.id = id;
     run.project = project.id;
     run.tier = tier;
     run.number = input.run_number;
@@ -330,52 +359,149 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     for (const auto& diagnostic : outcome.diagnostics)
         diagnostics.push_back(config::to_json(diagnostic));
     run.diagnostics = json::serialize(diagnostics);
+    if (outcome.plan) run.concurrency = outcome.plan->concurrency;
     run.plan = std::move(outcome.plan);
     // Code of strangers: it runs on our machines only after someone with write access has looked
     // (reference A9, T0).
     if (tier == model::Tier::t0) run.hold = "from a fork: held until someone approves the run";
     if (!run.plan) {
+        const auto is_error = [](const auto& d) { return d.severity == config::Severity::error; };
+        const auto first =
+            std::find_if(outcome.diagnostics.begin(), outcome.diagnostics.end(), is_error);
         const auto errors =
-            std::count_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),
-                          [](const auto& d) { return d.severity == config::Severity::error; });
-        run.reason = errors == 1 ? "config: " + config::format(outcome.diagnostics.front())
+            std::count_if(outcome.diagnostics.begin(), outcome.diagnostics.end(), is_error);
+        run.reason = errors == 1 ? "config: " + config::format(*first)
                                  : fmt::format("config: {} errors in the configuration", errors);
     }
-    co_return Prepared{std::move(run), "", std::move(covered)};
+    co_return Prepared{std::move(run), "", std::move(covered), std::move(outcome.param_complaints),
+                       std::move(outcome.schedules)};
 }
 
-awaitable<Result<RunId>> Intake::start_manual(store::Project project, std::string branch,
-                                              std::string sha, std::string actor) {
+awaitable<Result<RunId>> Intake::start_manual(store::Project project, ManualRun wanted,
+                                              std::string actor) {
     model::Event event;
     event.kind = model::EventKind::manual;
     event.actor = actor;
-    if (branch.empty() && sha.empty()) branch = project.default_branch;
-    event.branch = branch;
+    event.params = wanted.params;
+    event.branch = wanted.branch.empty() && wanted.sha.empty() ? project.default_branch
+                                                               : std::move(wanted.branch);
     const git::Repo repo{project.id, project.url};
-    const std::string ref = branch.empty() ? "" : "refs/heads/" + branch;
+    const std::string ref = event.branch.empty() ? "" : "refs/heads/" + event.branch;
+    event.sha = std::move(wanted.sha);
     auto ceiling = model::Tier::t3;
-    if (sha.empty()) {
-        SLUICE_CO_TRY(sha, co_await parts_.git.resolve(repo, ref));
-    } else if (!branch.empty()) {
+    if (event.sha.empty()) {
+        SLUICE_CO_TRY(event.sha, co_await parts_.git.resolve(repo, ref));
+    } else if (!event.branch.empty()) {
         // A commit is not the branch's because somebody says so.
         auto tip = co_await parts_.git.resolve(repo, ref);
-        if (!tip || *tip != sha) ceiling = model::Tier::t2;
+        if (!tip || *tip != event.sha) ceiling = model::Tier::t2;
     }
-    event.sha = sha;
     SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref, ceiling));
     if (!prepared.run)
         co_return error(
             Code::conflict, "not_triggered",
             prepared.note + "; add `manual: {}` to `on` in .ci.yml to start runs by hand");
+    if (!prepared.bad_params.empty())
+        co_return error(Code::invalid, "bad_params",
+                        fmt::format("{}", fmt::join(prepared.bad_params, "; ")), "/params");
     auto create = [this, run = std::move(*prepared.run)](store::Tx& tx) -> Result<RunId> {
         return parts_.lifecycle.create_run(tx, run);
     };
     co_return co_await parts_.writer.write(std::move(create));
 }
 
+awaitable<Result<Intake::Choices>> Intake::choices(store::Project project, std::string branch) {
+    if (branch.empty()) branch = project.default_branch;
+    Choices out;
+    // Named: GCC 12 destroys an aggregate that is a temporary of a co_await expression twice.
+    const git::Repo repo{project.id, project.url};
+    SLUICE_CO_TRY(auto tip, co_await parts_.git.branch_tip(repo, branch, &out.sha));
+    plan::Input input;
+    input.event.kind = model::EventKind::manual;
+    input.event.branch = branch;
+    input.event.sha = out.sha;
+    input.files = std::move(tip.files);
+    input.default_branch = project.default_branch;
+    auto planning = [input = std::move(input)] { return plan::make_plan(input); };
+    auto outcome = co_await runtime::run_on(parts_.pool, std::move(planning));
+    out.manual = outcome.triggered;
+    out.params = std::move(outcome.params);
+    co_return out;
+}
+
+awaitable<Result<RunId>> Intake::start_tick(store::Project project, Schedules::Due due) {
+    model::Event event;
+    event.kind = model::EventKind::schedule;
+    event.actor = "schedule " + due.schedule.name;
+    event.branch = due.schedule.branch.empty() ? project.default_branch : due.schedule.branch;
+    event.schedule = model::ScheduleTick{due.schedule.name, due.tick.date, due.tick.time};
+    event.params = due.schedule.params;
+    const std::string ref = "refs/heads/" + event.branch;
+    const git::Repo repo{project.id, project.url};
+    SLUICE_CO_TRY(event.sha, co_await parts_.git.resolve(repo, ref));
+    auto prepared = co_await prepare(project, event, ref);
+    if (!prepared) prepared = told(project, event, prepared.error());
+    if (!prepared) co_return prepared.error();
+    if (event.branch != project.default_branch) prepared->schedules.reset();
+    auto create = [this, prepared = std::move(*prepared), due, branch = event.branch,
+                   project = project.id](store::Tx& tx) -> Result<RunId> {
+        if (prepared.schedules) parts_.schedules.replace(tx, project, *prepared.schedules);
+        if (!prepared.run) {
+            const auto why = fmt::format("branch {} has no schedule of this name", branch);
+            // Together with what the branch has now, and so no error that would undo it.
+            if (due.tick.id) store::settle_tick(tx, due.tick.id, "skipped", why, {});
+            return RunId{};
+        }
+        const RunId id = parts_.lifecycle.create_run(tx, *prepared.run);
+        auto tick = due.tick;
+        tick.state = "fired";
+        tick.run = id;
+        const bool first = tick.id ? store::settle_tick(tx, tick.id, tick.state, "", id)
+                                   : store::insert_tick(tx, tick);
+        if (!first) return error(Code::conflict, "tick_settled", "the tick has had its run");
+        return id;
+    };
+    SLUICE_CO_TRY(RunId id, co_await parts_.writer.write(std::move(create)));
+    if (!id)
+        co_return error(Code::conflict, "not_triggered",
+                        "the tip of branch " + event.branch + " has no schedule of this name");
+    co_return id;
+}
+
+void Intake::read_schedules(store::Project project) {
+    auto work = [](Intake& self, store::Project of) -> awaitable<void> {
+        try {
+            if (auto read = co_await self.schedules_of_tip(of); !read)
+                spdlog::info("no schedules read project={} error=\"{}\"", of.name,
+                             read.error().message);
+        } catch (const std::exception& failed) {
+            spdlog::error("schedules not read project={} error=\"{}\"", of.name, failed.what());
+        }
+    };
+    boost::asio::co_spawn(parts_.executor, work(*this, std::move(project)), boost::asio::detached);
+}
+
+awaitable<Result<>> Intake::schedules_of_tip(store::Project project) {
+    std::string sha;
+    const git::Repo repo{project.id, project.url};
+    SLUICE_CO_TRY(auto tip, co_await parts_.git.branch_tip(repo, project.default_branch, &sha));
+    auto reading = [files = std::move(tip.files)] { return plan::read_schedules(files); };
+    auto schedules = co_await runtime::run_on(parts_.pool, std::move(reading));
+    if (!schedules) co_return Result<>{};
+    auto keep = [this, id = project.id, read = std::move(*schedules)](store::Tx& tx) -> Result<> {
+        parts_.schedules.replace(tx, id, read);
+        return {};
+    };
+    co_return co_await parts_.writer.write(std::move(keep));
+}
+
 awaitable<Result<RunId>> Intake::retry(RunId id, bool everything, std::string actor) {
-    auto read = [this, id] {
-        return parts_.readers.read([id](store::Tx& tx) { return store::find_run(tx, id); });
+    int before = 0;
+    auto read = [this, id, &before] {
+        return parts_.readers.read([id, &before](store::Tx& tx) {
+            before = store::retries_before(tx, id);
+            return store::find_run(tx, id);
+        });
     };
     auto run = co_await runtime::run_on(parts_.pool, std::move(read));
     if (!run) co_return error(Code::not_found, "not_found", "no such run");
@@ -386,9 +512,9 @@ awaitable<Result<RunId>> Intake::retry(RunId id, bool everything, std::string ac
     SLUICE_CO_TRY(auto event, model::event_from_json(value, ""));
     event.actor = actor;
     const std::string ref = event.branch.empty() ? "" : "refs/heads/" + event.branch;
-    // Frozen with the first run: a branch that is protected since must not lift what ran before.
-    const auto before = run->tier;
-    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref, before));
+    // The tier is frozen with the first run: a branch that is protected since must not lift what
+    // ran before.
+    SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref, run->tier, before + 2));
     if (!prepared.run) co_return error(Code::conflict, "not_triggered", prepared.note);
     prepared.run->retry_of = id;
     prepared.run->carry_passed = !everything;

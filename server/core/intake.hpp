@@ -6,6 +6,7 @@
 #include "hooks/event.hpp"
 #include "server/core/changes.hpp"
 #include "server/core/projects.hpp"
+#include "server/core/schedules.hpp"
 #include "server/git/git_service.hpp"
 #include "server/runtime/pool.hpp"
 #include "server/runtime/signal.hpp"
@@ -37,9 +38,12 @@ public:
         Lifecycle& lifecycle;
         ProjectDirectory& projects;
         PullRequests& pull_requests;
+        Schedules& schedules;
         const Clock& clock;
     };
     explicit Intake(Parts parts) : parts_(std::move(parts)) {}
+    /// Where people see runs, for `run.url`; called once, before the first run.
+    void set_public_url(std::string url) { public_url_ = std::move(url); }
 
     struct Receipt {
         DeliveryId delivery;
@@ -52,10 +56,28 @@ public:
     /// Goes on with deliveries that an earlier process left (called once at start).
     void recover();
 
+    struct ManualRun {
+        std::string branch, sha;                    ///< both "" = the default branch
+        std::map<std::string, std::string> params;  ///< as text
+    };
     /// A person's run of a branch tip or of a commit. Errors: `ref_not_found`, `commit_gone`,
-    /// `not_triggered` …
-    awaitable<Result<RunId>> start_manual(store::Project project, std::string branch,
-                                          std::string sha, std::string actor);
+    /// `not_triggered`, `bad_params` (the message has every complaint) …
+    awaitable<Result<RunId>> start_manual(store::Project project, ManualRun wanted,
+                                          std::string actor);
+    /// What a person may choose for a run of the branch's tip.
+    struct Choices {
+        std::string sha;
+        bool manual = false;  ///< some file is for the event
+        std::vector<plan::Param> params;
+    };
+    awaitable<Result<Choices>> choices(store::Project project, std::string branch);
+    /// The run of a schedule's tick, which is fired in the same transaction; a tick without an id
+    /// is stored then. `unavailable` errors may pass, others end the tick. `not_triggered`: the
+    /// branch has no such schedule.
+    awaitable<Result<RunId>> start_tick(store::Project project, Schedules::Due due);
+    /// Reads the schedules of the default branch's tip meanwhile: for a new project, whose pushes
+    /// came before. A repository that cannot be read yet tells its schedules by its next push.
+    void read_schedules(store::Project project);
     /// A new run of the same event and commit.
     awaitable<Result<RunId>> retry(RunId run, bool everything, std::string actor);
 
@@ -70,6 +92,9 @@ private:
         std::string note;
         /// Why a delivered event needs no run: an open pull request's run stands for it.
         std::string covered;
+        std::vector<std::string> bad_params;  ///< complaints about the event's params
+        /// `on.schedule` of the commit, where its files can be read.
+        std::optional<std::vector<schedule::Schedule>> schedules;
     };
     /// What git and the planner say of a delivery's only event, fetched while the delivery is being
     /// made durable.
@@ -78,9 +103,14 @@ private:
         std::optional<Result<Prepared>> prepared;  ///< set before done
         runtime::Signal ended;
     };
-    /// `ceiling`: the run is trusted no further, whatever its event says.
+    /// `ceiling`: the run is trusted no further, whatever its event says. `attempt` counts a
+    /// person's retries of the event, from 1.
     awaitable<Result<Prepared>> prepare(store::Project project, model::Event event, std::string ref,
-                                        model::Tier ceiling = model::Tier::t3);
+                                        model::Tier ceiling = model::Tier::t3, int attempt = 1);
+    awaitable<Result<>> schedules_of_tip(store::Project project);
+    /// What is wrong for good becomes a run that says so, where people look; never silence.
+    static Result<Prepared> told(const store::Project& project, const model::Event& event,
+                                 const Error& failure);
     awaitable<void> work(ProjectId project);
     awaitable<Result<Handled>> handle_event(store::Project project, hooks::DecodedEvent event,
                                             DeliveryId delivery, bool last,
@@ -92,6 +122,7 @@ private:
                  std::shared_ptr<Prefetch> prefetched);
 
     Parts parts_;
+    std::string public_url_;
     std::mutex mutex_;
     struct Item {
         DeliveryId delivery;

@@ -148,13 +148,16 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
     const auto run = store::find_run(tx, run_id);
     if (!run || model::is_terminal(run->state)) return 0;
     const auto planned = load_plan(tx, run_id);
-    if (planned->concurrency && !run->cancel_requested && waits_for_slot(tx, run_id)) return 0;
+    const auto hold = store::run_hold(tx, run_id);
+    // A run that is held shows its held jobs meanwhile; it asks for its slot when it is approved.
+    if (planned->concurrency && hold.empty() && !run->cancel_requested &&
+        waits_for_slot(tx, run_id))
+        return 0;
     const auto briefs = store::job_briefs(tx, run_id);
     std::vector<plan::JobNow> now(briefs.size());
     for (std::size_t i = 0; i < briefs.size(); ++i) now[i] = {&planned->jobs[i], briefs[i].state};
     if (planned->uses_fail_fast && fail_fast(tx, *run, now, *planned)) return advance(tx, run_id);
 
-    const auto hold = store::run_hold(tx, run_id);
     // Outputs are read when a job that asks for them is decided, never at every finish.
     auto transitions =
         plan::advance(now, planned->event, run->cancel_requested,
@@ -212,6 +215,33 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
     }
     for (auto [id, index] : ready) offer(tx, *run, id, planned->jobs[index]);
     return transitions.size();
+}
+
+void Lifecycle::limit_queue(store::Tx& tx, JobId job, const model::JobSpec& spec,
+                            std::int64_t from) {
+    if (!spec.queue_timeout) return;
+    const std::int64_t until = from + spec.queue_timeout->count();
+    store::set_queue_until(tx, job, until);
+    next_queue_end_ = std::min<std::int64_t>(next_queue_end_, until);
+}
+
+void Lifecycle::expire_queued(store::Tx& tx) {
+    for (auto id : store::overdue_jobs(tx, service_.now())) {
+        const auto job = store::find_job(tx, id).value();
+        const auto run = store::find_run(tx, job.run).value();
+        const auto& spec = planned_of(tx, job.run, id).spec;
+        store::JobChange next;
+        next.id = id;
+        next.from = job.state;
+        next.to = model::next_state(job.state, JobEvent::error).value();
+        next.cause = Cause::timeout;
+        next.message = fmt::format("no agent took the job within {} (`timeout.queue`); it was {}",
+                                   format_duration(spec.queue_timeout.value_or(Duration{})),
+                                   job.wait_reason.empty() ? "ready" : job.wait_reason);
+        change(tx, run, next);
+        advance(tx, job.run);
+    }
+    next_queue_end_ = store::next_queue_end(tx).value_or(INT64_MAX);
 }
 
 void Lifecycle::offer_due(store::Tx& tx) {

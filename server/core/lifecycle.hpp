@@ -20,6 +20,7 @@ namespace sluice::core {
 
 /// A run to be created.
 struct NewRun {
+    RunId id;  ///< drawn before planning, because expressions may read it; none = draw now
     ProjectId project;
     std::int64_t number =
         0;  ///< drawn before planning, because expressions may read it; 0 = draw now
@@ -61,6 +62,11 @@ public:
     void set_reporter(Reporter reporter) { reporter_ = std::move(reporter); }
     /// The same for each job that starts or ends, with its run.
     void set_job_reporter(Reporter reporter) { job_reporter_ = std::move(reporter); }
+    /// Ids are drawn above this one from now on; called once at start. Without it the database
+    /// numbers runs, and draw_run_id() gives none.
+    void number_runs_after(RunId newest) { next_run_ = newest.value + 1; }
+    /// An id for a run that is being planned; never given twice. Any thread.
+    RunId draw_run_id() { return next_run_ == 0 ? RunId{} : RunId{next_run_++}; }
 
     /// Run and jobs in one transaction; ready jobs are leased to parked claims at once.
     RunId create_run(store::Tx& tx, const NewRun& run);
@@ -116,6 +122,12 @@ public:
     /// Jobs whose back-off is over meet parked claims.
     void offer_due(store::Tx& tx);
 
+    /// True when a job may have waited for an agent as long as it may (`timeout.queue`): the
+    /// sweeper then calls expire_queued. Any thread.
+    bool queue_over() const { return service_.now().ms >= next_queue_end_; }
+    /// Ends the jobs that no agent took in time.
+    void expire_queued(store::Tx& tx);
+
     std::shared_ptr<const RunPlan> plan_of(store::Tx& tx, RunId run);
     LifecycleStats stats() const;
     void count_mended() { ++mended_; }
@@ -141,6 +153,10 @@ private:
     /// Grants, supersedes and interrupts what follows for the group.
     void settle_slots(store::Tx& tx, const std::string& group);
     bool waits_for_slot(store::Tx& tx, RunId run);
+    /// Held jobs of an approved run go on; those with an approval of their own ask for it now.
+    void release_held(store::Tx& tx, const store::Run& run, const std::string& why);
+    /// `timeout.queue` counts from that service time on.
+    void limit_queue(store::Tx& tx, JobId job, const model::JobSpec& spec, std::int64_t from);
     void change(store::Tx& tx, const store::Run& run, store::JobChange change);
     void end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome);
     void cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
@@ -166,6 +182,9 @@ private:
     std::atomic<std::int64_t> next_due_{0};
     /// The same for approvals, wall clock.
     std::atomic<std::int64_t> next_expiry_{0};
+    /// The same for times in the queue, service time.
+    std::atomic<std::int64_t> next_queue_end_{0};
+    std::atomic<std::int64_t> next_run_{0};
     std::atomic<std::uint64_t> created_{0}, finished_{0}, lost_{0}, mended_{0};
 };
 

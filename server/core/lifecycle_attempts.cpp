@@ -94,10 +94,8 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
         change(tx, run, started);
         next.from = JobState::running;
     }
-    const std::string retry = plan::retry_class(outcome.cause);
-    const bool wants_retry = outcome.result == model::AttemptResult::failed ||
-                             outcome.result == model::AttemptResult::errored;
-    if (wants_retry && !retry.empty() && !run.cancel_requested && !attempt.cancel_requested &&
+    const plan::RetryRule rule = plan::retry_rule(spec, outcome);
+    if (rule.budget > 0 && !run.cancel_requested && !attempt.cancel_requested &&
         next.from == JobState::running) {
         int used = 0;
         for (std::int64_t epoch = 1; epoch < attempt.epoch; ++epoch) {
@@ -106,17 +104,19 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
             auto value = json::parse(before->outcome);
             if (!value) continue;
             auto earlier = model::outcome_from_json(*value, "");
-            if (earlier && plan::retry_class(earlier->cause) == retry) ++used;
+            if (earlier && plan::retry_rule(spec, *earlier).name == rule.name) ++used;
         }
-        if (used < plan::retry_budget(spec, retry)) {
-            const Duration back_off{std::min<std::int64_t>(30'000, 1000LL << std::min(used, 5))};
+        if (used < rule.budget) {
+            const Duration back_off = plan::back_off(spec, used);
+            const std::string_view why = rule.name.starts_with("exit") ? std::string_view(rule.name)
+                                                                       : to_text(outcome.cause);
             next.to = model::next_state(next.from, JobEvent::requeue).value();
             next.not_before = (service_.now() + back_off).ms;
             next.wait_reason =
-                fmt::format("attempt {} ended by {}; retry {} of {} in {}", attempt.epoch,
-                            to_text(outcome.cause), used + 1, plan::retry_budget(spec, retry),
-                            format_duration(back_off));
+                fmt::format("attempt {} ended by {}; retry {} of {} in {}", attempt.epoch, why,
+                            used + 1, rule.budget, format_duration(back_off));
             change(tx, run, next);
+            limit_queue(tx, job.id, spec, next.not_before);
             next_due_ = std::min<std::int64_t>(next_due_, next.not_before);
             return;
         }

@@ -25,6 +25,7 @@ bool reads_any(const plan::PlannedJob& job, const std::set<std::string>& bases) 
 RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
     const auto now = clock_.now();
     store::Run run;
+    run.id = fresh.id ? fresh.id : draw_run_id();
     run.project = fresh.project;
     run.number = fresh.number ? fresh.number : store::next_run_number(tx, fresh.project);
     store::take_run_number(tx, fresh.project, run.number);
@@ -109,7 +110,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.state = *model::next_state(JobState::waiting, JobEvent::deselect);
             job.message = planned.reason;
             job.finished_at = now.ms;
-        } else if (!fresh.concurrency && plan::starts_at_once(planned)) {
+        } else if ((!fresh.concurrency || !fresh.hold.empty()) && plan::starts_at_once(planned)) {
             // Only what would start now is held: the rest waits for it anyway.
             const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
             job.state = *model::next_state(JobState::waiting, event);
@@ -134,11 +135,10 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
     tx.after_rollback([this, id = run.id] { forget_plan(id); });
     if (reporter_) reporter_(tx, run);
     for (auto& [id, index] : ready) offer(tx, run, id, kept->jobs[index]);
-    // A granted slot advances the run.
-    if (kept->concurrency)
-        ask_slot(tx, run, JobId{}, *kept->concurrency);
-    else if (ready.size() != kept->ids.size())
-        advance(tx, run.id);
+    if (kept->concurrency) ask_slot(tx, run, JobId{}, *kept->concurrency);
+    // A granted slot advances the run; a held run, which has none yet, shows its held jobs.
+    const bool may_advance = !kept->concurrency || !fresh.hold.empty();
+    if (may_advance && ready.size() != kept->ids.size()) advance(tx, run.id);
     return run.id;
 }
 

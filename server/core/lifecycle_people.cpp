@@ -2,8 +2,11 @@
 #include "server/core/lifecycle.hpp"
 #include "server/core/wait_reason.hpp"
 #include "server/store/approvals.hpp"
+#include "server/store/slots.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace sluice::core {
 
@@ -74,12 +77,33 @@ void Lifecycle::cancel_all(store::Tx& tx, const store::Run& run, const std::stri
 Result<> Lifecycle::approve_run(store::Tx& tx, RunId id, const std::string& by) {
     auto run = store::find_run(tx, id);
     if (!run) return error(Code::not_found, "not_found", "no such run");
+    const auto jobs = store::jobs_of(tx, id);
+    const bool held = std::any_of(jobs.begin(), jobs.end(), [&](const store::Job& job) {
+        return job.state == JobState::held && !store::find_approval(tx, job.id);
+    });
+    if (!held)
+        return error(Code::conflict, "nothing_held", "no job of the run waits for an approval");
+    store::set_run_hold(tx, id, "");
+    if (run->tier == model::Tier::t0) store::set_run_tier(tx, id, model::Tier::t1);
+    store::insert_audit(tx, clock_.now(), by, "run.approve", fmt::format("run {}", id.value),
+                        run->sha);
+    const auto slot = store::find_slot(tx, id, JobId{});
+    if (!slot || slot->holds) {
+        release_held(tx, *run, "approved by " + by + ", ");
+        return {};
+    }
+    for (const auto& job : jobs)
+        if (job.state == JobState::held && !store::find_approval(tx, job.id))
+            store::set_wait_reason(tx, job.id, "approved by " + by + ", the run waits for a slot");
+    settle_slots(tx, slot->group);
+    return {};
+}
+
+void Lifecycle::release_held(store::Tx& tx, const store::Run& run, const std::string& why) {
     std::vector<JobId> ready;
-    bool held = false;
-    for (const auto& job : store::jobs_of(tx, id)) {
+    for (const auto& job : store::jobs_of(tx, run.id)) {
         if (job.state != JobState::held || store::find_approval(tx, job.id)) continue;
-        held = true;
-        const auto& planned = planned_of(tx, id, job.id);
+        const auto& planned = planned_of(tx, run.id, job.id);
         if (planned.spec.approval) {
             hold_for_approval(tx, job.id, planned.spec);
             continue;
@@ -88,18 +112,11 @@ Result<> Lifecycle::approve_run(store::Tx& tx, RunId id, const std::string& by) 
         next.id = job.id;
         next.from = job.state;
         next.to = model::next_state(job.state, JobEvent::approve).value();
-        next.wait_reason = "approved by " + by + ", waiting for an agent";
-        change(tx, *run, next);
+        next.wait_reason = why + wait_for_agent(planned);
+        change(tx, run, next);
         ready.push_back(job.id);
     }
-    if (!held)
-        return error(Code::conflict, "nothing_held", "no job of the run waits for an approval");
-    store::set_run_hold(tx, id, "");
-    if (run->tier == model::Tier::t0) store::set_run_tier(tx, id, model::Tier::t1);
-    store::insert_audit(tx, clock_.now(), by, "run.approve", fmt::format("run {}", id.value),
-                        run->sha);
-    for (auto job : ready) offer(tx, *run, job, planned_of(tx, id, job));
-    return {};
+    for (auto job : ready) offer(tx, run, job, planned_of(tx, run.id, job));
 }
 
 Result<> Lifecycle::cancel_job(store::Tx& tx, JobId id, const std::string& by) {

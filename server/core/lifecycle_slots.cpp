@@ -46,10 +46,9 @@ bool Lifecycle::waits_for_slot(store::Tx& tx, RunId run) {
 
 void Lifecycle::offer(store::Tx& tx, const store::Run& run, JobId job,
                       const plan::PlannedJob& planned) {
-    if (planned.spec.concurrency)
-        ask_slot(tx, run, job, *planned.spec.concurrency);
-    else
-        scheduler_.offer(tx, job);
+    if (planned.spec.concurrency) return ask_slot(tx, run, job, *planned.spec.concurrency);
+    limit_queue(tx, job, planned.spec, service_.now().ms);
+    scheduler_.offer(tx, job);
 }
 
 void Lifecycle::leave_slot(store::Tx& tx, RunId run, JobId job) {
@@ -77,6 +76,7 @@ void Lifecycle::settle_slots(store::Tx& tx, const std::string& group) {
         } else {
             user.running = slot.holds;
             user.stopping = run.cancel_requested;
+            user.parked = !store::run_hold(tx, slot.run).empty();
         }
         users.push_back(std::move(user));
     }
@@ -111,10 +111,12 @@ void Lifecycle::settle_slots(store::Tx& tx, const std::string& group) {
         store::set_slot_held(tx, slot.run, slot.job);
         if (slot.job) {
             store::set_not_before(tx, slot.job, 0);
-            store::set_wait_reason(tx, slot.job,
-                                   wait_for_agent(planned_of(tx, slot.run, slot.job)));
+            const auto& planned = planned_of(tx, slot.run, slot.job);
+            store::set_wait_reason(tx, slot.job, wait_for_agent(planned));
+            limit_queue(tx, slot.job, planned.spec, service_.now().ms);
             scheduler_.offer(tx, slot.job);
         } else {
+            release_held(tx, store::find_run(tx, slot.run).value(), "");
             touched.insert(slot.run.value);
         }
     }
@@ -135,7 +137,7 @@ void Lifecycle::settle_slots(store::Tx& tx, const std::string& group) {
             fmt::format("waiting for a slot of group {}{}", asked_by(*slot).group, holders);
         if (slot->job)
             store::set_wait_reason(tx, slot->job, reason);
-        else
+        else if (store::run_hold(tx, slot->run).empty())
             store::set_wait_reasons(tx, slot->run, reason);
     }
     for (auto id : touched) advance(tx, RunId{id});

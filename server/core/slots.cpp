@@ -9,7 +9,8 @@ namespace {
 using model::ConcurrencyPolicy;
 
 bool supersedes(const SlotUser& newer, const SlotUser& older) {
-    return newer.run.value > older.run.value && newer.asked.policy != ConcurrencyPolicy::queue;
+    return !newer.parked && newer.run.value > older.run.value &&
+           newer.asked.policy != ConcurrencyPolicy::queue;
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ SlotDecisions decide_slots(std::span<const SlotUser> users) {
     int held = 0;
     for (std::size_t i = 0; i < users.size(); ++i) held += users[i].holds && !out[i];
     for (std::size_t i = 0; i < users.size(); ++i) {
-        if (users[i].holds || out[i]) continue;
+        if (users[i].holds || users[i].parked || out[i]) continue;
         if (held >= users[i].asked.limit) break;  // who came first goes first
         decisions.granted.push_back(i);
         ++held;

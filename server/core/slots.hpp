@@ -18,6 +18,9 @@ struct SlotUser {
     bool running = false;       ///< a runner of it has started
     bool interruptible = true;  ///< a newer run may stop it while it runs
     bool stopping = false;      ///< it was asked to stop
+    /// A person has to approve it first: it takes no slot and ends nobody else's wait, because
+    /// whoever may open a pull request could stop other people's runs so.
+    bool parked = false;
 };
 
 /// Indices into the users.

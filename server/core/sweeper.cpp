@@ -53,6 +53,13 @@ boost::asio::awaitable<void> Sweeper::sweep(bool full) {
         };
         (void)co_await parts_.writer.write(std::move(due_jobs));
     }
+    if (parts_.lifecycle.queue_over()) {
+        auto give_up = [this](store::Tx& tx) -> Result<> {
+            parts_.lifecycle.expire_queued(tx);
+            return {};
+        };
+        (void)co_await parts_.writer.write(std::move(give_up));
+    }
     if (parts_.lifecycle.approval_over()) {
         auto expire = [this](store::Tx& tx) -> Result<> {
             parts_.lifecycle.expire_approvals(tx);

@@ -169,6 +169,24 @@ void set_not_before(Tx& tx, JobId id, std::int64_t service_time) {
     tx.exec("UPDATE jobs SET not_before = :a WHERE id = :b", service_time, id);
 }
 
+void set_queue_until(Tx& tx, JobId id, std::int64_t service_time) {
+    tx.exec("UPDATE jobs SET queue_until = :a WHERE id = :b", service_time, id);
+}
+
+std::vector<JobId> overdue_jobs(Tx& tx, ServiceTime now) {
+    std::vector<JobId> out;
+    for (auto& [id] : tx.all<I>("SELECT id FROM jobs WHERE state = 'ready' AND attempt_id = 0 AND "
+                                "queue_until > 0 AND queue_until <= :a ORDER BY id",
+                                now))
+        out.push_back({id});
+    return out;
+}
+
+std::optional<std::int64_t> next_queue_end(Tx& tx) {
+    return std::get<0>(
+        *tx.one<OI>("SELECT min(queue_until) FROM jobs WHERE state = 'ready' AND queue_until > 0"));
+}
+
 bool set_job_attempt(Tx& tx, JobId id, AttemptId expected, AttemptId attempt) {
     return tx.exec(
                "UPDATE jobs SET attempt_id = :a, not_before = 0 WHERE id = :b AND attempt_id = :c "

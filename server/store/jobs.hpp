@@ -79,6 +79,13 @@ void set_wait_reason(Tx& tx, JobId id, std::string_view reason);
 void set_wait_reasons(Tx& tx, RunId run, std::string_view reason);
 /// No claim finds the job before that service time.
 void set_not_before(Tx& tx, JobId id, std::int64_t service_time);
+/// The job is given up when no agent has taken it by that service time.
+void set_queue_until(Tx& tx, JobId id, std::int64_t service_time);
+/// Ready and unleased, and their time in the queue is over.
+std::vector<JobId> overdue_jobs(Tx& tx, ServiceTime now);
+/// When the next time in the queue ends, if any job has a limit. A leased job that has not started
+/// counts: it may come back.
+std::optional<std::int64_t> next_queue_end(Tx& tx);
 /// Gives the job its live attempt (or none). False when it has another.
 bool set_job_attempt(Tx& tx, JobId id, AttemptId expected, AttemptId attempt);
 void set_job_attempt_count(Tx& tx, JobId id, std::int64_t attempts);

@@ -19,17 +19,29 @@ model::Tier tier_of(const std::string& text) {
 
 RunId insert_run(Tx& tx, const Run& r) {
     auto row = tx.one<I>(
-        "INSERT INTO runs(project_id, number, event_kind, branch, tag, sha, target_branch, "
+        "INSERT INTO runs(id, project_id, number, event_kind, branch, tag, sha, target_branch, "
         "pr_number, message, author, actor, "
         "event, state, reason, diagnostics, plan_hash, retry_of, jobs_total, jobs_done, "
         "created_at, finished_at, tier) "
-        "VALUES (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, nullif(:q, 0), "
-        ":r, :s, :t, :u, :v) RETURNING id",
-        r.project, r.number, r.event_kind, r.branch, r.tag, r.sha, r.target_branch, r.pr_number,
-        r.message, r.author, r.actor, r.event, to_text(r.state), r.reason, r.diagnostics,
-        r.plan_hash, r.retry_of, r.jobs_total, r.jobs_done, r.created_at, r.finished_at,
-        to_text(r.tier));
+        "VALUES (nullif(:id, 0), :a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, "
+        "nullif(:q, 0), :r, :s, :t, :u, :v) RETURNING id",
+        r.id, r.project, r.number, r.event_kind, r.branch, r.tag, r.sha, r.target_branch,
+        r.pr_number, r.message, r.author, r.actor, r.event, to_text(r.state), r.reason,
+        r.diagnostics, r.plan_hash, r.retry_of, r.jobs_total, r.jobs_done, r.created_at,
+        r.finished_at, to_text(r.tier));
     return {std::get<0>(*row)};
+}
+
+RunId newest_run(Tx& tx) {
+    return {std::get<0>(*tx.one<std::optional<I>>("SELECT max(id) FROM runs")).value_or(0)};
+}
+
+int retries_before(Tx& tx, RunId id) {
+    return static_cast<int>(std::get<0>(
+        *tx.one<I>("WITH RECURSIVE chain(id) AS (SELECT retry_of FROM runs WHERE id = :a UNION ALL "
+                   "SELECT r.retry_of FROM runs r JOIN chain c ON r.id = c.id) "
+                   "SELECT count(id) FROM chain",
+                   id)));
 }
 
 std::optional<Run> find_run(Tx& tx, RunId id) {

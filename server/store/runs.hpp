@@ -36,7 +36,12 @@ struct Run {
     std::string project_name;  ///< reading only
     model::Tier tier = model::Tier::t0;
 };
+/// With the id that the run has, or the next free one.
 RunId insert_run(Tx& tx, const Run& run);
+/// The highest id so far; 0 = none.
+RunId newest_run(Tx& tx);
+/// How often the event was tried before this run: the length of its chain of `retry_of`.
+int retries_before(Tx& tx, RunId id);
 std::optional<Run> find_run(Tx& tx, RunId id);
 struct RunFilter {
     std::optional<ProjectId> project;

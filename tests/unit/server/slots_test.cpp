@@ -93,3 +93,18 @@ TEST_CASE("jobs of one run wait for each other", "[slots]") {
     CHECK(decided.interrupted.empty());
     CHECK(decided.granted.empty());
 }
+
+TEST_CASE("a run that needs an approval takes no slot and ends nobody's wait", "[slots]") {
+    const auto policy = ConcurrencyPolicy::cancel_running;
+    auto parked = user(2, policy);
+    parked.parked = true;
+    auto decided = decide_slots(std::vector{holder(user(1, policy)), parked});
+    CHECK(decided.interrupted.empty());
+    CHECK(decided.granted.empty());
+    decided = decide_slots(std::vector{user(1, policy), parked, user(3)});
+    CHECK(decided.granted == Indices{0});
+    CHECK(decided.superseded.empty());
+    decided = decide_slots(std::vector{parked, user(3, policy)});
+    CHECK(decided.superseded == Indices{0});
+    CHECK(decided.granted == Indices{1});
+}
