@@ -8,6 +8,7 @@
 ///   spool       the whole log
 ///   journal     JSON lines: starting, started, outcome, finished
 ///   workspace/  the commit, where steps run
+///   params.json the job's params, when it has any: $CI_PARAMS_FILE
 ///   step-N.*    CI_OUTPUT, CI_ENV, CI_SUMMARY of each step that wrote them; a long script
 ///
 /// Few files on purpose: creating them is the dearest part of a short job's way to its first
@@ -31,6 +32,7 @@ struct AttemptFolder {
     files::Path spool() const { return path / "spool"; }
     files::Path journal() const { return path / "journal"; }
     files::Path workspace() const { return path / "workspace"; }
+    files::Path params() const { return path / "params.json"; }
     files::Path step_file(std::size_t index, std::string_view ending) const {
         return path / ("step-" + std::to_string(index) + "." + std::string(ending));
     }

@@ -129,6 +129,8 @@ void Attempt::take_output(std::string_view bytes) {
 
 bool Attempt::fetch_source() {
     Result<> made = files::make_dirs(folder_.workspace(), 0755);
+    if (made && !job_.spec.params.empty())
+        made = files::write_atomic(folder_.params(), params_text(job_.spec.params), 0644, false);
     if (made && job_.source) made = ports_.source.checkout(job_, folder_.workspace());
     io_.poll();  // a stop may have come meanwhile
     if (stop_ != Stop::none) return false;
@@ -229,13 +231,15 @@ void Attempt::run_step(std::size_t index) {
     }
     const StepFiles files = step_files(folder_, index);
     spawn::Command command;
-    command.env = step_environment({.job = job_,
-                                    .step = known,
-                                    .base = base_,
-                                    .from_steps = from_steps_,
-                                    .files = files,
-                                    .workspace = folder_.workspace(),
-                                    .marker = identity_.marker});
+    command.env = step_environment(
+        {.job = job_,
+         .step = known,
+         .base = base_,
+         .from_steps = from_steps_,
+         .files = files,
+         .workspace = folder_.workspace(),
+         .marker = identity_.marker,
+         .params_file = job_.spec.params.empty() ? files::Path() : folder_.params()});
     command.directory = *directory;
     Result<std::vector<std::string>> shell =
         shell_command(step, command.env["PATH"], folder_.step_file(index, "script"));

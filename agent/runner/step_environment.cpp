@@ -1,5 +1,6 @@
 #include "agent/runner/step_environment.hpp"
 
+#include "pipelines/base/quantity.hpp"
 #include "pipelines/base/text.hpp"
 #include "platform/spawn.hpp"
 
@@ -34,7 +35,32 @@ void put(Environment& into, const Environment& from) {
         if (!is_reserved(name)) into[name] = value;
 }
 
+std::string upper(std::string name) {
+    for (char& c : name)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    return name;
+}
+
+/// The JSON value of a param. A decimal that JSON writes otherwise (`.5`, `+1`) is written anew.
+std::string param_json(const model::ParamValue& param) {
+    if (param.type == model::ParamType::boolean) return param.value;
+    if (param.type == model::ParamType::number) {
+        const auto as_is = json::parse(param.value);
+        if (as_is && as_is->is_number()) return param.value;
+        return json::serialize(json::Value(parse_decimal(param.value).value_or(0)));
+    }
+    return json::serialize(
+        json::Value(boost::json::string_view(param.value.data(), param.value.size())));
+}
+
 }  // namespace
+
+std::string params_text(const std::map<std::string, model::ParamValue>& params) {
+    std::string out = "{";
+    for (const auto& [name, param] : params)
+        out += (out.size() > 1 ? ", \"" : "\"") + name + "\": " + param_json(param);
+    return out + "}\n";
+}
 
 Environment base_environment(const Environment& own) {
     Environment base;
@@ -116,6 +142,9 @@ Environment step_environment(const StepSurroundings& around) {
     put(env, around.from_steps);
     put(env, around.step.env);
     for (const auto& [name, value] : around.job.env) env[name] = value;
+    for (const auto& [name, param] : around.job.spec.params)
+        env["CI_PARAM_" + upper(name)] = param.value;
+    if (!around.params_file.empty()) env["CI_PARAMS_FILE"] = around.params_file.string();
     env["CI"] = "true";
     env["CI_WORKSPACE"] = around.workspace.string();
     env["CI_OUTPUT"] = around.files.output.string();

@@ -40,7 +40,10 @@ struct StepSurroundings {
     const StepFiles& files;
     files::Path workspace;
     std::string marker;
+    files::Path params_file = {};  ///< what params_text() gave; "" = the job has no params
 };
+/// The job's params as one JSON object, each value in its type. Numbers keep the words of the file.
+std::string params_text(const std::map<std::string, model::ParamValue>& params);
 /// Weakest first: base < job < $CI_ENV < step; then the CI_* names, which nobody can set (reference
 /// A4).
 Environment step_environment(const StepSurroundings& around);

@@ -1,6 +1,7 @@
 // run list, start, cancel, approve, retry.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/local/pipeline.hpp"
 #include "cli/term/text.hpp"
 #include "cli/usage.hpp"
 
@@ -71,6 +72,7 @@ struct StartOptions {
     std::string project;
     std::string branch;
     std::string sha;
+    std::vector<std::string> params;
 };
 
 Result<Exit> start(Context& context, const StartOptions& options) {
@@ -79,6 +81,10 @@ Result<Exit> start(Context& context, const StartOptions& options) {
     json::Object body;
     if (!options.branch.empty()) body["branch"] = options.branch;
     if (!options.sha.empty()) body["sha"] = options.sha;
+    SLUICE_TRY(const auto params, local::read_params(options.params));
+    json::Object values;
+    for (const auto& [name, value] : params) values[name] = value;
+    if (!values.empty()) body["params"] = std::move(values);
     SLUICE_TRY(auto reply, server->post("/api/v1/projects/" + path_part(project) + "/runs", body));
     context.show(reply, [&] { print_started(context, reply); });
     return Exit::ok;
@@ -174,6 +180,11 @@ void add_run_commands(CLI::App& app, Command& chosen) {
         ->type_name("BRANCH");
     starting->add_option("--sha", start_options->sha, "Commit (full id); default: the branch's tip")
         ->type_name("COMMIT");
+    starting
+        ->add_option("-p,--param", start_options->params,
+                     "A value for `params` of .ci.yml, repeatable")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
     starting->callback([&chosen, start_options] {
         chosen = [start_options](Context& context) { return start(context, *start_options); };
     });

@@ -22,6 +22,7 @@ namespace {
 struct LocalOptions {
     std::vector<std::string> jobs;
     local::EventOptions event;
+    std::vector<std::string> params;
     unsigned parallel = std::max(1U, std::thread::hardware_concurrency() / 2);
     bool no_needs = false, list = false, verbose = false, keep = false, shell = false;
 };
@@ -131,7 +132,10 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
     if (options.shell && (context.globals.json || ::isatty(0) == 0 || ::isatty(1) == 0))
         return usage_error("--shell needs a terminal, and no --json");
     SLUICE_TRY(auto checkout, local::read_checkout());
-    SLUICE_TRY(auto pipeline, local::plan_checkout(checkout, options.event, 1));
+    local::EventOptions event = options.event;
+    SLUICE_TRY(event.params, local::read_params(options.params));
+    const Timestamp now = context.clock.now();
+    SLUICE_TRY(auto pipeline, local::plan_checkout(checkout, event, 1, now));
     if (config::has_errors(pipeline.outcome.diagnostics) || !pipeline.outcome.triggered) {
         print_diagnostics(context, pipeline);
         const std::string why = pipeline.outcome.triggered
@@ -151,7 +155,7 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
     SLUICE_TRY(settings.agent, local::find_agent());
     SLUICE_TRY(auto folder, local::RunFolder::make(checkout));
     // Expressions may read the number, which is known only now.
-    SLUICE_TRY(pipeline, local::plan_checkout(checkout, options.event, folder.number()));
+    SLUICE_TRY(pipeline, local::plan_checkout(checkout, event, folder.number(), now));
     if (!pipeline.outcome.plan) return usage_error("the files changed meanwhile");
     SLUICE_TRY(jobs,
                local::select_jobs(pipeline.outcome.plan->jobs, options.jobs, !options.no_needs));
@@ -210,13 +214,20 @@ void add_run_local(CLI::App& run, Command& chosen) {
     run.add_option("--event", options->event.event,
                    "As if this had happened; default: the first of push, pull_request, manual that "
                    "brings a job")
-        ->check(CLI::IsMember({"push", "pull_request", "tag", "manual"}));
+        ->check(CLI::IsMember({"push", "pull_request", "tag", "manual", "schedule"}));
     run.add_option("--branch", options->event.branch, "The branch; default: this checkout's")
         ->type_name("BRANCH");
     run.add_option("--tag", options->event.tag, "The tag of the event `tag`")->type_name("TAG");
     run.add_option("--target", options->event.target,
                    "Target of the pull request; default: the default branch")
         ->type_name("BRANCH");
+    run.add_option("--schedule", options->event.schedule,
+                   "As if this schedule of the file had fired now (UTC)")
+        ->type_name("NAME");
+    run.add_option("-p,--param", options->params,
+                   "A value for `params` of the run, repeatable; the event is then manual")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
     run.add_option("--changed-from", options->event.changed_from,
                    "Changed paths are those against this commit; default: everything changed")
         ->type_name("REF");

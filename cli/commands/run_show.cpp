@@ -102,8 +102,24 @@ void print_problems(const Terminal& out, const json::Value& job) {
     }
 }
 
+/// The tick of a schedule, and values that somebody gave.
+void print_choices(const Terminal& out, const json::Value& reply) {
+    const json::Value& tick = member(reply, "schedule");
+    if (tick.is_object())
+        out.line(printable(fmt::format("schedule {}, for {} {}", text_of(tick, "name"),
+                                       text_of(tick, "date"), text_of(tick, "time"))));
+    const auto* params = member(reply, "params").if_object();
+    if (params == nullptr || params->empty()) return;
+    std::string line = "params";
+    for (const auto& [name, value] : *params)
+        line += fmt::format(" {}={}", std::string(name),
+                            text_of(member(reply, "params"), std::string(name)));
+    out.line(printable(line));
+}
+
 void print_run(const Terminal& out, const json::Value& reply) {
     print_heading(out, member(reply, "run"));
+    print_choices(out, reply);
     print_diagnostics(out, reply);
     const auto& jobs = items_of(reply, "jobs");
     if (jobs.empty()) return;

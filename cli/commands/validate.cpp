@@ -4,6 +4,7 @@
 #include "cli/git.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
+#include "pipelines/plan/params.hpp"
 #include "pipelines/plan/plan.hpp"
 
 #include <fmt/format.h>
@@ -48,6 +49,18 @@ Verdict judge(const ConfigSet& set) {
         input.project_name = "project";
         input.run_number = 1;
         auto outcome = plan::make_plan(input);
+        // The event that somebody may start one day: any schedule, params that fit.
+        const bool wants_schedule =
+            kind == model::EventKind::schedule && outcome.schedules && !outcome.schedules->empty();
+        if (wants_schedule) {
+            const auto& schedule = outcome.schedules->front();
+            input.event.schedule = model::ScheduleTick{schedule.name, "2026-01-01", "00:00"};
+            input.event.params = schedule.params;
+        }
+        if (kind == model::EventKind::manual) input.event.params = plan::stand_ins(outcome.params);
+        if (wants_schedule || !input.event.params.empty()) outcome = plan::make_plan(input);
+        std::erase_if(outcome.diagnostics,
+                      [](const auto& told) { return told.id == "bad_param_value"; });
         for (auto& diagnostic : outcome.diagnostics)
             if (std::find(verdict.diagnostics.begin(), verdict.diagnostics.end(), diagnostic) ==
                 verdict.diagnostics.end())

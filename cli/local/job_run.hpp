@@ -15,7 +15,8 @@ struct JobRun {
     std::string reason;                  ///< why it did not run, or was retried; for people
     bool stopping = false;               ///< `fail_fast` has asked its runner to stop
     int attempt = 0;                     ///< from 1 once it has begun
-    std::map<std::string, int> retries;  ///< used, by the class of the cause
+    std::map<std::string, int> retries;  ///< used, by the name of plan::RetryRule
+    std::chrono::steady_clock::time_point not_before{};  ///< the next attempt waits until then
     std::chrono::steady_clock::time_point begun, ended;
     files::Path dir;                                ///< of the newest attempt
     std::unique_ptr<RunnerProcess> runner;          ///< while it runs

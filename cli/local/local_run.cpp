@@ -137,7 +137,7 @@ void LocalRun::start_ready() {
             return job.state == JobState::running;
         }));
     for (std::size_t i = 0; i < jobs_.size() && running < settings_.jobs; ++i) {
-        if (jobs_[i].state != JobState::ready) continue;
+        if (jobs_[i].state != JobState::ready || jobs_[i].not_before > Clock::now()) continue;
         start(i);
         ++running;
     }
@@ -205,13 +205,18 @@ void LocalRun::take_end(JobRun& job) {
                                                  (job.dir / "runner.log").string()};
     }
     const model::Outcome& outcome = job.report->outcome;
-    const std::string retry = plan::retry_class(outcome.cause);
+    const plan::RetryRule rule = plan::retry_rule(job.planned.spec, outcome);
     // What a further attempt could mend on another machine stays as it is on this one.
-    const bool may_retry = retry == "script" || retry == "timeout" || retry == "oom";
-    if (may_retry && interrupts_ == 0 && !job.stopping &&
-        job.retries[retry] < plan::retry_budget(job.planned.spec, retry)) {
-        ++job.retries[retry];
-        job.reason = fmt::format("{}; attempt {} follows", outcome.message, job.attempt + 1);
+    const bool may_retry = rule.name != "infra" && rule.name != "preempted";
+    if (may_retry && interrupts_ == 0 && !job.stopping && job.retries[rule.name] < rule.budget) {
+        // Without `backoff` nobody has to wait here: there is no queue that a retry could swamp.
+        const Duration pause = job.planned.spec.backoff
+                                   ? plan::back_off(job.planned.spec, job.retries[rule.name])
+                                   : Duration{0};
+        ++job.retries[rule.name];
+        job.not_before = Clock::now() + pause;
+        job.reason = fmt::format("{}; attempt {} follows{}", outcome.message, job.attempt + 1,
+                                 pause.count() > 0 ? " in " + format_duration(pause) : "");
         listener_.retried(job);
         if (!settings_.keep_workspaces)
             (void)files::remove_tree(job.dir / protocol::local_file::k_workspace);

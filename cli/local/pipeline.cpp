@@ -4,6 +4,7 @@
 #include "cli/term/text.hpp"
 #include "pipelines/base/text.hpp"
 #include "pipelines/plan/groups.hpp"
+#include "pipelines/schedule/ticks.hpp"
 
 #include <fmt/format.h>
 
@@ -24,6 +25,9 @@ Result<std::vector<EventKind>> wanted_events(const EventOptions& options) {
     if (options.event.empty() && !options.tag.empty()) return std::vector{EventKind::tag};
     if (options.event.empty() && !options.target.empty())
         return std::vector{EventKind::pull_request};
+    if (options.event.empty() && !options.schedule.empty()) return std::vector{EventKind::schedule};
+    // Only people choose params.
+    if (options.event.empty() && !options.params.empty()) return std::vector{EventKind::manual};
     if (options.event.empty())
         return std::vector{EventKind::push, EventKind::pull_request, EventKind::manual};
     auto kind = parse_enum<EventKind>(options.event);
@@ -31,6 +35,8 @@ Result<std::vector<EventKind>> wanted_events(const EventOptions& options) {
         return usage_error("--event " + printable(options.event) + ": there is no such event");
     if (*kind == EventKind::tag && options.tag.empty())
         return usage_error("--event tag needs --tag NAME");
+    if (*kind == EventKind::schedule && options.schedule.empty())
+        return usage_error("--event schedule needs --schedule NAME");
     return std::vector{*kind};
 }
 
@@ -38,6 +44,17 @@ bool brings_a_job(const plan::Outcome& outcome) {
     return outcome.triggered && outcome.plan &&
            std::any_of(outcome.plan->jobs.begin(), outcome.plan->jobs.end(),
                        [](const plan::PlannedJob& job) { return job.selected; });
+}
+
+/// What the schedule says about `params` holds where the caller says nothing.
+void take_params_of_schedule(Pipeline& pipeline) {
+    auto& event = pipeline.input.event;
+    if (!event.schedule || !pipeline.outcome.schedules) return;
+    const std::size_t before = event.params.size();
+    for (const auto& known : *pipeline.outcome.schedules)
+        if (known.name == event.schedule->name)
+            event.params.insert(known.params.begin(), known.params.end());
+    if (event.params.size() != before) pipeline.outcome = plan::make_plan(pipeline.input);
 }
 
 /// Positions of the jobs that the word means.
@@ -78,13 +95,31 @@ bool is_cell_of(const model::JobSpec& spec, const plan::Need& need) {
 
 }  // namespace
 
-model::Event make_event(EventKind kind, const EventOptions& options, const Checkout& checkout) {
+Result<std::map<std::string, std::string>> read_params(const std::vector<std::string>& words) {
+    std::map<std::string, std::string> out;
+    for (const std::string& word : words) {
+        const std::size_t equals = word.find('=');
+        if (equals == std::string::npos || equals == 0)
+            return usage_error("--param " + printable(word) + ": write NAME=VALUE");
+        if (!out.emplace(word.substr(0, equals), word.substr(equals + 1)).second)
+            return usage_error("--param " + printable(word.substr(0, equals)) + " is given twice");
+    }
+    return out;
+}
+
+model::Event make_event(EventKind kind, const EventOptions& options, const Checkout& checkout,
+                        Timestamp today) {
     model::Event event;
     event.kind = kind;
     event.sha = checkout.sha.empty() ? std::string(40, '0') : checkout.sha;
     event.message = checkout.message;
     event.author = checkout.author;
     event.actor = checkout.author;
+    if (kind == EventKind::manual || kind == EventKind::schedule) event.params = options.params;
+    if (kind == EventKind::schedule) {
+        const schedule::Tick tick = schedule::local_minute(schedule::utc_zone, today);
+        event.schedule = model::ScheduleTick{options.schedule, tick.date, tick.time};
+    }
     const std::string branch =
         or_else(options.branch, or_else(checkout.branch, checkout.default_branch));
     switch (kind) {
@@ -108,7 +143,7 @@ model::Event make_event(EventKind kind, const EventOptions& options, const Check
 }
 
 Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& options,
-                               std::int64_t run_number) {
+                               std::int64_t run_number, Timestamp now) {
     SLUICE_TRY(auto kinds, wanted_events(options));
     SLUICE_TRY(auto sets, find_config({checkout.root.string()}));
     Pipeline pipeline;
@@ -126,14 +161,15 @@ Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& opt
         SLUICE_TRY(pipeline.input.changed_paths, changed_paths(checkout, options.changed_from));
     }
     for (EventKind kind : kinds) {
-        pipeline.input.event = make_event(kind, options, checkout);
+        pipeline.input.event = make_event(kind, options, checkout, now);
         pipeline.outcome = plan::make_plan(pipeline.input);
+        take_params_of_schedule(pipeline);
         if (config::has_errors(pipeline.outcome.diagnostics) || brings_a_job(pipeline.outcome))
             return pipeline;
     }
     // Nothing runs: then the first says why.
     if (kinds.size() > 1) {
-        pipeline.input.event = make_event(kinds.front(), options, checkout);
+        pipeline.input.event = make_event(kinds.front(), options, checkout, now);
         pipeline.outcome = plan::make_plan(pipeline.input);
     }
     return pipeline;
@@ -200,7 +236,9 @@ std::string describe(const model::Event& event) {
         case EventKind::pull_request:
             return "pull request into " + event.pull_request->target_branch;
         case EventKind::merge_queue: return "merge queue";
-        case EventKind::schedule: return "schedule on " + event.branch;
+        case EventKind::schedule:
+            return "schedule " + event.schedule.value_or(model::ScheduleTick{}).name + " on " +
+                   event.branch;
         case EventKind::manual: return "manual run of " + event.branch;
         case EventKind::dataset: return "change of a dataset";
     }
@@ -230,6 +268,11 @@ std::map<std::string, std::string> job_environment(const plan::Input& input,
         {"CI_SERVER_URL", ""},
         {"CI_AGENT", "local"},
     };
+    if (event.schedule) {
+        env["CI_SCHEDULE"] = event.schedule->name;
+        env["CI_SCHEDULE_DATE"] = event.schedule->date;
+        env["CI_SCHEDULE_TIME"] = event.schedule->time;
+    }
     if (event.pull_request) {
         env["CI_PR_NUMBER"] = fmt::format("{}", event.pull_request->number);
         env["CI_PR_TARGET_BRANCH"] = event.pull_request->target_branch;

@@ -11,12 +11,17 @@
 namespace sluice::cli::local {
 
 struct EventOptions {
-    std::string event;   ///< "" = the first of push, pull_request, manual that brings a job
+    std::string event;   ///< "" = the first of push, pull_request, manual that brings a job;
+                         ///< with params manual, with a schedule that
     std::string branch;  ///< "" = the checkout's; the default branch when HEAD is detached
     std::string tag;
-    std::string target;        ///< of a pull request; "" = the default branch
-    std::string changed_from;  ///< "" = everything counts as changed
+    std::string target;                         ///< of a pull request; "" = the default branch
+    std::string changed_from;                   ///< "" = everything counts as changed
+    std::string schedule;                       ///< name of the schedule that fires now
+    std::map<std::string, std::string> params;  ///< for `params` of the run
 };
+/// `NAME=VALUE` words. Refused: without `=`, or the same name twice.
+Result<std::map<std::string, std::string>> read_params(const std::vector<std::string>& words);
 
 struct Pipeline {
     ConfigSet files;
@@ -24,13 +29,13 @@ struct Pipeline {
     plan::Outcome outcome;
 };
 
-/// The event of that kind. Pure.
+/// The event of that kind; `today` is the date and time of a schedule's tick. Pure.
 model::Event make_event(model::EventKind kind, const EventOptions& options,
-                        const Checkout& checkout);
+                        const Checkout& checkout, Timestamp today = {});
 
 /// Reads and plans. Mistakes in the files are in `outcome`; refused are mistakes of the caller.
 Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& options,
-                               std::int64_t run_number);
+                               std::int64_t run_number, Timestamp now = {});
 
 /// The jobs that the words name (an id, a cell's id, or a glob of ids) and, with `with_needs`, what
 /// they need, in the plan's order; all without words. Needs that are left out count as satisfied,

@@ -43,6 +43,7 @@ struct Api {
     core::Lifecycle& lifecycle;
     core::EventFeed& feed;
     core::Intake& intake;
+    core::Schedules& schedules;
     core::Gate& gate;
     core::ProjectDirectory& projects;
     core::ServiceClock& service;
@@ -68,6 +69,7 @@ struct Api {
 std::vector<http::Route> all_routes(Api& api);
 
 std::vector<http::Route> run_routes(Api& api);
+std::vector<http::Route> schedule_routes(Api& api);
 std::vector<http::Route> job_routes(Api& api);
 std::vector<http::Route> project_routes(Api& api);
 std::vector<http::Route> agent_routes(Api& api);

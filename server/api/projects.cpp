@@ -114,6 +114,7 @@ awaitable<Reply> create(Api& api, Request& request, const Principal& who) {
     };
     auto stored = co_await api.writer.write(std::move(insert));
     if (!stored) co_return http::error_reply(stored.error());
+    api.intake.read_schedules(*stored);
     co_return json_reply(json::Object{{"project", view(*stored, std::nullopt)},
                                       {"hook_secret", stored->hook_secret},
                                       {"hook_url", hook_url(api, *stored)}},

@@ -1,3 +1,4 @@
+#include "pipelines/config/expression/value.hpp"
 #include "server/api/api.hpp"
 #include "server/api/views.hpp"
 
@@ -68,8 +69,16 @@ awaitable<Reply> show(Api& api, RunId id, int status) {
                  live && job.log_attempt == live->id ? api.logs.size(live->id) : job.log_size));
     }
     auto diagnostics = json::parse(found.run->diagnostics, {.bytes = 16 << 20, .depth = 8});
+    const auto event = json::parse(found.run->event, {.bytes = 4 << 20, .depth = 64});
+    const auto part = [&event](std::string_view key, json::Value fallback) {
+        const auto* object = event ? event->if_object() : nullptr;
+        const auto* value = object == nullptr ? nullptr : object->if_contains(key);
+        return value == nullptr ? fallback : *value;
+    };
     co_return json_reply(
         json::Object{{"run", view(*found.run)},
+                     {"params", part("params", json::Object{})},
+                     {"schedule", part("schedule", nullptr)},
                      {"jobs", std::move(jobs)},
                      {"diagnostics", diagnostics ? *diagnostics : json::Value(json::Array{})}},
         status);
@@ -83,19 +92,66 @@ awaitable<Reply> show_run_only(Api& api, RunId id, int status) {
     co_return json_reply(view(*run), status);
 }
 
+/// Values as JSON writes them: text, numbers and booleans.
+Result<std::map<std::string, std::string>> params_of(const json::Value& value) {
+    const auto* object = value.if_object();
+    const auto wrong = [](std::string_view where) {
+        return error(Code::invalid, "bad_field", "an object of strings, numbers and booleans",
+                     std::string(where));
+    };
+    if (object == nullptr || object->size() > 200) return wrong("/params");
+    std::map<std::string, std::string> out;
+    for (const auto& [name, item] : *object) {
+        const std::string key(name);
+        if (item.is_string())
+            out[key] = std::string(item.as_string());
+        else if (item.is_double())
+            out[key] = config::expression::format_number(item.as_double());
+        else if (item.is_number() || item.is_bool())
+            out[key] = json::serialize(item);
+        else
+            return wrong("/params/" + key);
+    }
+    return out;
+}
+
 awaitable<Reply> create(Api& api, Request& request, const Principal& who) {
     auto project = path_project(api, request);
     if (!project) co_return http::error_reply(project.error());
     auto body = co_await json_body(request);
     if (!body) co_return http::error_reply(body.error());
     json::ObjectReader reader(*body, "");
-    auto branch = reader.string_or("branch", "", 1024);
-    auto sha = reader.string_or("sha", "", 64);
+    core::Intake::ManualRun wanted;
+    wanted.branch = reader.string_or("branch", "", 1024);
+    wanted.sha = reader.string_or("sha", "", 64);
+    if (const auto* params = reader.find("params")) {
+        auto read = params_of(*params);
+        if (!read) co_return http::error_reply(read.error());
+        wanted.params = std::move(*read);
+    }
     if (auto checked = reader.finish_strict(); !checked)
         co_return http::error_reply(checked.error());
-    auto id = co_await api.intake.start_manual(*project, branch, sha, who.name);
-    if (!id) co_return http::error_reply(id.error());
+    auto id = co_await api.intake.start_manual(*project, std::move(wanted), who.name);
+    if (!id) {
+        auto reply = http::error_reply(id.error());
+        if (id.error().id == "bad_params") reply.status = 422;
+        co_return reply;
+    }
     co_return co_await show_run_only(api, *id, 201);
+}
+
+awaitable<Reply> params(Api& api, Request& request) {
+    auto project = path_project(api, request);
+    if (!project) co_return http::error_reply(project.error());
+    const auto branch = query_text(request, "branch");
+    auto choices = co_await api.intake.choices(*project, branch);
+    if (!choices) co_return http::error_reply(choices.error());
+    json::Array list;
+    for (const auto& param : choices->params) list.push_back(plan::to_json(param));
+    co_return json_reply(json::Object{{"branch", branch.empty() ? project->default_branch : branch},
+                                      {"sha", choices->sha},
+                                      {"manual", choices->manual},
+                                      {"params", std::move(list)}});
 }
 
 awaitable<Reply> cancel(Api& api, Request& request, const Principal& who) {
@@ -146,6 +202,8 @@ std::vector<http::Route> run_routes(Api& api) {
                }),
         person(api, Method::post, "/api/v1/projects/{project}/runs", Role::write,
                [&api](Request& r, const Principal& who) { return create(api, r, who); }),
+        person(api, Method::get, "/api/v1/projects/{project}/params", Role::read,
+               [&api](Request& r, const Principal&) { return params(api, r); }),
         person(api, Method::get, "/api/v1/runs/{run}", Role::read,
                [&api](Request& r, const Principal&) -> awaitable<Reply> {
                    auto id = path_id<RunId>(r, "run");

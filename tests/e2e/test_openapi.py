@@ -50,6 +50,7 @@ def lived_in(shared):
         "job": str(jobs["test (1)"]["id"]),
         "agent": "1",
         "name": "tests",
+        "schedule": "1",
     }
     project.broken = broken["run"]["id"]
     return project

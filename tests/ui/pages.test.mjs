@@ -175,6 +175,38 @@ describe('the pages', { skip, timeout: 900_000 }, () => {
         await page.getByText('#2', { exact: true }).waitFor();
     });
 
+    it('show when a schedule fires, what it skipped, and fire it', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/projects/ranking-model`);
+        const schedules = page.getByRole('region', { name: 'Schedules' });
+        await schedules.getByText('30 2 * * *, Europe/Berlin').waitFor();
+        await schedules.getByText('in 4 h').or(schedules.getByText('in 5 h')).waitFor();
+        await schedules.getByText('run #4 of the tick before was still active').waitFor();
+        assert.equal(await schedules.getByText('gone').count(), 0);
+        await schedules.getByRole('button', { name: 'Run nightly now' }).click();
+        await page.waitForURL(/\/runs\/\d+/);
+    });
+
+    it('ask for the params of a run before it starts', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/projects/ranking-model`);
+        await page.getByRole('button', { name: 'Run main now' }).click();
+        const form = page.getByRole('form', { name: 'Params of the run' });
+        await form.getByLabel('target').selectOption('production');
+        await form.getByLabel('count').fill('11');
+        await form.getByRole('button', { name: 'Start' }).click();
+        assert.equal(await form.getByLabel('count').evaluate((field) => field.validity.rangeOverflow), true);
+        await form.getByLabel('count').fill('7');
+        await form.getByLabel('dry').uncheck();
+        await form.getByLabel('note').fill("it's <b>$(id)</b>");
+        const asked = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/runs'));
+        await form.getByRole('button', { name: 'Start' }).click();
+        assert.deepEqual((await asked).postDataJSON(), {
+            params: { target: 'production', count: '7', dry: 'false', note: "it's <b>$(id)</b>" },
+        });
+        await page.waitForURL(/\/runs\/\d+/);
+    });
+
     it('say what is missing', { skip: !onFake }, async () => {
         await signIn(page, server);
         await page.goto(`${server.url}/runs/99999`);

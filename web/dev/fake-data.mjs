@@ -182,3 +182,25 @@ export function countJobs() {
     }
 }
 countJobs();
+
+export const params = {
+    'ranking-model': [
+        { name: 'target', type: 'choice', default: 'staging', options: ['staging', 'production'], min: null, max: null, pattern: '', help: 'where to deploy to' },
+        { name: 'count', type: 'number', default: '2', options: [], min: 1, max: 10, pattern: '', help: '' },
+        { name: 'dry', type: 'boolean', default: 'true', options: [], min: null, max: null, pattern: '', help: '' },
+        { name: 'note', type: 'string', default: '', options: [], min: null, max: null, pattern: '', help: '' },
+    ],
+};
+export const schedules = {
+    'ranking-model': [
+        {
+            id: 1, name: 'nightly', cron: '30 2 * * *', timezone: 'Europe/Berlin', branch: '', catchup: 'last', overlap: 'skip', params: {}, active: true,
+            next_at: ago(-5 * 3_600_000), problem: '', last_run: null,
+            ticks: [{ at: ago(19 * 3_600_000), date: '2026-05-09', time: '02:30', state: 'skipped', reason: 'run #4 of the tick before was still active', run_id: null }],
+        },
+        {
+            id: 2, name: 'gone', cron: '@daily', timezone: 'UTC', branch: '', catchup: 'none', overlap: 'skip', params: {}, active: false,
+            next_at: null, problem: 'the default branch does not have it any more', last_run: null, ticks: [],
+        },
+    ],
+};

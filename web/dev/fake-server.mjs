@@ -4,7 +4,7 @@
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
-import { agents, bigJob, bigRange, countJobs, diagnostics, jobs, liveJob, logs, projects, runs } from './fake-data.mjs';
+import { agents, bigJob, bigRange, countJobs, diagnostics, jobs, liveJob, logs, params, projects, runs, schedules } from './fake-data.mjs';
 
 const option = (name, otherwise) => {
     const at = process.argv.indexOf(`--${name}`);
@@ -90,6 +90,9 @@ const routes = [
         const page = all.slice(0, Number(query.get('limit') ?? 50));
         return { runs: page, next: all.length > page.length ? String(page.at(-1).id) : null };
     }],
+    ['GET', '/api/v1/projects/:project/params', ({ project }) => ({ branch: projectOf(project).default_branch, sha: '0'.repeat(40), manual: true, params: params[project] ?? [] })],
+    ['GET', '/api/v1/projects/:project/schedules', ({ project }) => ({ schedules: schedules[projectOf(project).name] ?? [] })],
+    ['POST', '/api/v1/schedules/:schedule/run', () => copyRun(runsOf('ranking-model')[0], { event: 'schedule', retry_of: null })],
     ['POST', '/api/v1/projects/:project/runs', ({ project }) => copyRun(runsOf(projectOf(project).name)[0], { event: 'manual', retry_of: null })],
     ['GET', '/api/v1/projects/:project/gate', ({ project }, { query }) => gate(projectOf(project), query)],
     ['POST', '/api/v1/projects/:project/gate/approve', ({ project }, { body, role }) => {
@@ -97,7 +100,7 @@ const routes = [
         approvals.set(body.sha, `fake ${role}`);
         return gate(projectOf(project), new URLSearchParams({ sha: body.sha, branch: body.branch }));
     }],
-    ['GET', '/api/v1/runs/:run', ({ run }) => ({ run: find(runs, run, 'run'), jobs: jobs.filter((job) => job.run_id === Number(run)), diagnostics: diagnostics.get(Number(run)) ?? [] })],
+    ['GET', '/api/v1/runs/:run', ({ run }) => ({ run: find(runs, run, 'run'), jobs: jobs.filter((job) => job.run_id === Number(run)), diagnostics: diagnostics.get(Number(run)) ?? [], params: {}, schedule: null })],
     ['POST', '/api/v1/runs/:run/cancel', ({ run }) => { const found = find(runs, run, 'run'); finish(found); return found; }],
     ['POST', '/api/v1/runs/:run/retry', ({ run }) => copyRun(find(runs, run, 'run'), { retry_of: Number(run) })],
     ['GET', '/api/v1/jobs/:job', ({ job }) => find(jobs, job, 'job')],

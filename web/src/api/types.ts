@@ -19,6 +19,8 @@ export type Token = Schemas['Token'];
 export type ServerEvent = Schemas['Event'];
 export type Status = Schemas['Status'];
 export type Delivery = Schemas['Delivery'];
+export type Schedule = Schemas['Schedule'];
+export type Param = Schemas['Param'];
 
 export type RunState = Run['state'];
 export type JobState = Job['state'];
