@@ -39,7 +39,10 @@ Result<> each_line(std::string_view zstd, std::string_view name,
                 state = error(Code::invalid, "bad_report", "it is not the report asked for");
             return;
         }
-        if (value->is_object() && value->as_object().contains("truncated")) return;
+        // Shards of one job follow each other, each with a head of its own.
+        if (value->is_object() &&
+            (value->as_object().contains("truncated") || value->as_object().contains("report")))
+            return;
         state = take(*value);
     };
     while (state && in.pos < in.size) {
@@ -62,6 +65,7 @@ Result<std::vector<model::Finding>> read_findings(std::string_view zstd) {
     SLUICE_CHECK(each_line(zstd, "findings", [&](const json::Value& value) -> Result<> {
         SLUICE_TRY(model::Finding finding, model::finding_from_json(value, ""));
         finding.is_new.reset();
+        if (finding.fixed) return {};
         out.push_back(std::move(finding));
         return {};
     }));

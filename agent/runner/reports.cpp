@@ -2,7 +2,7 @@
 
 #include "agent/runner/report_writer.hpp"
 #include "agent/runner/workspace_files.hpp"
-#include "pipelines/reports/coverage.hpp"
+#include "pipelines/reports/coverage_file.hpp"
 #include "pipelines/reports/findings.hpp"
 #include "pipelines/reports/junit.hpp"
 #include "pipelines/reports/metrics.hpp"
@@ -167,6 +167,7 @@ private:
         // tool wrote it: it may be a name.
         if (auto path = paths_.in_workspace(test.file)) test.file = std::move(*path);
         if (!test_file_) test_file_.emplace("tests", file_for("tests"));
+        test.attempts = tests_.attempt_of(test);
         test_file_->line(model::to_json(test));
         tests_.add(std::move(test));
     }
@@ -207,19 +208,8 @@ private:
 
     void write_coverage() {
         ReportWriter writer("coverage", file_for("coverage"));
-        for (const auto& [file, lines] : coverage_.files()) {
-            json::Array rows;
-            rows.reserve(lines.size());
-            for (const reports::LineHits& line : lines) {
-                json::Array row{line.line, line.hits};
-                if (line.branches > 0) {
-                    row.emplace_back(line.branches_covered);
-                    row.emplace_back(line.branches);
-                }
-                rows.push_back(std::move(row));
-            }
-            writer.line(json::Object{{"file", file}, {"lines", std::move(rows)}});
-        }
+        for (const auto& [file, lines] : coverage_.files())
+            writer.line(reports::to_json(reports::file_coverage(file, lines, options_.changes)));
         close(writer);
     }
 
@@ -268,7 +258,8 @@ void write_findings(Collected& collected, const CollectOptions& options) {
     if (!collected.reports.findings) return;
     (void)files::make_dirs(options.folder, 0700);
     ReportWriter writer("findings", options.folder / "findings.ndjson.zst");
-    for (const model::Finding& finding : collected.findings) writer.line(model::to_json(finding));
+    for (const auto* list : {&collected.findings, &collected.gone})
+        for (const model::Finding& finding : *list) writer.line(model::to_json(finding));
     auto done = writer.finish();
     if (!done) return collected.reports.problems.push_back("full report: " + done.error().message);
     collected.reports.files.push_back(std::move(*done));

@@ -26,6 +26,7 @@ struct CollectOptions {
 struct Collected {
     model::Reports reports;  ///< findings are counted, not compared yet
     std::vector<model::Finding> findings;
+    std::vector<model::Finding> gone;  ///< of the base; filled in by the comparison
     /// A report that the kind depends on could not be read: why.
     std::string broken;
     /// Full reports, complete on the disk, in the order of reports.files.

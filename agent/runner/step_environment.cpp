@@ -150,6 +150,10 @@ Environment step_environment(const StepSurroundings& around) {
     env["CI_OUTPUT"] = around.files.output.string();
     env["CI_ENV"] = around.files.env.string();
     env["CI_SUMMARY"] = around.files.summary.string();
+    if (const auto& test = around.job.spec.test; test.shards > 1) {
+        env["CI_SHARD"] = std::to_string(test.shard);
+        env["CI_SHARDS"] = std::to_string(test.shards);
+    }
     env[k_marker_variable] = around.marker;
     return env;
 }

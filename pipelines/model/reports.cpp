@@ -233,6 +233,7 @@ json::Value to_json(const Finding& finding) {
     if (!finding.line_key.empty()) out["line_key"] = wire::text(finding.line_key);
     if (!finding.fingerprint.empty()) out["fingerprint"] = wire::text(finding.fingerprint);
     if (finding.is_new) out["is_new"] = *finding.is_new;
+    if (finding.fixed) out["fixed"] = true;
     return out;
 }
 
@@ -252,6 +253,7 @@ Result<Finding> finding_from_json(const json::Value& value, std::string pointer)
     finding.line_key = in.string_or("line_key", "", 64);
     finding.fingerprint = in.string_or("fingerprint", "", 64);
     if (in.find("is_new") != nullptr) finding.is_new = in.boolean_or("is_new", false);
+    finding.fixed = in.boolean_or("fixed", false);
     SLUICE_CHECK(in.finish_strict());
     return finding;
 }

@@ -74,6 +74,8 @@ struct Finding {
     std::string fingerprint;
     /// Did the change add it? Nothing: not compared.
     std::optional<bool> is_new;
+    /// It stood in the base and is gone; listed in the full report only, behind what is there.
+    bool fixed = false;
     bool operator==(const Finding&) const = default;
 };
 

@@ -2,6 +2,7 @@
 
 #include "pipelines/base/quantity.hpp"
 #include "pipelines/plan/lower_value.hpp"
+#include "pipelines/plan/shards.hpp"
 
 #include <fmt/format.h>
 
@@ -315,6 +316,13 @@ private:
             spec_.lint.level = parse_enum<model::FindingLevel>(level).value_or(spec_.lint.level);
             spec_.lint.scope = parse_enum<model::FailScope>(scope).value_or(spec_.lint.scope);
         }
+        const std::string shards = text(&job_, config::scope_job, "shards", "1");
+        std::from_chars(shards.data(), shards.data() + shards.size(), spec_.test.shards);
+        if (spec_.test.shards > k_max_shards)
+            evaluation_.fail(
+                *job_.find("shards"), 0, "too_many_shards",
+                fmt::format("{} shards of `{}`, at most {}", shards, spec_.id, k_max_shards),
+                "fewer shards take more tests each");
         const std::string reruns =
             late_text({"test", "rerun_failed"}, &job_, config::scope_job, "rerun_failed", "0");
         std::from_chars(reruns.data(), reruns.data() + reruns.size(), spec_.test.rerun_failed);

@@ -12,6 +12,7 @@
 #include "pipelines/plan/need_views.hpp"
 #include "pipelines/plan/plan.hpp"
 #include "pipelines/plan/run_keys.hpp"
+#include "pipelines/plan/shards.hpp"
 #include "pipelines/plan/typecheck.hpp"
 
 #include <fmt/format.h>
@@ -258,12 +259,15 @@ private:
                  events_[i], run_.params(), params_[i]},
                 diagnostics_);
         }
-        if (cells > k_max_jobs)
-            diagnostics_.error(
-                {}, "too_many_jobs",
-                fmt::format("{} jobs (matrix cells counted), at most {}", cells, k_max_jobs),
-                "make fewer cells, or several projects");
+        if (cells > k_max_jobs) too_many(cells);
         if (const File* main = main_file()) check_gates(*main, files_, ids, diagnostics_);
+    }
+
+    void too_many(std::size_t jobs) {
+        diagnostics_.error(
+            {}, "too_many_jobs",
+            fmt::format("{} jobs (matrix cells and shards counted), at most {}", jobs, k_max_jobs),
+            "make fewer cells, or several projects");
     }
 
     void lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, Plan& plan) {
@@ -303,8 +307,12 @@ private:
                 if (!planned) continue;
                 check_one_cell(*planned, jobs[i].place);
                 set_matrix_limits(*planned, jobs[i].node);
-                if (!spend(json::serialize(to_json(*planned)).size(), jobs[i].place)) return;
-                plan.jobs.push_back(std::move(*planned));
+                for (PlannedJob& part : split_into_shards(std::move(*planned))) {
+                    if (!spend(json::serialize(to_json(part)).size(), jobs[i].place)) return;
+                    plan.jobs.push_back(std::move(part));
+                }
+                // Cells were counted before, shards are known only now.
+                if (plan.jobs.size() > k_max_jobs) return too_many(plan.jobs.size());
             }
         }
     }

@@ -55,7 +55,8 @@ public:
     Comparison result() const {
         Comparison out;
         for (const std::size_t pair : pair_of_) out.added.push_back(pair == k_alone);
-        out.fixed = static_cast<int>(std::count(taken_.begin(), taken_.end(), false));
+        for (std::size_t i = 0; i < taken_.size(); ++i)
+            if (!taken_[i]) out.gone.push_back(i);
         return out;
     }
 

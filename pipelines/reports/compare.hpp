@@ -11,7 +11,7 @@ namespace sluice::reports {
 
 struct Comparison {
     std::vector<bool> added;  ///< one per head finding
-    int fixed = 0;            ///< base findings that no head finding continues
+    std::vector<std::size_t> gone;  ///< base findings that no head finding continues
 };
 
 /// Pairs base findings with head findings one to one; head findings that stay alone are added. A

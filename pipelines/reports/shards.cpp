@@ -58,6 +58,12 @@ std::map<std::string, std::int64_t> durations_of(const std::vector<std::string>&
     for (const TestTime& test : tests) {
         auto found = name_of.find(test.name);
         if (found == name_of.end()) found = name_of.find(test.file);
+        if (found == name_of.end()) found = name_of.find(test.suite + "." + test.name);
+        std::string name = test.name;
+        while (found == name_of.end() && name.find('/') != std::string::npos) {
+            name.resize(name.rfind('/'));
+            found = name_of.find(name);
+        }
         // `tests.test_a.TestClass` lies in `tests.test_a`.
         std::string suite = test.suite;
         while (found == name_of.end() && !suite.empty()) {

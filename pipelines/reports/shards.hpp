@@ -23,8 +23,9 @@ struct TestTime {
     std::int64_t ms = 0;
 };
 
-/// How long each of the names took: a name is a test, a suite (a package of go), a file, or a
-/// Python file whose module is a suite or holds it. Names that never ran are absent.
+/// How long each of the names took: a name is a test, `suite.test`, a suite (a package of go), a
+/// file, or a Python file whose module is a suite or holds it; `test/section` counts for `test`.
+/// Names that never ran are absent.
 std::map<std::string, std::int64_t> durations_of(const std::vector<std::string>& names,
                                                  const std::vector<TestTime>& tests);
 

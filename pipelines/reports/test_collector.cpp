@@ -46,6 +46,11 @@ void TestCollector::add(TestCase test) {
         list(std::move(test));
 }
 
+int TestCollector::attempt_of(const TestCase& test) const {
+    const auto before = reruns_ ? failed_.find(test_key(test)) : failed_.end();
+    return before == failed_.end() ? test.attempts : before->second.attempts + 1;
+}
+
 void TestCollector::list(TestCase test) {
     if (report_.failures.size() >= k_max_failures) {
         report_.truncated = true;

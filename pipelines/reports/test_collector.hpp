@@ -17,6 +17,8 @@ public:
     explicit TestCollector(bool reruns = false) : reruns_(reruns) {}
 
     void add(model::TestCase test);
+    /// Which attempt of a test this case would be: above 1 only with reruns, after a failure.
+    int attempt_of(const model::TestCase& test) const;
     const model::TestReport& report() const { return report_; }
 
 private:

@@ -52,14 +52,19 @@ std::string tests_text(const model::TestReport& tests) {
 
 }  // namespace
 
-model::FindingReport compare_findings(std::vector<Finding>& findings, const Baseline& baseline) {
+model::FindingReport compare_findings(std::vector<Finding>& findings, const Baseline& baseline, std::vector<Finding>* gone) {
     int fixed = 0;
     std::string compared;
     std::vector<bool> added;
     if (baseline.findings) {
         Comparison comparison = compare(*baseline.findings, findings, baseline.changes);
         added = std::move(comparison.added);
-        fixed = comparison.fixed;
+        fixed = static_cast<int>(comparison.gone.size());
+        for (const std::size_t i : comparison.gone) {
+            if (gone == nullptr) break;
+            gone->push_back((*baseline.findings)[i]);
+            gone->back().fixed = true;
+        }
         compared = fmt::format("compared with {}", baseline.name);
     } else if (baseline.changes) {
         added = on_changed_lines(findings, *baseline.changes);

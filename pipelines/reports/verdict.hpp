@@ -32,8 +32,10 @@ struct Baseline {
 
 /// Marks each finding as new or not and summarises them. Base findings decide; else the changed
 /// lines; else everything is new. `compared` of the result says which.
+/// `gone`, if given, gets the findings of the base that are no more, marked as fixed.
 model::FindingReport compare_findings(std::vector<model::Finding>& findings,
-                                      const Baseline& baseline);
+                                      const Baseline& baseline,
+                                      std::vector<model::Finding>* gone = nullptr);
 
 /// Findings that count under `fail_on`. After compare_findings().
 int counted(const std::vector<model::Finding>& findings, const FailOn& fail_on);

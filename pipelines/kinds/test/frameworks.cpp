@@ -136,9 +136,24 @@ const char* const k_binaries =
 
 void gtest(const TestWish& wish, const Tree&, Expansion& out) {
     std::string script = k_binaries;
-    if (wish.shards > 1)
-        script += fmt::format("export GTEST_TOTAL_SHARDS={} GTEST_SHARD_INDEX={}\n", wish.shards,
-                              wish.shard - 1);
+    std::string only;
+    if (wish.shards > 1) {
+        // `Suite.` and, indented, its tests with a comment behind.
+        out.steps.push_back(step(
+            "gtest: list",
+            std::string(k_binaries) +
+                fmt::format("for bin in $bins; do\n\"$bin\" --gtest_list_tests > {0}.part\n"
+                            "awk '/^[^ ]/ {{ suite = $1 }} /^ / {{ print suite $1 }}' {0}.part\n"
+                            "done > {0}\n",
+                            k_test_list),
+            true));
+        // By a file: thousands of names are too long for one argument.
+        script += fmt::format(
+            "[ -s {0} ] || {{ echo 'no tests in this shard'; exit 0; }}\n"
+            "{{ printf -- '--gtest_filter='; paste -s -d : {0}; }} > {0}.flags\n",
+            k_shard_list);
+        only = fmt::format(" --gtest_flagfile={}.flags", k_shard_list);
+    }
     // The names of what failed stand in the report before their <failure>.
     script += fmt::format(
         "failed() {{ awk '/<testcase / {{ s = $0; c = $0; sub(/.* name=\"/, \"\", s); sub(/\".*/, "
@@ -147,30 +162,60 @@ void gtest(const TestWish& wish, const Tree&, Expansion& out) {
         "\".\" s]++) printf \":%s.%s\", c, s }}' \"$1\"; }}\n"
         "all=0\nfor bin in $bins; do\nn=1\ncode=0\n"
         "out={}/gtest-$(echo \"$bin\" | tr -c 'A-Za-z0-9\\n' _)\n"
-        "\"$bin\" --gtest_output=\"xml:$out-$n.xml\" || code=$?\n"
+        "\"$bin\"{} --gtest_output=\"xml:$out-$n.xml\" || code=$?\n"
         "while [ $code -eq 1 ] && [ $n -le {} ]; do\n"
         "names=$(failed \"$out-$n.xml\")\n[ -n \"$names\" ] || break\n"
         "n=$((n + 1))\ncode=0\necho \"--- again what failed, attempt $n\"\n"
-        "env -u GTEST_TOTAL_SHARDS \"$bin\" --gtest_filter=\"${{names#:}}\" "
+        "\"$bin\" --gtest_filter=\"${{names#:}}\" "
         "--gtest_output=\"xml:$out-$n.xml\" || code=$?\n"
         "done\n[ $code -eq 0 ] || all=$code\ndone\nexit $all\n",
-        k_out, wish.rerun_failed);
+        k_out, only, wish.rerun_failed);
     out.steps.push_back(step("gtest", script));
-    out.reports.push_back(
-        {.format = "junit", .tool = "gtest", .paths = {fmt::format("{}/gtest-*.xml", k_out)}});
+    out.reports.push_back({.format = "junit",
+                           .tool = "gtest",
+                           .paths = {fmt::format("{}/gtest-*.xml", k_out)},
+                           .optional = wish.shards > 1});
 }
 
-void catch2(const TestWish&, const Tree&, Expansion& out) {
-    out.steps.push_back(
-        step("catch2", std::string(k_binaries) +
-                           fmt::format("all=0\nfor bin in $bins; do\ncode=0\n"
-                                       "\"$bin\" -r junit -o {}/catch2-$(echo \"$bin\" | tr -c "
-                                       "'A-Za-z0-9\\n' _).xml || code=$?\n"
-                                       "[ $code -eq 0 ] || {{ all=$code; echo \"$bin failed\"; }}\n"
-                                       "done\nexit $all\n",
-                                       k_out)));
-    out.reports.push_back(
-        {.format = "junit", .tool = "catch2", .paths = {fmt::format("{}/catch2-*.xml", k_out)}});
+void catch2(const TestWish& wish, const Tree&, Expansion& out) {
+    std::string script = k_binaries;
+    std::string mine, only;
+    if (wish.shards > 1) {
+        // Version 2 lists names by an option of its own and ends with their number.
+        out.steps.push_back(
+            step("catch2: list",
+                 std::string(k_binaries) +
+                     fmt::format("names() {{ \"$1\" --list-test-names-only 2>/dev/null ||"
+                                 " \"$1\" --list-tests --verbosity quiet 2>/dev/null || :; }}\n"
+                                 "for bin in $bins; do names \"$bin\"; done |"
+                                 " sed -e 's/^ *//' -e '/^$/d' > {}\n",
+                                 k_test_list),
+                 true));
+        script += fmt::format(
+            "[ -s {0} ] || {{ echo 'no tests in this shard'; exit 0; }}\n"
+            "names() {{ \"$1\" --list-test-names-only 2>/dev/null ||"
+            " \"$1\" --list-tests --verbosity quiet 2>/dev/null || :; }}\n",
+            k_shard_list);
+        // An empty list of names would mean all tests.
+        mine = fmt::format(
+            "names \"$bin\" | sed -e 's/^ *//' -e '/^$/d' | grep -Fx -f {0} |"
+            " sed -e 's/[\\\\\"]/\\\\&/g' -e 's/.*/\"&\"/' > {0}.names || :\n"
+            "[ -s {0}.names ] || continue\n",
+            k_shard_list);
+        only = fmt::format(" --input-file {}.names", k_shard_list);
+    }
+    script += fmt::format(
+        "all=0\nfor bin in $bins; do\ncode=0\n{}"
+        "\"$bin\"{} -r junit -o {}/catch2-$(echo \"$bin\" | tr -c "
+        "'A-Za-z0-9\\n' _).xml || code=$?\n"
+        "[ $code -eq 0 ] || {{ all=$code; echo \"$bin failed\"; }}\n"
+        "done\nexit $all\n",
+        mine, only, k_out);
+    out.steps.push_back(step("catch2", script));
+    out.reports.push_back({.format = "junit",
+                           .tool = "catch2",
+                           .paths = {fmt::format("{}/catch2-*.xml", k_out)},
+                           .optional = wish.shards > 1});
 }
 
 // ---- go
@@ -214,8 +259,23 @@ void go(const TestWish& wish, const Tree&, Expansion& out) {
 void jest(const TestWish& wish, const Tree& tree, Expansion& out) {
     std::string script =
         "tool=jest\n[ ! -x node_modules/.bin/jest ] || tool=node_modules/.bin/jest\n";
-    const std::string shard =
-        wish.shards > 1 ? fmt::format(" --shard={}/{}", wish.shard, wish.shards) : "";
+    std::string shard;
+    if (wish.shards > 1) {
+        // It lists whole paths.
+        out.steps.push_back(step(
+            "jest: list",
+            script + fmt::format("\"$tool\" --listTests > {0}.part\n"
+                                 "awk -v top=\"$PWD/\" 'index($0, top) == 1 {{ $0 = substr($0, "
+                                 "length(top) + 1) }} {{ print }}' {0}.part | sort > {0}\n",
+                                 k_test_list),
+            true));
+        // A name is a line and may hold spaces.
+        script += fmt::format(
+            "[ -s {0} ] || {{ echo 'no tests in this shard'; exit 0; }}\n"
+            "IFS='\n'\nset -f\nset -- $(cat {0})\nset +f\nunset IFS\n",
+            k_shard_list);
+        shard = " --runTestsByPath \"$@\"";
+    }
     const bool covers = mentions(tree, "package.json", "\"collectCoverage\": true") ||
                         mentions(tree, "jest.config.js", "collectCoverage: true");
     const std::string run = fmt::format(
@@ -226,8 +286,10 @@ void jest(const TestWish& wish, const Tree& tree, Expansion& out) {
                : std::string());
     script += with_reruns(run + shard, run + " --onlyFailures", wish.rerun_failed, "1");
     out.steps.push_back(step("jest", script));
-    out.reports.push_back(
-        {.format = "jest", .tool = "jest", .paths = {fmt::format("{}/jest-*.json", k_out)}});
+    out.reports.push_back({.format = "jest",
+                           .tool = "jest",
+                           .paths = {fmt::format("{}/jest-*.json", k_out)},
+                           .optional = wish.shards > 1});
     if (covers)
         out.reports.push_back({.format = "coverage",
                                .tool = "jest",
@@ -239,7 +301,7 @@ struct Framework {
     std::string_view name;
     bool (*applies)(const Tree&);  ///< nullptr: only when asked for
     void (*add)(const TestWish&, const Tree&, Expansion&);
-    bool reruns, shards;
+    bool reruns;
 };
 
 const std::array k_frameworks{
@@ -251,22 +313,22 @@ const std::array k_frameworks{
                          mentions(t, "tox.ini", "[pytest]") ||
                          !t.matching({"**/test_*.py", "**/*_test.py"}).empty();
               },
-              pytest, true, true},
-    Framework{"go", [](const Tree& t) { return t.has("go.mod"); }, go, true, true},
+              pytest, true},
+    Framework{"go", [](const Tree& t) { return t.has("go.mod"); }, go, true},
     Framework{"jest",
               [](const Tree& t) {
                   return !t.matching({"jest.config.{js,ts,mjs,cjs,json}"}).empty() ||
                          mentions(t, "package.json", "\"jest\"");
               },
-              jest, true, true},
+              jest, true},
     Framework{"ctest",
               [](const Tree& t) {
                   return mentions(t, "CMakeLists.txt", "enable_testing") ||
                          mentions(t, "CMakeLists.txt", "include(CTest)");
               },
-              ctest, true, true},
-    Framework{"gtest", nullptr, gtest, true, true},
-    Framework{"catch2", nullptr, catch2, false, false},
+              ctest, true},
+    Framework{"gtest", nullptr, gtest, true},
+    Framework{"catch2", nullptr, catch2, false},
 };
 
 }  // namespace
@@ -309,9 +371,6 @@ Result<Expansion> expand(const TestWish& wish, const Tree& tree) {
     if (wish.rerun_failed > 0 && !framework.reruns)
         return error(Code::invalid, "cannot_rerun",
                      fmt::format("rerun_failed: {} can't run only what failed", framework.name));
-    if (wish.shards > 1 && !framework.shards)
-        return error(Code::invalid, "cannot_shard",
-                     fmt::format("shards: {} can't be split", framework.name));
     framework.add(wish, tree, out);
     if (wish.framework.empty())
         out.notes.push_back(fmt::format("test: {} (found by the files)", framework.name));

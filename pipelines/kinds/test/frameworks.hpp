@@ -10,7 +10,6 @@ struct TestWish {
     std::string framework;  ///< "" = found by the files
     int rerun_failed = 0;   ///< at most so many further attempts of what failed
     int shards = 1;
-    int shard = 1;  ///< 1 to shards
     /// The author has given steps of their own, which build what is tested.
     bool prepared = false;
 };
@@ -19,7 +18,7 @@ struct TestWish {
 std::vector<std::string> framework_names();
 
 /// The steps and reports of the framework. Refused with `unknown_framework`, `no_framework` (no
-/// files of any), `several_frameworks`, `cannot_rerun`, `cannot_shard`.
+/// files of any), `several_frameworks`, `cannot_rerun`.
 Result<Expansion> expand(const TestWish& wish, const Tree& tree);
 
 }  // namespace sluice::kinds::test

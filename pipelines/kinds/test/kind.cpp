@@ -10,8 +10,33 @@
 namespace sluice::kinds::test {
 namespace {
 
+bool says(const config::Node& node, std::string_view word) {
+    if (node.text.find(word) != std::string::npos) return true;
+    const auto in = [&](const auto& list) {
+        return std::any_of(list.begin(), list.end(),
+                           [&](const config::Node& item) { return says(item, word); });
+    };
+    return in(node.items) ||
+           std::any_of(node.members.begin(), node.members.end(),
+                       [&](const config::Member& member) { return says(member.value, word); });
+}
+
+/// A command of the author's own knows nothing of shards unless it asks.
+void check_shards(const config::Node& job, config::Diagnostics& diagnostics) {
+    const config::Node* shards = job.find("shards");
+    if (shards == nullptr || shards->text == "1" || job.find("framework") != nullptr) return;
+    const config::Node* commands = job.find("run");
+    if (commands == nullptr) commands = job.find("steps");
+    if (commands == nullptr || says(job, "CI_SHARD")) return;
+    diagnostics.warning(shards->place, "shards_run_all",
+                        "each shard runs all of these commands: nothing splits the tests",
+                        "name the `framework`, or let the command take part $CI_SHARD of "
+                        "$CI_SHARDS");
+}
+
 void check(const config::Node& job, const std::string&, const config::Place&,
            config::Diagnostics& diagnostics) {
+    check_shards(job, diagnostics);
     const config::Node* framework = job.find("framework");
     if (framework == nullptr || framework->text.find("${{") != std::string::npos) return;
     const auto known = framework_names();
@@ -35,7 +60,6 @@ Result<Expansion> expand_job(const model::JobSpec& spec, const Tree& tree) {
     return expand({.framework = spec.test.framework,
                    .rerun_failed = spec.test.rerun_failed,
                    .shards = spec.test.shards,
-                   .shard = spec.test.shard,
                    .prepared = !spec.steps.empty()},
                   tree);
 }

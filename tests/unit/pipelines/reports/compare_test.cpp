@@ -50,7 +50,7 @@ std::string news(const Tree& base, const Tree& head, const std::optional<Changed
     for (std::size_t i = 0; i < findings.size(); ++i)
         if (comparison.added[i])
             out += findings[i].file + ":" + std::to_string(findings[i].line) + " ";
-    return out + "fixed " + std::to_string(comparison.fixed);
+    return out + "fixed " + std::to_string(comparison.gone.size());
 }
 
 }  // namespace

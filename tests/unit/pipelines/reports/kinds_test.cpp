@@ -102,16 +102,21 @@ TEST_CASE("test frameworks are found by the files, one at a time", "[kinds][test
           "go test");
     CHECK(steps(expand({.framework = "nose"}, tree({}))) == "unknown_framework");
     CHECK(steps(expand({.framework = "catch2", .rerun_failed = 1}, tree({}))) == "cannot_rerun");
-    CHECK(steps(expand({.framework = "catch2", .shards = 2}, tree({}))) == "cannot_shard");
 }
 
 TEST_CASE("a shard lists the tests first", "[kinds][test]") {
-    const auto expansion = kinds::test::expand({.framework = "pytest", .shards = 3, .shard = 2},
-                                               tree({{"test_a.py", ""}}));
+    const auto expansion =
+        kinds::test::expand({.framework = "pytest", .shards = 3}, tree({{"test_a.py", ""}}));
     CHECK(steps(expansion) == "pytest: list pytest");
     CHECK(expansion->steps[0].splits_tests);
     CHECK(!expansion->steps[1].splits_tests);
     CHECK(expansion->reports[0].optional);
-    CHECK(script(kinds::test::expand({.framework = "jest", .shards = 3, .shard = 2}, tree({})))
-              .find("--shard=2/3") != std::string::npos);
+    for (const std::string& framework : kinds::test::framework_names()) {
+        CAPTURE(framework);
+        const auto sharded = kinds::test::expand({.framework = framework, .shards = 2}, tree({}));
+        REQUIRE(sharded.has_value());
+        CHECK(std::count_if(sharded->steps.begin(), sharded->steps.end(),
+                            [](const auto& step) { return step.splits_tests; }) == 1);
+        CHECK(script(sharded).find(std::string(kinds::k_shard_list)) != std::string::npos);
+    }
 }

@@ -173,10 +173,14 @@ TEST_CASE("recorded times find the names that a framework lists", "[shards]") {
                                                {"tests.test_a.TestX", "two", "", 5},
                                                {"example.org/pkg", "TestY", "", 7},
                                                {"", "ctest name", "", 3},
-                                               {"other", "x", "src/a.test.js", 2}};
+                                               {"other", "x", "src/a.test.js", 2},
+                                               {"Suite", "Case", "", 4},
+                                               {"bin.global", "a case/in a section/deeper", "", 6},
+                                               {"bin.global", "a case/another", "", 1}};
     const std::map<std::string, std::int64_t> expected{
-        {"tests/test_a.py", 15}, {"example.org/pkg", 7}, {"ctest name", 3}, {"src/a.test.js", 2}};
+        {"tests/test_a.py", 15}, {"example.org/pkg", 7}, {"ctest name", 3},
+        {"src/a.test.js", 2},    {"Suite.Case", 4},      {"a case", 7}};
     CHECK(reports::durations_of({"tests/test_a.py", "tests/test_b.py", "example.org/pkg",
-                                 "ctest name", "src/a.test.js"},
+                                 "ctest name", "src/a.test.js", "Suite.Case", "a case"},
                                 times) == expected);
 }
