@@ -272,12 +272,14 @@ void serve(const Options& options) {
     api::Authenticator auth(readers, db, leases, clock);
     logs::LogStore logs(data / "logs");
     logs::ReportStore report_files(data / "reports");
+    core::ReportLists report_lists(report_files);
     api::Api api{writer,
                  readers,
                  db,
                  disk,
                  logs,
                  report_files,
+                 report_lists,
                  git,
                  leases,
                  scheduler,

@@ -11,6 +11,7 @@
 #include "server/core/leases.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/core/projects.hpp"
+#include "server/core/report_lists.hpp"
 #include "server/core/scheduler.hpp"
 #include "server/http/router.hpp"
 #include "server/logs/log_store.hpp"
@@ -37,6 +38,7 @@ struct Api {
     runtime::Pool& disk;
     logs::LogStore& logs;
     logs::ReportStore& report_files;
+    core::ReportLists& report_lists;
     git::GitService& git;
     core::LeaseTable& leases;
     core::Scheduler& scheduler;
@@ -77,6 +79,7 @@ std::vector<http::Route> token_routes(Api& api);
 std::vector<http::Route> event_routes(Api& api);
 std::vector<http::Route> hook_routes(Api& api);
 std::vector<http::Route> protocol_routes(Api& api);
+std::vector<http::Route> runner_report_routes(Api& api);
 std::vector<http::Route> report_routes(Api& api);
 std::vector<http::Route> system_routes(Api& api);
 

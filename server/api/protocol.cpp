@@ -2,6 +2,7 @@
 
 #include "server/api/api.hpp"
 #include "server/api/lease_route.hpp"
+#include "server/api/report_base.hpp"
 #include "server/identity/credentials.hpp"
 
 #include "pipelines/base/text.hpp"
@@ -324,10 +325,7 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
         }
         if (body.log_size > 0) live->log_grew->notify();
     }
-    auto change = [&api, id, &body, &digest](store::Tx& tx) -> Result<model::JobState> {
-        return api.lifecycle.finish(tx, id, body, digest);
-    };
-    auto state = co_await api.writer.write(std::move(change));
+    auto state = co_await finish_attempt(api, id, std::move(body), digest);
     if (!state) co_return http::error_reply(state.error());
     api.logs.close(id);
     co_return json_reply(protocol::to_json(protocol::FinishReply{*state}));

@@ -74,6 +74,7 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
     json::Object matrix;
     bool allow_failure = false;
     json::Value approval = nullptr;
+    json::Value shard = nullptr;
     const auto planned = parsed(job.planned, json::Object{});
     if (auto* object = planned.if_object()) {
         if (auto* list = object->if_contains("needs"); list && list->is_array())
@@ -83,6 +84,15 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
         if (auto* spec = object->if_contains("spec"); spec && spec->is_object()) {
             if (auto* cells = spec->as_object().if_contains("matrix"); cells && cells->is_object())
                 matrix = cells->as_object();
+            if (auto* test = spec->as_object().if_contains("test");
+                test && test->is_object() && !job.shard_of.empty()) {
+                const auto number = [&](const char* name) {
+                    auto* value = test->as_object().if_contains(name);
+                    return value ? *value : json::Value(1);
+                };
+                shard = json::Object{
+                    {"of", job.shard_of}, {"index", number("shard")}, {"count", number("shards")}};
+            }
             if (auto* asked = spec->as_object().if_contains("approval");
                 asked && asked->is_object())
                 approval = asked->as_object();
@@ -119,6 +129,7 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
         {"approval", std::move(approval)},
         {"needs", std::move(needs)},
         {"matrix", std::move(matrix)},
+        {"shard", std::move(shard)},
         {"attempt", job.attempts},
         {"agent", job.agent},
         {"created_at", format_timestamp(job.created_at)},

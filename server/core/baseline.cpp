@@ -22,11 +22,29 @@ std::optional<BaseQuery> base_of(const store::Run& run, const std::string& defau
     return out;
 }
 
+std::string job_key(const store::Job& job) {
+    return job.shard_of.empty() ? job.key : job.shard_of;
+}
+
+BaselineJob baseline_job(store::Tx& tx, store::Job job, store::Run run) {
+    BaselineJob out;
+    out.name = fmt::format("run {} of {} ({})", run.number,
+                           run.branch.empty() ? run.tag : run.branch, run.sha.substr(0, 7));
+    out.jobs = job.shard_of.empty() ? std::vector<store::Job>{job}
+                                    : store::shards_of(tx, job.run, job.shard_of);
+    out.job = std::move(job);
+    out.run = std::move(run);
+    return out;
+}
+
 std::optional<BaselineJob> find_baseline(store::Tx& tx, const store::Run& run,
                                          const store::Job& job, const std::string& base_sha,
                                          const std::string& default_branch) {
-    store::BaseJobFilter filter{
-        .project = run.project, .key = job.key, .before = run.id, .sha = base_sha, .branch = {}};
+    store::BaseJobFilter filter{.project = run.project,
+                                .key = job_key(job),
+                                .before = run.id,
+                                .sha = base_sha,
+                                .branch = {}};
     std::optional<JobId> found;
     if (!base_sha.empty()) found = store::find_base_job(tx, filter);
     if (!found) {
@@ -45,12 +63,7 @@ std::optional<BaselineJob> find_baseline(store::Tx& tx, const store::Run& run,
     auto base = store::find_job(tx, *found);
     auto of = base ? store::find_run(tx, base->run) : std::nullopt;
     if (!of) return std::nullopt;
-    BaselineJob out;
-    out.name = fmt::format("run {} of {} ({})", of->number,
-                           of->branch.empty() ? of->tag : of->branch, of->sha.substr(0, 7));
-    out.job = std::move(*base);
-    out.run = std::move(*of);
-    return out;
+    return baseline_job(tx, std::move(*base), std::move(*of));
 }
 
 }  // namespace sluice::core

@@ -1,5 +1,6 @@
 // Lifecycle: runs and their jobs come into being.
 #include "pipelines/plan/late.hpp"
+#include "pipelines/plan/shards.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/core/wait_reason.hpp"
 
@@ -83,6 +84,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         job.base = planned.spec.base;
         job.name = planned.spec.name;
         job.kind = planned.spec.kind;
+        job.shard_of = plan::shard_group(planned.spec);
         job.planned = json::serialize(plan::to_json(planned));
         job.queue_key = queue_key(planned.spec.runs_on);
         job.created_at = now;
@@ -103,6 +105,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.log_attempt = old.log_attempt;
             job.log_size = old.log_size;
             job.agent = old.agent;
+            job.base_job = old.base_job;
             job.carried_from = old.carried_from ? old.carried_from : old.id.value;
             job.started_at = old.started_at;
             job.finished_at = now.ms;

@@ -49,28 +49,36 @@ bool ReportStore::has(AttemptId attempt, std::string_view name) const {
     return attempt && std::filesystem::is_regular_file(path(attempt, name), failed);
 }
 
-Result<ReportStore::Page> ReportStore::page(AttemptId attempt, std::string_view name,
-                                            std::int64_t offset, std::int64_t limit) const {
-    SLUICE_TRY(const std::string bytes, read(attempt, name));
+Result<> ReportStore::each(std::span<const AttemptId> attempts, std::string_view name,
+                           const std::function<void(json::Value&&)>& take) const {
+    bool any = false;
+    std::size_t total = 0;
+    for (const AttemptId attempt : attempts) {
+        if (!has(attempt, name)) continue;
+        SLUICE_TRY(const std::string bytes, read(attempt, name));
+        any = true;
+        SLUICE_CHECK(each_of(bytes, total, take));
+    }
+    if (!any) return error(Code::not_found, "not_found", "there is no such report");
+    return {};
+}
+
+Result<> ReportStore::each_of(std::string_view bytes, std::size_t& total,
+                              const std::function<void(json::Value&&)>& take) const {
     std::unique_ptr<ZSTD_DCtx, FreeStream> stream(::ZSTD_createDCtx());
     if (!stream) throw std::bad_alloc();
     std::string out(::ZSTD_DStreamOutSize(), '\0');
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     reports::LineSplitter splitter;
-    Page page;
-    std::int64_t number = -1;  // the first line names the report
-    std::size_t total = 0;
     const auto line = [&](std::string_view text) {
-        const std::int64_t at = number++;
-        if (at < offset || text.empty()) return;
-        if (at >= offset + limit) {
-            page.more = true;
-            return;
-        }
-        if (auto value = json::parse(text, {.bytes = 1 << 20, .depth = 16}))
-            page.items.push_back(std::move(*value));
+        if (text.empty()) return;
+        auto value = json::parse(text, {.bytes = 1 << 20, .depth = 16});
+        if (!value || !value->is_object()) return;
+        // The first line names the report, the last one may say that it was cut.
+        const json::Object& item = value->as_object();
+        if (!item.contains("report") && !item.contains("truncated")) take(std::move(*value));
     };
-    while (!page.more && in.pos < in.size) {
+    while (in.pos < in.size) {
         ZSTD_outBuffer piece{out.data(), out.size(), 0};
         const std::size_t status = ::ZSTD_decompressStream(stream.get(), &piece, &in);
         if (::ZSTD_isError(status))
@@ -80,7 +88,7 @@ Result<ReportStore::Page> ReportStore::page(AttemptId attempt, std::string_view 
         splitter.feed(std::string_view(out).substr(0, piece.pos), line);
     }
     splitter.finish(line);
-    return page;
+    return {};
 }
 
 }  // namespace sluice::logs

@@ -6,6 +6,8 @@
 #include "pipelines/base/json.hpp"
 #include "platform/files.hpp"
 
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,15 +26,15 @@ public:
     Result<std::string> read(AttemptId attempt, std::string_view name) const;
     bool has(AttemptId attempt, std::string_view name) const;
 
-    struct Page {
-        std::vector<json::Value> items;
-        bool more = false;  ///< there are items behind these
-    };
-    /// `limit` items from the one with number `offset` (from 0). Stops after 256 MiB of text.
-    Result<Page> page(AttemptId attempt, std::string_view name, std::int64_t offset,
-                      std::int64_t limit) const;
+    /// Every item of the report, of all those attempts one after another: shards of a job have a
+    /// report each. Attempts without one are passed over; code not_found when none has it.
+    /// `bad_report` at damage and beyond 256 MiB of text.
+    Result<> each(std::span<const AttemptId> attempts, std::string_view name,
+                  const std::function<void(json::Value&&)>& take) const;
 
 private:
+    Result<> each_of(std::string_view bytes, std::size_t& total,
+                     const std::function<void(json::Value&&)>& take) const;
     files::Path path(AttemptId attempt, std::string_view name) const;
     files::Path root_;
 };

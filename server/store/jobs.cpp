@@ -9,26 +9,27 @@ using I = std::int64_t;
 using OI = std::optional<std::int64_t>;
 
 constexpr const char* k_columns =
-    "SELECT id, run_id, key, base, name, kind, planned, spec, state, queue_key, priority, "
-    "attempt_id, attempts, wait_reason, cause, "
+    "SELECT id, run_id, key, base, name, kind, shard_of, planned, spec, state, queue_key, "
+    "priority, attempt_id, attempts, wait_reason, cause, "
     "message, exit_code, not_before, steps, reports, outputs, log_attempt, log_size, agent, "
-    "coalesce(carried_from, 0), "
+    "coalesce(carried_from, 0), base_job, "
     "created_at, started_at, finished_at FROM jobs ";
 
-template <class Key>
-std::vector<Job> select(Tx& tx, std::string_view where, const Key& key) {
+template <class... Keys>
+std::vector<Job> select(Tx& tx, std::string_view where, const Keys&... keys) {
     std::vector<Job> out;
-    for (auto& row : tx.all<I, I, S, S, S, S, S, S, S, S, I, I, I, S, S, S, OI, I, S, S, S, I, I, S,
-                            I, I, OI, OI>(k_columns + std::string(where), key)) {
-        auto& [id, run, job_key, base, name, kind, planned, spec, state, queue, priority, attempt,
-               attempts, wait, cause, message, exit, not_before, steps, reports, outputs,
-               log_attempt, log_size, agent, carried, created, started, finished] = row;
+    for (auto& row : tx.all<I, I, S, S, S, S, S, S, S, S, S, I, I, I, S, S, S, OI, I, S, S, S, I, I,
+                            S, I, I, I, OI, OI>(k_columns + std::string(where), keys...)) {
+        auto& [id, run, job_key, base, name, kind, shard_of, planned, spec, state, queue, priority,
+               attempt, attempts, wait, cause, message, exit, not_before, steps, reports, outputs,
+               log_attempt, log_size, agent, carried, base_job, created, started, finished] = row;
         out.push_back(Job{{id},
                           {run},
                           std::move(job_key),
                           std::move(base),
                           std::move(name),
                           std::move(kind),
+                          std::move(shard_of),
                           std::move(planned),
                           std::move(spec),
                           parse_enum<model::JobState>(state).value(),
@@ -48,6 +49,7 @@ std::vector<Job> select(Tx& tx, std::string_view where, const Key& key) {
                           log_size,
                           std::move(agent),
                           carried,
+                          {base_job},
                           {created},
                           started,
                           finished});
@@ -59,17 +61,18 @@ std::vector<Job> select(Tx& tx, std::string_view where, const Key& key) {
 
 JobId insert_job(Tx& tx, const Job& j) {
     auto row = tx.one<I>(
-        "INSERT INTO jobs(run_id, key, base, name, kind, planned, spec, state, queue_key, "
+        "INSERT INTO jobs(run_id, key, base, name, kind, shard_of, planned, spec, state, "
+        "queue_key, "
         "priority, "
         "wait_reason, message, cause, "
         "exit_code, steps, reports, outputs, log_attempt, log_size, agent, carried_from, "
         "created_at, started_at, finished_at) "
-        "VALUES (:a, :b, :c, :d, :e, :f, :f2, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, :q, :r, :s, "
-        "nullif(:t, 0), :u, :v, :w) RETURNING id",
-        j.run, j.key, j.base, j.name, j.kind, j.planned, j.spec, to_text(j.state), j.queue_key,
-        j.priority, j.wait_reason, j.message, to_text(j.cause), j.exit_code, j.steps, j.reports,
-        j.outputs, j.log_attempt, j.log_size, j.agent, j.carried_from, j.created_at, j.started_at,
-        j.finished_at);
+        "VALUES (:a, :b, :c, :d, :e, :shard_of, :f, :f2, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, "
+        ":q, :r, :s, nullif(:t, 0), :u, :v, :w) RETURNING id",
+        j.run, j.key, j.base, j.name, j.kind, j.shard_of, j.planned, j.spec, to_text(j.state),
+        j.queue_key, j.priority, j.wait_reason, j.message, to_text(j.cause), j.exit_code, j.steps,
+        j.reports, j.outputs, j.log_attempt, j.log_size, j.agent, j.carried_from, j.created_at,
+        j.started_at, j.finished_at);
     return {std::get<0>(*row)};
 }
 
@@ -81,6 +84,14 @@ std::optional<Job> find_job(Tx& tx, JobId id) {
 
 std::vector<Job> jobs_of(Tx& tx, RunId run) {
     return select(tx, "WHERE run_id = :a ORDER BY id", run);
+}
+
+std::vector<Job> shards_of(Tx& tx, RunId run, std::string_view shard_of) {
+    return select(tx, "WHERE run_id = :a AND shard_of = :b ORDER BY id", run, shard_of);
+}
+
+void set_base_job(Tx& tx, JobId id, JobId base) {
+    tx.exec("UPDATE jobs SET base_job = :a WHERE id = :b", base, id);
 }
 
 std::vector<JobBrief> job_briefs(Tx& tx, RunId run) {
@@ -227,7 +238,8 @@ std::optional<JobId> find_base_job(Tx& tx, const BaseJobFilter& filter) {
         filter.sha.empty() ? "r.branch = :b AND r.event_kind = 'push'" : "r.sha = :b";
     auto row = tx.one<I>(
         "SELECT j.id FROM jobs j JOIN runs r ON r.id = j.run_id WHERE r.project_id = :a AND " + by +
-            " AND r.id < :c AND j.key = :d AND j.state IN ('passed', 'warned', 'failed') AND "
+            " AND r.id < :c AND (j.key = :d OR j.shard_of = :d) AND j.state IN ('passed', "
+            "'warned', 'failed') AND "
             "j.reports <> '{}' ORDER BY r.id DESC LIMIT 1",
         filter.project, filter.sha.empty() ? filter.branch : filter.sha, filter.before, filter.key);
     if (!row) return std::nullopt;

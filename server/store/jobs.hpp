@@ -19,7 +19,8 @@ struct Job {
     JobId id;
     RunId run;
     std::string key, base, name, kind;
-    std::string planned;  ///< plan::PlannedJob, JSON
+    std::string shard_of;  ///< the key that all shards of the job share; "" = no shard
+    std::string planned;   ///< plan::PlannedJob, JSON
     std::string spec;  ///< model::JobSpec, JSON, once completed with others' outputs; "" = planned
     model::JobState state = model::JobState::waiting;
     std::string queue_key;
@@ -36,6 +37,7 @@ struct Job {
     std::int64_t log_size = 0;
     std::string agent;
     std::int64_t carried_from = 0;
+    JobId base_job;  ///< what it was compared with while it ran
     Timestamp created_at;
     std::optional<std::int64_t> started_at, finished_at;
 };
@@ -43,6 +45,8 @@ JobId insert_job(Tx& tx, const Job& job);
 std::optional<Job> find_job(Tx& tx, JobId id);
 /// In order of insertion (topological).
 std::vector<Job> jobs_of(Tx& tx, RunId run);
+/// All shards of a job, in order.
+std::vector<Job> shards_of(Tx& tx, RunId run, std::string_view shard_of);
 /// What advancing needs: cheap at thousands of jobs.
 struct JobBrief {
     JobId id;
@@ -97,8 +101,10 @@ std::string job_outputs(Tx& tx, JobId id);
 void set_job_result(Tx& tx, JobId id, std::string_view steps, std::string_view reports,
                     std::string_view outputs, std::int64_t log_size);
 
-/// The newest job with that key, of a run of that commit, or (sha "") of a push to that branch,
-/// which began before the run `before` and ended with reports.
+void set_base_job(Tx& tx, JobId id, JobId base);
+
+/// The newest job with that key, or a shard of it, of a run of that commit, or (sha "") of a push
+/// to that branch, which began before the run `before` and ended with reports.
 struct BaseJobFilter {
     ProjectId project;
     std::string key;

@@ -177,3 +177,38 @@ def test_gcov_and_lcov_of_a_c_program(project, needs):
     for key in ("gcov", "lcov"):
         coverage = jobs[key]["reports"]["coverage"]
         assert (coverage["lines"], coverage["lines_covered"]) == (4, 3), (key, jobs[key]["reports"])
+
+
+# framework → (what must be installed, files, further keys): four tests in four files or packages, one of them slow
+SHARDED = {
+    "pytest": (["pytest"], {f"t/test_{n}.py": f"import time\n\n\ndef test_{n}():\n    time.sleep({2 if n == 'c' else 0})\n"
+                            for n in "abcd"}, ""),
+    "ctest": (["ctest", "cmake"], {"CMakeLists.txt": "cmake_minimum_required(VERSION 3.20)\nproject(a NONE)\nenable_testing()\n"
+                                   + "".join(f"add_test(NAME {n} COMMAND sleep {2 if n == 'c' else 0})\n" for n in "abcd")}, ""),
+    "gtest": (["c++"], {"suite.cpp": "#include <gtest/gtest.h>\n#include <unistd.h>\n"
+                        + "".join(f"TEST(Suite, {n}) {{ usleep({2000000 if n == 'c' else 0}); }}\n" for n in "abcd")},
+              BUILD.format("-lgtest -lgtest_main -pthread")),
+    "catch2": (["c++"], {"suite.cpp": "#define CATCH_CONFIG_MAIN\n#include <catch2/catch.hpp>\n#include <unistd.h>\n"
+                         + "".join(f'TEST_CASE("case, [{n}] \\"x\\"") {{ SECTION("a/b") {{ usleep({2000000 if n == "c" else 0}); '
+                                   "CHECK(1 == 1); } }\n" for n in "abcd")}, BUILD.format("")),
+    "go": (["go"], {"go.mod": "module example.org/a\n\ngo 1.20\n",
+                    **{f"{n}/a_test.go": f'package {n}\n\nimport (\n\t"testing"\n\t"time"\n)\n\nfunc Test{n.upper()}(t *testing.T) '
+                       f"{{ time.Sleep({2 if n == 'c' else 0} * time.Second) }}\n" for n in "abcd"}}, ""),
+    "jest": (["jest"], {"package.json": '{"jest": {}}\n',
+                        **{f"x {n}.test.js": f"test('{n}', () => new Promise((done) => setTimeout(done, {2000 if n == 'c' else 0})));\n"
+                           for n in "abcd"}}, ""),
+}
+
+
+@pytest.mark.parametrize("framework", sorted(SHARDED))
+def test_shards_run_each_test_once_and_the_slow_one_alone(project, ci, needs, framework, warm_go):
+    tools, files, more = SHARDED[framework]
+    needs(*tools)
+    project.push_and_end({".ci.yml": job_text(framework, f"    shards: 2\n{more}"), **files}, "passed")
+    _, jobs = project.push_and_end({"note": "now the durations are known"}, "passed")
+    parts = [ci.get(f"/api/v1/jobs/{jobs[key]['id']}/reports/tests")["items"] for key in ("test (1/2)", "test (2/2)")]
+    slow = [[test for test in part if test["duration_ms"] >= 1900] for part in parts]
+    assert sorted(len(part) for part in parts) == [1, 3], parts
+    assert sorted(len(part) for part in slow) == [0, 1] and len(min(parts, key=len)) == len(max(slow, key=len)), parts
+    names = [test["suite"] + test["name"] for part in parts for test in part]
+    assert len(set(names)) == 4

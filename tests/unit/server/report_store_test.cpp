@@ -22,28 +22,37 @@ std::string report(int items) {
     return text;
 }
 
+std::vector<std::string> names(const logs::ReportStore& store, std::vector<AttemptId> attempts) {
+    std::vector<std::string> out;
+    (void)store.each(attempts, "tests",
+                     [&](json::Value&& item) { out.emplace_back(item.at("name").as_string()); });
+    return out;
+}
+
 }  // namespace
 
-TEST_CASE("a report is kept as it was sent, and read page by page", "[reports]") {
+TEST_CASE("a report is kept as it was sent, and read item by item", "[reports]") {
     test::TempFolder folder;
     logs::ReportStore store(folder.path / "reports");
     const AttemptId id{1234};
     const std::string bytes = zstd(report(10));
     CHECK(!store.has(id, "tests"));
-    CHECK(store.page(id, "tests", 0, 5).error().code == Code::not_found);
+    CHECK(store.each(std::vector{id}, "tests", {}).error().code == Code::not_found);
     REQUIRE(store.put(id, "tests", crypto::sha256_hex(bytes), bytes));
     REQUIRE(store.put(id, "tests", crypto::sha256_hex(bytes), bytes));
     CHECK(store.has(id, "tests"));
     CHECK(store.read(id, "tests").value() == bytes);
-    auto page = store.page(id, "tests", 0, 4).value();
-    CHECK(page.items.size() == 4);
-    CHECK(page.more);
-    CHECK(page.items[3].at("name") == "t3");
-    page = store.page(id, "tests", 8, 4).value();
-    CHECK(page.items.size() == 2);
-    CHECK(!page.more);
-    CHECK(page.items[1].at("name") == "t9");
-    CHECK(store.page(id, "tests", 100, 4)->items.empty());
+    CHECK(names(store, {id}).size() == 10);
+    CHECK(names(store, {id}).back() == "t9");
+}
+
+TEST_CASE("reports of several shards are read as one", "[reports]") {
+    test::TempFolder folder;
+    logs::ReportStore store(folder.path / "reports");
+    const std::string two = zstd(report(2));
+    REQUIRE(store.put({1}, "tests", crypto::sha256_hex(two), two));
+    REQUIRE(store.put({3}, "tests", crypto::sha256_hex(two), two));
+    CHECK(names(store, {{1}, {2}, {3}}) == std::vector<std::string>{"t0", "t1", "t0", "t1"});
 }
 
 TEST_CASE("bytes that are not those of the digest, or no zstd, are refused", "[reports]") {
@@ -56,6 +65,5 @@ TEST_CASE("bytes that are not those of the digest, or no zstd, are refused", "[r
     CHECK(!store.has({1}, "tests"));
     const std::string cut = bytes.substr(0, 20);
     REQUIRE(store.put({2}, "tests", crypto::sha256_hex(cut), cut));
-    const auto page = store.page({2}, "tests", 0, 5);
-    CHECK((!page || page->items.empty()));
+    CHECK(names(store, {{2}}).empty());
 }
