@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { agents, bigJob, bigRange, countJobs, diagnostics, jobs, liveJob, logs, params, projects, runs, schedules } from './fake-data.mjs';
+import { comparisonOf, flakyOf, historyOf, itemsOf, reportsOf } from './fake-reports.mjs';
 
 const option = (name, otherwise) => {
     const at = process.argv.indexOf(`--${name}`);
@@ -104,6 +105,15 @@ const routes = [
     ['POST', '/api/v1/runs/:run/cancel', ({ run }) => { const found = find(runs, run, 'run'); finish(found); return found; }],
     ['POST', '/api/v1/runs/:run/retry', ({ run }) => copyRun(find(runs, run, 'run'), { retry_of: Number(run) })],
     ['GET', '/api/v1/jobs/:job', ({ job }) => find(jobs, job, 'job')],
+    ['GET', '/api/v1/jobs/:job/reports', ({ job }, { query }) => reportsOf(find(jobs, job, 'job'), query)],
+    ['GET', '/api/v1/jobs/:job/reports/:name', ({ job, name }, { query }) => {
+        const page = itemsOf(find(jobs, job, 'job'), name, query);
+        if (!page) throw new Refused(404, 'not_found', 'The job has no such report.');
+        return page;
+    }],
+    ['GET', '/api/v1/jobs/:job/comparison', ({ job }, { query }) => comparisonOf(find(jobs, job, 'job'), query)],
+    ['GET', '/api/v1/projects/:project/metrics', ({ project }, { query }) => historyOf(projectOf(project), query)],
+    ['GET', '/api/v1/projects/:project/flaky-tests', ({ project }) => flakyOf(projectOf(project))],
     ['POST', '/api/v1/jobs/:job/cancel', ({ job }) => {
         const found = find(jobs, job, 'job');
         Object.assign(found, { state: 'cancelled', cause: 'cancelled', wait_reason: '' });

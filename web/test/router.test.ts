@@ -11,6 +11,9 @@ const routes: Route[] = [
     { page: 'run', run: 12 },
     { page: 'run', run: 12, job: 34 },
     { page: 'job', job: 5, line: 12 },
+    { page: 'job', job: 5, view: 'tests' },
+    { page: 'job', job: 5, find: 'src/a b.c:3' },
+    { page: 'trends', project: 'x', job: 'test (3.11)', branch: 'main' },
     { page: 'job', job: 5, attempt: 2, line: 12, lineEnd: 20 },
 ];
 

@@ -5,6 +5,11 @@ export function duration(ms: number | null | undefined): string {
     return plainDuration(ms).replaceAll(' ', '\u00a0');
 }
 
+/** Of one test: what is short is told exactly. "3 ms", "0.4 s". */
+export function testDuration(ms: number | null | undefined): string {
+    return ms !== null && ms !== undefined && ms >= 0 && ms < 100 ? `${Math.round(ms)}\u00a0ms` : duration(ms);
+}
+
 function plainDuration(ms: number | null | undefined): string {
     if (ms === null || ms === undefined || !Number.isFinite(ms)) return '';
     const clamped = Math.max(0, ms);
@@ -68,5 +73,35 @@ export const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
 /** "1 job", "2 jobs". */
 export const plural = (count: number, word: string): string =>
     `${count} ${word}${count === 1 ? '' : 's'}`;
+
+/** "1,204", "3.25", "0.004": at most four digits that say something behind the point. */
+export function numberText(value: number): string {
+    if (!Number.isFinite(value)) return String(value);
+    const size = Math.abs(value);
+    const digits = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 4;
+    return value.toLocaleString('en-GB', { maximumFractionDigits: digits });
+}
+
+/** A metric's value with its unit, which its name tells. */
+export function metricText(name: string, value: number): string {
+    if (name.startsWith('coverage.')) return `${value.toFixed(1)} %`;
+    if (name === 'tests.seconds') return duration(value * 1000);
+    return numberText(value);
+}
+
+/** "+2", "−0.5 %", "±0": what a metric changed by. */
+export function changeText(name: string, value: number, base: number): string {
+    const difference = value - base;
+    const text = metricText(name, Math.abs(difference));
+    if (/^[0.,]*(?:\u00a0| )?(?:%|s)?$/.test(text)) return '±0';
+    return (difference > 0 ? '+' : '−') + text;
+}
+
+/** 1: more is better; -1: less is; 0: nobody knows. */
+export function direction(name: string): 1 | -1 | 0 {
+    if (name.startsWith('coverage.') || name === 'tests.passed' || name === 'findings.fixed') return 1;
+    if (/^findings\./.test(name) || /^tests\.(failed|flaky|seconds|skipped)$/.test(name)) return -1;
+    return 0;
+}
 
 const pad = (value: number): string => String(value).padStart(2, '0');

@@ -1,12 +1,17 @@
 // The pages of the UI as values: parse() and href() are inverse to each other, so a link cannot name
 // a page that does not exist. History handling is in navigation.svelte.ts.
 
+/** What is shown of a job instead of its log. */
+export type ReportView = 'tests' | 'findings' | 'coverage' | 'metrics';
+const views: readonly string[] = ['tests', 'findings', 'coverage', 'metrics'] satisfies ReportView[];
+
 export type Route =
     | { page: 'projects' }
     | { page: 'project'; project: string; branch?: string; before?: string }
     | { page: 'gate'; project: string; branch?: string; sha?: string }
     | { page: 'run'; run: number; job?: number }
-    | { page: 'job'; job: number; attempt?: number; line?: number; lineEnd?: number }
+    | { page: 'trends'; project: string; job?: string; branch?: string }
+    | { page: 'job'; job: number; view?: ReportView; attempt?: number; find?: string; line?: number; lineEnd?: number }
     | { page: 'agents' }
     | { page: 'login'; next?: string }
     | { page: 'not_found'; path: string };
@@ -30,6 +35,8 @@ export function parse(path: string, search = '', hash = ''): Route {
             return compact({ page: 'project', project: arg, branch: text(query, 'branch'), before: text(query, 'before') });
         case 'gate':
             return compact({ page: 'gate', project: arg, branch: text(query, 'branch'), sha: text(query, 'sha') });
+        case 'trends':
+            return compact({ page: 'trends', project: arg, job: text(query, 'job'), branch: text(query, 'branch') });
         case 'runs': {
             const run = id(arg);
             return run === undefined ? lost : compact({ page: 'run', run, job: id(query.get('job')) });
@@ -37,7 +44,11 @@ export function parse(path: string, search = '', hash = ''): Route {
         case 'jobs': {
             const job = id(arg);
             if (job === undefined) return lost;
-            return compact({ page: 'job', job, attempt: id(query.get('attempt')), ...lines(hash) });
+            const view = query.get('view') ?? '';
+            return compact({
+                page: 'job', job, view: views.includes(view) ? (view as ReportView) : undefined,
+                attempt: id(query.get('attempt')), find: text(query, 'find'), ...lines(hash),
+            });
         }
     }
     return lost;
@@ -54,7 +65,10 @@ export function href(route: Route): string {
         case 'gate':
             return `/gate/${encodeURIComponent(route.project)}` + search({ branch: route.branch, sha: route.sha });
         case 'run': return `/runs/${route.run}` + search({ job: route.job });
-        case 'job': return `/jobs/${route.job}` + search({ attempt: route.attempt }) + lineHash(route);
+        case 'trends':
+            return `/trends/${encodeURIComponent(route.project)}` + search({ job: route.job, branch: route.branch });
+        case 'job':
+            return `/jobs/${route.job}` + search({ view: route.view, attempt: route.attempt, find: route.find }) + lineHash(route);
         case 'not_found': return route.path;
     }
 }
