@@ -44,6 +44,7 @@ Result<AttemptBaseline> ServerSink::baseline() {
     AttemptBaseline out;
     out.name = reply.name;
     out.metrics = std::move(reply.metrics);
+    out.target_metrics = std::move(reply.target);
     out.changes = std::move(reply.changes);
     if (reply.has_findings) {
         auto bytes = patiently([&] { return reports_.baseline_report("findings"); });

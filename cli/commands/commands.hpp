@@ -18,6 +18,7 @@ void add_run_commands(CLI::App& app, Command& chosen);
 /// `run` without a subcommand: local.
 void add_run_local(CLI::App& run, Command& chosen);
 void add_run_show_command(CLI::App& run, Command& chosen);
+void add_run_reports_command(CLI::App& run, Command& chosen);
 void add_run_logs_command(CLI::App& run, Command& chosen);
 void add_schedule_commands(CLI::App& app, Command& chosen);
 void add_gate_command(CLI::App& app, Command& chosen);

@@ -170,6 +170,7 @@ void add_run_commands(CLI::App& app, Command& chosen) {
     });
 
     add_run_show_command(*run, chosen);
+    add_run_reports_command(*run, chosen);
     add_run_logs_command(*run, chosen);
 
     auto* starting = run->add_subcommand("start", "Start a manual run");

@@ -1,5 +1,6 @@
 // run show: jobs, steps, failing tests with their lines, diagnostics.
 #include "cli/commands/commands.hpp"
+#include "cli/commands/report_text.hpp"
 #include "cli/json_view.hpp"
 #include "cli/output_lines.hpp"
 #include "cli/term/text.hpp"
@@ -141,7 +142,16 @@ void print_run(const Terminal& out, const json::Value& reply) {
 Result<Exit> show(Context& context, std::int64_t run) {
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto reply, server->get(fmt::format("/api/v1/runs/{}", run)));
-    context.show(reply, [&] { print_run(context.out, reply); });
+    // A server that can't compare is no reason not to show the run.
+    const auto reports = context.globals.json
+                             ? Result<std::vector<JobReports>>(std::vector<JobReports>{})
+                             : reports_of(*server, items_of(reply, "jobs"), "");
+    context.show(reply, [&] {
+        print_run(context.out, reply);
+        if (!reports || reports->empty()) return;
+        context.out.line();
+        for (const JobReports& job : *reports) print_report_line(context.out, job);
+    });
     return Exit::ok;
 }
 

@@ -84,6 +84,15 @@ std::vector<std::string> unsupported(const Node& job, config::Diagnostics& diagn
     search.map(job, config::scope_job, "");
     search.files(job);
     auto out = search.take();
+    // Of a choice, one word.
+    if (const Node* thresholds = job.find("thresholds"))
+        for (std::size_t i = 0; i < thresholds->items.size(); ++i)
+            if (const Node* against = thresholds->items[i].find("against");
+                against != nullptr && against->text == "champion")
+                out.push_back(
+                    fmt::format("`thresholds[{}].against: champion` asks for a registry "
+                                "of models, which this version does not have",
+                                i));
     const Node* kind = job.find("kind");
     if (kind != nullptr && kinds::find_kind(kind->text) == nullptr)
         out.insert(

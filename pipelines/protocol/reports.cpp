@@ -13,11 +13,14 @@ json::Value to_json(const BaselineReply& value) {
                      {"job", value.job.value},
                      {"has_findings", value.has_findings},
                      {"has_tests", value.has_tests}};
-    if (value.metrics) {
-        json::Object metrics;
-        for (const auto& [name, number] : *value.metrics) metrics[name] = number;
-        out["metrics"] = std::move(metrics);
-    }
+    const auto put = [&out](const char* key, const std::optional<reports::Metrics>& metrics) {
+        if (!metrics) return;
+        json::Object numbers;
+        for (const auto& [name, number] : *metrics) numbers[name] = number;
+        out[key] = std::move(numbers);
+    };
+    put("metrics", value.metrics);
+    put("target", value.target);
     if (value.changes) out["changes"] = reports::to_json(*value.changes);
     return out;
 }
@@ -29,17 +32,20 @@ Result<BaselineReply> parse_baseline(const json::Value& value) {
     out.job.value = in.integer_or("job", 0, 0, model::wire::k_max_integer);
     out.has_findings = in.boolean_or("has_findings", false);
     out.has_tests = in.boolean_or("has_tests", false);
-    if (const json::Value* metrics = in.find("metrics")) {
-        out.metrics.emplace();
-        if (!metrics->is_object()) in.fail("metrics", "an object is required");
-        if (metrics->is_object())
-            for (const auto& member : metrics->as_object()) {
-                if (!member.value().is_number())
-                    in.fail("metrics", "numbers are required");
-                else
-                    (*out.metrics)[std::string(member.key())] = member.value().to_number<double>();
-            }
-    }
+    const auto take = [&in](const char* key, std::optional<reports::Metrics>& into) {
+        const json::Value* metrics = in.find(key);
+        if (metrics == nullptr) return;
+        into.emplace();
+        if (!metrics->is_object()) return in.fail(key, "an object is required");
+        for (const auto& member : metrics->as_object()) {
+            if (!member.value().is_number())
+                in.fail(key, "numbers are required");
+            else
+                (*into)[std::string(member.key())] = member.value().to_number<double>();
+        }
+    };
+    take("metrics", out.metrics);
+    take("target", out.target);
     if (const json::Value* changes = in.find("changes")) {
         SLUICE_TRY(out.changes, reports::changed_lines_from_json(*changes, "/changes"));
     }

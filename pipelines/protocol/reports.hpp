@@ -34,6 +34,8 @@ struct BaselineReply {
     JobId job;         ///< 0 = there is none
     bool has_findings = false, has_tests = false;
     std::optional<reports::Metrics> metrics;
+    /// Of the newest run of the branch that the change goes to; only for jobs that ask for it.
+    std::optional<reports::Metrics> target;
     std::optional<reports::ChangedLines> changes;  ///< from the base's commit to the attempt's
 };
 

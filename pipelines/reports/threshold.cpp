@@ -149,10 +149,12 @@ Metrics metrics_of(const model::Reports& reports) {
 
 std::vector<ThresholdResult> evaluate(const std::vector<model::Threshold>& thresholds,
                                       const model::Reports& reports,
-                                      const std::optional<Metrics>& base) {
+                                      const std::optional<Metrics>& base,
+                                      const std::optional<Metrics>& target) {
     const Metrics metrics = metrics_of(reports);
     std::vector<ThresholdResult> out;
     for (const model::Threshold& threshold : thresholds) {
+        const auto& before = threshold.against == model::Against::target ? target : base;
         bool any = false;
         for (const auto& [name, value] : metrics) {
             if (name != threshold.metric && !text::glob_match(threshold.metric, name)) continue;
@@ -161,9 +163,9 @@ std::vector<ThresholdResult> evaluate(const std::vector<model::Threshold>& thres
             if (threshold.min) out.push_back(of.at_least(*threshold.min));
             if (threshold.max) out.push_back(of.at_most(*threshold.max));
             if (threshold.max_drop)
-                out.push_back(of.change(*threshold.max_drop, -1, threshold.ignore_below, base));
+                out.push_back(of.change(*threshold.max_drop, -1, threshold.ignore_below, before));
             if (threshold.max_rise)
-                out.push_back(of.change(*threshold.max_rise, 1, threshold.ignore_below, base));
+                out.push_back(of.change(*threshold.max_rise, 1, threshold.ignore_below, before));
         }
         if (!any) out.push_back(missing(threshold, reports));
     }

@@ -52,7 +52,8 @@ std::string tests_text(const model::TestReport& tests) {
 
 }  // namespace
 
-model::FindingReport compare_findings(std::vector<Finding>& findings, const Baseline& baseline, std::vector<Finding>* gone) {
+model::FindingReport compare_findings(std::vector<Finding>& findings, const Baseline& baseline,
+                                      std::vector<Finding>* gone) {
     int fixed = 0;
     std::string compared;
     std::vector<bool> added;
@@ -92,7 +93,8 @@ int counted(const std::vector<Finding>& findings, const FailOn& fail_on) {
 
 std::optional<model::Outcome> judge(model::Reports& reports, const Rules& rules,
                                     int counted_findings, const Baseline& baseline) {
-    reports.thresholds = evaluate(rules.thresholds, reports, baseline.metrics);
+    reports.thresholds =
+        evaluate(rules.thresholds, reports, baseline.metrics, baseline.target_metrics);
     if (rules.fail_on_tests && reports.tests && reports.tests->failed + reports.tests->errored > 0)
         return failed(model::Cause::script, tests_text(*reports.tests));
     if (rules.needs_tests && !reports.tests)

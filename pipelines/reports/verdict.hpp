@@ -27,6 +27,7 @@ struct Baseline {
     std::string name;
     std::optional<std::vector<model::Finding>> findings;
     std::optional<Metrics> metrics;
+    std::optional<Metrics> target_metrics;  ///< of the newest run of the branch it goes to
     std::optional<ChangedLines> changes;  ///< from the base's commit to this one
 };
 

@@ -1,6 +1,9 @@
 #include "server/api/report_base.hpp"
 
+#include "pipelines/plan/plan.hpp"
 #include "server/core/report_book.hpp"
+
+#include <algorithm>
 
 namespace sluice::api {
 
@@ -10,6 +13,21 @@ std::vector<AttemptId> Base::attempts() const {
         for (const store::Job& one : job->jobs) out.push_back(one.log_attempt);
     return out;
 }
+
+namespace {
+
+bool asks_for_target(const store::Job& job) {
+    auto value = json::parse(job.planned, {.bytes = 16u << 20, .depth = 64});
+    if (!value) return false;
+    const auto planned = plan::planned_job_from_json(*value);
+    if (!planned) return false;
+    const auto& thresholds = planned->spec.thresholds;
+    return std::any_of(thresholds.begin(), thresholds.end(), [](const model::Threshold& one) {
+        return one.against == model::Against::target;
+    });
+}
+
+}  // namespace
 
 awaitable<Result<Base>> find_base(Api& api, RunId run_id, JobId job_id) {
     struct Self {
@@ -35,8 +53,10 @@ awaitable<Result<Base>> find_base(Api& api, RunId run_id, JobId job_id) {
         // Without git's word the newest run of the branch still is something to compare with.
         if (changes) out.changes = std::move(*changes);
     }
-    auto find = [&self, sha = out.changes.base, branch = project->default_branch](store::Tx& tx) {
-        return core::find_baseline(tx, *self.run, *self.job, sha, branch);
+    auto find = [&self, &out, branch = project->default_branch](store::Tx& tx) {
+        if (asks_for_target(*self.job))
+            out.target = core::find_baseline(tx, *self.run, *self.job, "", branch);
+        return core::find_baseline(tx, *self.run, *self.job, out.changes.base, branch);
     };
     out.job = co_await api.read(std::move(find));
     if (!out.job) out.why = "no earlier run of this job has reports";
@@ -73,7 +93,9 @@ awaitable<reports::Baseline> shard_baseline(Api& api, const core::FinishingJob& 
     reports::Baseline out;
     if (!finishing.is_last_shard || finishing.spec.thresholds.empty()) co_return out;
     auto base = co_await find_base(api, finishing.run.id, finishing.job.id);
-    if (!base || !base->job) co_return out;
+    if (!base) co_return out;
+    if (base->target) out.target_metrics = co_await base_metrics(api, *base->target);
+    if (!base->job) co_return out;
     out.name = base->job->name;
     out.metrics = co_await base_metrics(api, *base->job);
     co_return out;

@@ -10,6 +10,7 @@ namespace sluice::api {
 
 struct Base {
     std::optional<core::BaselineJob> job;
+    std::optional<core::BaselineJob> target;  ///< when a threshold compares with it
     git::Snapshot changes;
     std::string why;  ///< there is none
 

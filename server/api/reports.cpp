@@ -38,6 +38,7 @@ awaitable<Reply> baseline(Api& api, Request&, AttemptId id) {
                              : Result<reports::ChangedLines>(value.error());
         if (changes) reply.changes = std::move(*changes);
     }
+    if (base->target) reply.target = co_await base_metrics(api, *base->target);
     if (base->job) {
         reply.name = base->job->name;
         reply.job = base->job->job.id;

@@ -4,6 +4,7 @@
 #include "pipelines/base/text.hpp"
 #include "platform/files.hpp"
 #include "server/core/statuses.hpp"
+#include "server/store/jobs.hpp"
 #include "server/store/outbox_pause.hpp"
 
 #include <fmt/format.h>
@@ -33,11 +34,22 @@ hooks::StatusState state_of(model::RunState state) {
     return hooks::StatusState::errored;
 }
 
-std::string describe(const store::Run& run) {
+/// The forge shows 140 bytes: what the first failures say is worth more than how many jobs there
+/// are. The place of a finding stands in the message of its job.
+std::string describe(store::Tx& tx, const store::Run& run) {
     if (!run.reason.empty()) return run.reason;
     if (run.state == model::RunState::active)
         return fmt::format("run {}: {} jobs", run.number, run.jobs_total);
-    return fmt::format("run {} {}", run.number, to_text(run.state));
+    std::string text = fmt::format("run {} {}", run.number, to_text(run.state));
+    if (run.state == model::RunState::passed || run.state == model::RunState::cancelled)
+        return text;
+    const char* separator = ": ";
+    for (const store::BrokenJob& job : store::broken_jobs(tx, run.id, 5)) {
+        const std::string first = job.message.substr(0, job.message.find('\n'));
+        text += separator + job.key + (first.empty() ? "" : ": " + first);
+        separator = "; ";
+    }
+    return text;
 }
 
 json::Value to_json(const hooks::Status& status) {
@@ -76,7 +88,7 @@ void Outbox::put_status(store::Tx& tx, ProjectId project, const hooks::Status& s
 void Outbox::report(store::Tx& tx, const store::Run& run) {
     auto project = parts_.projects.find(run.project);
     if (!project || project->status_api.empty()) return;
-    hooks::Status status{state_of(run.state), run.sha, "sluice", describe(run),
+    hooks::Status status{state_of(run.state), run.sha, "sluice", describe(tx, run),
                          fmt::format("{}/runs/{}", parts_.public_url, run.id.value)};
     if (run.event_kind == "pull_request") status.context = "sluice/pr";
     put_status(tx, run.project, status);

@@ -86,6 +86,16 @@ std::vector<Job> jobs_of(Tx& tx, RunId run) {
     return select(tx, "WHERE run_id = :a ORDER BY id", run);
 }
 
+std::vector<BrokenJob> broken_jobs(Tx& tx, RunId run, std::int64_t limit) {
+    std::vector<BrokenJob> out;
+    for (auto& [key, message] :
+         tx.all<S, S>("SELECT key, message FROM jobs WHERE run_id = :a AND state IN ('failed', "
+                      "'errored') ORDER BY id LIMIT :b",
+                      run, limit))
+        out.push_back({std::move(key), std::move(message)});
+    return out;
+}
+
 std::vector<Job> shards_of(Tx& tx, RunId run, std::string_view shard_of) {
     return select(tx, "WHERE run_id = :a AND shard_of = :b ORDER BY id", run, shard_of);
 }

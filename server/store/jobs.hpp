@@ -45,6 +45,11 @@ JobId insert_job(Tx& tx, const Job& job);
 std::optional<Job> find_job(Tx& tx, JobId id);
 /// In order of insertion (topological).
 std::vector<Job> jobs_of(Tx& tx, RunId run);
+/// What went wrong in a run, in order of its jobs: key and message only.
+struct BrokenJob {
+    std::string key, message;
+};
+std::vector<BrokenJob> broken_jobs(Tx& tx, RunId run, std::int64_t limit);
 /// All shards of a job, in order.
 std::vector<Job> shards_of(Tx& tx, RunId run, std::string_view shard_of);
 /// What advancing needs: cheap at thousands of jobs.

@@ -2,6 +2,7 @@
 
 import json
 
+from forges import GitHub
 from harness import by_key
 
 
@@ -170,3 +171,31 @@ def test_numbers_of_a_branch_make_a_history(project, ci):
     assert [point["number"] for point in history["points"]] == sorted(p["number"] for p in history["points"])
     assert [p["metrics"]["size"] for p in ci.get(f"{project.path}/metrics", job="test", limit=2)["points"]] == [12, 11]
     assert ci.get(f"{project.path}/metrics", job="test", branch="other")["points"] == []
+
+
+def test_a_threshold_names_what_it_is_compared_with(ci, name):
+    project, forge = ci.project(name, forge="github", hooks=()), GitHub()
+    text = """version: 1
+on: {push: {}, pull_request: {}}
+jobs:
+  measure:
+    run: "true"
+    reports: {metrics: m.json}
+    thresholds: [{metric: ms, max_rise: 10, against: %s}]
+"""
+    files = {".ci.yml": text % "merge_base", "m.json": '{"ms": 100}'}
+    project.push_and_end(files, "passed")
+    heads = {}
+    for against in ("merge_base", "target"):
+        heads[against] = project.repo.commit({".ci.yml": text % against, "m.json": '{"ms": 80}'}, branch=against)
+        project.repo.push(against)
+    # Meanwhile the target branch got better.
+    project.push_and_end({"m.json": '{"ms": 50}'}, "passed")
+    ended = {}
+    for number, (against, sha) in enumerate(heads.items(), 7):
+        forge.send(project, *forge.pull_request("opened", sha, number=number))
+        ended[against] = by_key(ci.ended(project.run_of(sha, "pull_request")))["measure"]
+    assert ended["merge_base"]["state"] == "passed"
+    assert ended["merge_base"]["reports"]["thresholds"][0]["base"] == 100
+    assert ended["target"]["state"] == "failed" and ended["target"]["cause"] == "policy"
+    assert ended["target"]["reports"]["thresholds"][0]["base"] == 50

@@ -14,6 +14,17 @@ it('reads annotations with their place', () => {
     expect(marker('::notice title=a%3Ab::x')).toMatchObject({ level: 'notice', message: 'x' });
 });
 
+it('reads what compilers and linters say of a line', () => {
+    expect(marker('src/a.c:3:7: error: no such thing [ruff F401]')).toEqual({
+        kind: 'note', level: 'error', where: 'src/a.c:3:7', message: 'no such thing [ruff F401]',
+    });
+    expect(marker('\x1b[1mb.py:12:\x1b[0m note: see here')).toMatchObject({ level: 'notice', where: 'b.py:12', message: 'see here' });
+    expect(marker('a.c:1: fatal error: x.h: No such file')).toMatchObject({ level: 'error', message: 'x.h: No such file' });
+    for (const text of ['12:30:05: error: it is late', 'see a.c:3:7: error: x', 'a.c:3: errors: 2', 'https://x:80: error: no']) {
+        expect(marker(text)).toBeUndefined();
+    }
+});
+
 it('leaves other text alone', () => {
     expect(marker('std::error::code')).toBeUndefined();
     expect(marker('::set-output name=x::y')).toBeUndefined();

@@ -153,6 +153,68 @@ def test_a_failed_run_shows_the_failing_tests_line(sluice, ci):
     assert "\x1b" not in done.stdout
 
 
+def a_run_with_reports(ci):
+    tests = {"total": 25, "passed": 22, "failed": 2, "errored": 0, "skipped": 1, "flaky": 1, "failures": [
+        {"suite": "s", "name": "test_new", "state": "failed", "message": "assert 1 == 2", "file": "t.py", "line": 3},
+        {"suite": "s", "name": "test_old", "state": "failed", "message": "no \x1b[2J way"}],
+        "flaky_cases": [{"suite": "s", "name": "test_odd", "state": "passed", "flaky": True, "message": "reset"}]}
+    coverage = {"lines": 200, "lines_covered": 150, "branches": 0, "branches_covered": 0, "files": 2, "changed_lines": 10,
+                "changed_covered": 4}
+    thresholds = [{"metric": "coverage.changed", "verdict": "failed", "value": 40, "base": None, "text": "coverage.changed is 40%"}]
+    findings = {"total": 9, "errors": 1, "warnings": 8, "notes": 0, "added": 1, "fixed": 2, "annotations": []}
+    shard = {"of": "test", "index": 1, "count": 2}
+    ci.answers["GET /api/v1/runs/12"] = (200, {"run": a_run(), "diagnostics": [], "jobs": [
+        a_job(id=33, key="build"),
+        a_job(id=34, key="test (1/2)", shard=shard, reports={"tests": {"total": 12, "failures": []}}),
+        a_job(id=35, key="test (2/2)", shard={**shard, "index": 2}, reports={"tests": {"total": 13, "failures": []}}),
+        a_job(id=36, key="lint", shard=None, reports={"findings": findings})]})
+    whole = {"tests": tests, "coverage": coverage, "thresholds": thresholds}
+    ci.answers["GET /api/v1/jobs/34/reports"] = lambda query: (200, whole if query["shards"] == "all" else {})
+    name = {"suite": "s", "name": "test_new"}
+    ci.answers["GET /api/v1/jobs/34/comparison"] = (200, {
+        "base": {"name": "run 2 of main (1a2b3c4)", "run_id": 11, "number": 2, "branch": "main", "sha": "1a2b", "job_id": 30},
+        "metrics": [{"name": "tests.total", "value": 25, "base": 22}, {"name": "coverage.lines", "value": 75, "base": 75.5},
+                    {"name": "size", "value": 12.5, "base": None}],
+        "tests": {"new_failures": 1, "still_failing": 1, "fixed": 0, "added": 3, "removed": 0, "slower": 1,
+                  "new_failure_names": [name], "fixed_names": [],
+                  "slower_tests": [{"suite": "s", "name": "test_slow", "duration_ms": 3000, "base_ms": 1000}]},
+        "records": []})
+    ci.answers["GET /api/v1/jobs/34/reports/coverage"] = (200, {"total": 1, "next": None, "items": [
+        {"file": "a.py", "lines": 20, "covered": 9, "uncovered": "3-9", "changed_uncovered": "4-9"}]})
+    ci.answers["GET /api/v1/jobs/36/reports/findings"] = lambda query: (200, {"total": 1, "next": None, "items": [
+        {"tool": "ruff", "rule": "F401", "severity": "error", "message": "unused", "file": "a.py", "line": 1, "column": 1}]
+        if query["state"] == "new" else []})
+
+
+def test_a_run_shows_its_reports_beside_those_of_the_base(sluice, ci):
+    a_run_with_reports(ci)
+    lines = sluice("run", "show", "12").stdout.splitlines()
+    assert "test: 25 tests (+3), 2 failed (1 new), 1 flaky, 1 skipped; coverage 75.0% (-0.5%), changed lines 40.0%" in lines
+    assert "    compared with run 2 of main (1a2b3c4)" in lines
+    # An older server can't compare.
+    assert "lint: 9 findings, 1 new, 2 fixed" in lines
+
+
+def test_the_reports_of_a_run_in_full(sluice, ci):
+    a_run_with_reports(ci)
+    done = sluice("run", "reports", "12")
+    assert done.returncode == 0, done.stderr
+    for line in ["  failed  coverage.changed is 40%", "  new failure  test_new  t.py:3", "      assert 1 == 2",
+                 "  failed  test_old", "  flaky  test_odd  reset", "  slower  test_slow  3.0s, was 1.0s",
+                 "  changed, not covered  a.py: 4-9", "  new  a.py:1  error: unused  [F401]",
+                 "coverage.lines  75.0%  75.5%  -0.5%", "size            12.5   -"]:
+        assert line in done.stdout.splitlines(), (line, done.stdout)
+    assert "\x1b" not in done.stdout
+    only = sluice("run", "reports", "12", "lint").stdout
+    assert "lint: 9 findings" in only and "test" not in only
+    value = json.loads(sluice("run", "reports", "12", "test", "--json").stdout)
+    assert [job["key"] for job in value["jobs"]] == ["test"]
+    assert value["jobs"][0]["reports"]["tests"]["total"] == 25
+    assert value["jobs"][0]["comparison"]["base"]["number"] == 2
+    refused = sluice("run", "reports", "12", "build")
+    assert refused.returncode != 0 and "run 12 has no job 'build' with reports" in refused.stderr
+
+
 def test_a_run_that_could_not_be_planned_shows_its_diagnostics(sluice, ci):
     diagnostic = {"severity": "error", "id": "unknown_key", "file": ".ci.yml", "line": 3, "column": 5, "message": "m",
                   "hint": "", "text": ".ci.yml:3:5: error: unknown key"}

@@ -109,6 +109,25 @@ TEST_CASE("a run's start and end become statuses, in order", "[outbox]") {
     CHECK(forge.count("dead") == 0);
 }
 
+TEST_CASE("a status tells what the failing jobs said, first lines only", "[outbox]") {
+    Posted forge;
+    forge.ci.run({job("lint"), job("test"), job("fine")});
+    auto outcome = failed();
+    outcome.message = "new: 1 finding of level warning or worse; first: a.py:3 F401 unused\nmore";
+    forge.ci.finish(forge.ci.started(), outcome).value();
+    outcome.message = "";
+    forge.ci.finish(forge.ci.started(), outcome).value();
+    forge.ci.finish(forge.ci.started(), passed()).value();
+    while (forge.round() > 0) {
+    }
+    const std::string wanted =
+        "run 1 failed: lint: new: 1 finding of level warning or worse; first: a.py:3 F401 unused; "
+        "test\"";
+    CHECK(std::any_of(forge.bodies.begin(), forge.bodies.end(), [&](const std::string& body) {
+        return body.find(wanted) != std::string::npos;
+    }));
+}
+
 TEST_CASE("an error of the forge is tried again later, and holds back what comes after it",
           "[outbox]") {
     Posted forge;

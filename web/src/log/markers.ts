@@ -1,5 +1,5 @@
 // Recognises the lines by which tools fold and annotate logs: GitHub's `::group::` and `::error::`,
-// GitLab's section_start/section_end and Buildkite's `---`, `+++`, `~~~`.
+// GitLab's section_start/section_end, Buildkite's `---`, `+++`, `~~~`, and what compilers and linters say of a line.
 
 export type Marker =
     | { kind: 'group'; title: string; open: boolean; flat: boolean; id?: string }
@@ -14,7 +14,7 @@ export function markerOf(raw: string, plain: string): Marker | undefined {
     const text = plain.trimStart();
     if (text.startsWith('::')) return command(text);
     if (raw.includes('section_')) return section(raw, plain);
-    return heading(plain);
+    return heading(plain) ?? diagnostic(text);
 }
 
 function command(text: string): Marker | undefined {
@@ -30,6 +30,14 @@ function command(text: string): Marker | undefined {
         where: position(match[2] ?? ''),
         message: unescape(match[3] ?? ''),
     };
+}
+
+/** `src/a.c:3:7: error: …` as compilers write it, and our own lines of findings. */
+function diagnostic(text: string): Marker | undefined {
+    const match = /^([^\s:]{1,1024}:[0-9]{1,9}(?::[0-9]{1,9})?): (?:fatal )?(error|warning|note): (.+)$/.exec(text);
+    if (!match || /^[0-9]+:/.test(match[1]!)) return undefined;  // a time of day
+    const level = match[2] === 'note' ? 'notice' : (match[2] as 'error' | 'warning');
+    return { kind: 'note', level, where: match[1]!, message: match[3]! };
 }
 
 /** "src/a.c:3:7" of ` file=src/a.c,line=3,col=7`. */

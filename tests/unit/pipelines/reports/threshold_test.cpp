@@ -21,7 +21,7 @@ std::vector<std::string> outcomes(const std::vector<Threshold>& thresholds,
                                   const model::Reports& reports,
                                   const std::optional<Metrics>& base = std::nullopt) {
     std::vector<std::string> out;
-    for (const auto& result : reports::evaluate(thresholds, reports, base))
+    for (const auto& result : reports::evaluate(thresholds, reports, base, std::nullopt))
         out.push_back(std::string(to_text(result.verdict)) + ": " + result.text);
     return out;
 }
@@ -43,6 +43,18 @@ TEST_CASE("min and max, with percentages where the metric is one", "[threshold]"
                     {.metric = "coverage.changed", .min = Limit{75}}},
                    covered) == Lines{"failed: coverage.lines is 70%, the minimum is 80%",
                                      "passed: coverage.changed is 75%, the minimum is 75%"});
+}
+
+TEST_CASE("a limit is measured against what it names", "[threshold]") {
+    const Threshold base{.metric = "auc", .max_drop = Limit{0.1}};
+    Threshold target = base;
+    target.against = model::Against::target;
+    const auto results = reports::evaluate({base, target}, with({{"auc", 0.7}}),
+                                           Metrics{{"auc", 0.7}}, Metrics{{"auc", 0.9}});
+    REQUIRE(results.size() == 2);
+    CHECK(results[0].verdict == model::Verdict::passed);
+    CHECK(results[1].verdict == model::Verdict::failed);
+    CHECK(results[1].base == 0.9);
 }
 
 TEST_CASE("max_drop and max_rise measure against the base", "[threshold]") {
