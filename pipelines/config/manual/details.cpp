@@ -43,6 +43,14 @@ constexpr std::array k_details = {
     Row{"job.kind",
         "`script` runs `run` or `steps` and nothing else. The other kinds know more keys, read "
         "reports and give a verdict; see [kinds](#kinds)."},
+    Row{"job.shards",
+        "`test` becomes the jobs `test (1/4)` to `test (4/4)`; needs and gates that name `test` "
+        "mean all of them. Tests are dealt out by what they took in the run that the job is "
+        "compared with. Thresholds, coverage and comparisons hold for all shards together. A "
+        "command of your own takes its part by `$CI_SHARD` and `$CI_SHARDS`. At most 64."},
+    Row{"threshold.against",
+        "`merge_base`: the run at the commit where the change starts; `target`: the newest run of "
+        "the branch that the change goes to. Only `max_drop` and `max_rise` compare."},
     Row{"job.needs",
         "A need that is `not_selected`, or that the event does not bring, counts as satisfied. A "
         "need "

@@ -70,7 +70,7 @@ std::string indent(const std::string& lines, std::size_t by, std::string_view fi
 
 /// Kinds that bring their commands.
 bool needs_run(std::string_view kind) {
-    for (const std::string_view own : {"lint", "image", "package", "model"})
+    for (const std::string_view own : {"lint", "test", "image", "package", "model"})
         if (kind == own) return false;
     return true;
 }
