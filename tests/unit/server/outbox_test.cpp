@@ -1,6 +1,8 @@
 #include "server/core/outbox.hpp"
 #include "tests/unit/server/ci_fixture.hpp"
 
+#include <algorithm>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -118,8 +120,7 @@ TEST_CASE("a status tells what the failing jobs said, first lines only", "[outbo
     outcome.message = "";
     forge.ci.finish(forge.ci.started(), outcome).value();
     forge.ci.finish(forge.ci.started(), passed()).value();
-    while (forge.round() > 0) {
-    }
+    forge.drain();
     const std::string wanted =
         "run 1 failed: lint: new: 1 finding of level warning or worse; first: a.py:3 F401 unused; "
         "test\"";
