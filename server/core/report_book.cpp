@@ -148,6 +148,10 @@ std::optional<FinishingJob> look(store::Tx& tx, AttemptId id) {
     auto planned =
         value ? plan::planned_job_from_json(*value) : Result<plan::PlannedJob>(value.error());
     if (planned) out.spec = std::move(planned->spec);
+    // Completed with what other jobs gave, where it reads that.
+    if (auto late = json::parse(out.job.spec, {.bytes = 16u << 20, .depth = 64});
+        late && !out.job.spec.empty())
+        if (auto spec = model::job_spec_from_json(*late)) out.spec = std::move(*spec);
     const std::string key = job_key(out.job);
     out.earlier = store::attempts_at(tx, out.run.project, key, out.run.sha, id, k_earlier_attempts);
     if (!out.earlier.empty())
