@@ -10,7 +10,7 @@
 namespace sluice::reports {
 
 struct Comparison {
-    std::vector<bool> added;  ///< one per head finding
+    std::vector<bool> added;        ///< one per head finding
     std::vector<std::size_t> gone;  ///< base findings that no head finding continues
 };
 

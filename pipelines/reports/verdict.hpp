@@ -28,7 +28,7 @@ struct Baseline {
     std::optional<std::vector<model::Finding>> findings;
     std::optional<Metrics> metrics;
     std::optional<Metrics> target_metrics;  ///< of the newest run of the branch it goes to
-    std::optional<ChangedLines> changes;  ///< from the base's commit to this one
+    std::optional<ChangedLines> changes;    ///< from the base's commit to this one
 };
 
 /// Marks each finding as new or not and summarises them. Base findings decide; else the changed
