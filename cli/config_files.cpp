@@ -2,8 +2,6 @@
 
 #include "cli/exit_code.hpp"
 #include "cli/git.hpp"
-#include "cli/term/text.hpp"
-#include "pipelines/base/text.hpp"
 #include "platform/files.hpp"
 
 #include <fmt/format.h>
@@ -128,31 +126,6 @@ Result<std::vector<ConfigSet>> find_config(const std::vector<std::string>& argum
         if (!seen) sets.push_back(std::move(set));
     }
     return sets;
-}
-
-std::string source_line(std::string_view text, int line, int column) {
-    if (line < 1) return {};
-    for (int skipped = 1; skipped < line; ++skipped) {
-        auto end = text.find('\n');
-        if (end == std::string_view::npos) return {};
-        text.remove_prefix(end + 1);
-    }
-    text = text.substr(0, text.find('\n'));
-    std::string shown = printable(text);
-    if (text::trim(shown).empty()) return {};
-    std::string number = std::to_string(line);
-    std::string out = fmt::format("  {} | {}\n", number, shown);
-    if (column < 1) return out;
-    // The column counts code points; the caret stands under that many columns of the terminal.
-    std::size_t bytes = 0;
-    for (int point = 1; point < column && bytes < shown.size(); ++point) {
-        ++bytes;
-        while (bytes < shown.size() && (static_cast<unsigned char>(shown[bytes]) & 0xC0) == 0x80)
-            ++bytes;
-    }
-    return out +
-           fmt::format("  {} | {}^\n", std::string(number.size(), ' '),
-                       std::string(display_width(std::string_view(shown).substr(0, bytes)), ' '));
 }
 
 }  // namespace sluice::cli

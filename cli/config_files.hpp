@@ -29,7 +29,4 @@ struct ConfigSet {
 /// pipeline named twice is returned once.
 Result<std::vector<ConfigSet>> find_config(const std::vector<std::string>& arguments);
 
-/// The line of the text (1-based) with a caret under the column; empty when there is no such line.
-std::string source_line(std::string_view text, int line, int column);
-
 }  // namespace sluice::cli

@@ -32,6 +32,8 @@ void add_all_commands(CLI::App& app, GlobalOptions& globals, Command& chosen) {
     add_agent_commands(app, chosen);
     add_token_commands(app, chosen);
     add_validate_command(app, chosen);
+    add_render_command(app, chosen);
+    add_explain_command(app, chosen);
     add_schema_command(app, chosen);
     add_import_command(app, chosen);
     add_completion_commands(app, chosen);

@@ -4,7 +4,7 @@
 #include "cli/json_view.hpp"
 #include "cli/local/pipeline.hpp"
 #include "cli/term/text.hpp"
-#include "pipelines/config/manual/places.hpp"
+#include "pipelines/config/manual/page.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -24,7 +24,7 @@ std::vector<std::string> names_on_server(Context& context, std::string_view kind
                                          {"RUN", "/api/v1/runs", "runs", "id"}};
     std::vector<std::string> names;
     if (kind == "JOB") return local::job_ids();
-    if (kind == "TOPIC") return config::manual::topic_names();
+    if (kind == "TOPIC") return config::manual::explained_topics();
     for (const auto& source : sources) {
         if (source.kind != kind) continue;
         auto server = context.api();

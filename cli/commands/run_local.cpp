@@ -1,6 +1,8 @@
 // run [JOB…]: the pipeline on this machine, on the dirty tree, by the agent's own runner.
 #include "cli/commands/commands.hpp"
+#include "cli/diagnostic_view.hpp"
 #include "cli/json_view.hpp"
+#include "cli/local/event_options.hpp"
 #include "cli/local/local_run.hpp"
 #include "cli/local/run_view.hpp"
 #include "cli/local/shell.hpp"
@@ -42,16 +44,6 @@ Exit refuse(const Context& context, const Error& refusal) {
     context.err.line(context.err.paint(Colour::red, "error:") + " " +
                      printable_lines(refusal.message));
     return Exit::unknown;
-}
-
-void print_diagnostics(const Context& context, const local::Pipeline& pipeline) {
-    for (const config::Diagnostic& diagnostic : pipeline.outcome.diagnostics) {
-        context.err.line(context.err.paint(Terminal::colour_of_state(to_text(diagnostic.severity)),
-                                           printable(config::format(diagnostic))));
-        for (const plan::SourceFile& file : pipeline.files.files)
-            if (file.path == diagnostic.file)
-                context.err.write(source_line(file.text, diagnostic.line, diagnostic.column));
-    }
 }
 
 json::Value diagnostics_json(const local::Pipeline& pipeline) {
@@ -137,7 +129,7 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
     const Timestamp now = context.clock.now();
     SLUICE_TRY(auto pipeline, local::plan_checkout(checkout, event, 1, now));
     if (config::has_errors(pipeline.outcome.diagnostics) || !pipeline.outcome.triggered) {
-        print_diagnostics(context, pipeline);
+        print_diagnostics(context.err, pipeline.files, pipeline.outcome.diagnostics);
         const std::string why = pipeline.outcome.triggered
                                     ? "the configuration has errors"
                                     : "no job is for a " + local::describe(pipeline.input.event) +
@@ -148,7 +140,7 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
                local::select_jobs(pipeline.outcome.plan->jobs, options.jobs, !options.no_needs));
     if (!options.list) SLUICE_CHECK(check_supported(jobs));
     if (options.list) return show_list(context, pipeline, jobs);
-    print_diagnostics(context, pipeline);
+    print_diagnostics(context.err, pipeline.files, pipeline.outcome.diagnostics);
 
     crypto::init();
     local::RunSettings settings;
@@ -211,26 +203,12 @@ void add_run_local(CLI::App& run, Command& chosen) {
            "JOB", options->jobs,
            "Jobs to run on this machine, with what they need: ids, cells, globs; default all")
         ->type_name("");
-    run.add_option("--event", options->event.event,
-                   "As if this had happened; default: the first of push, pull_request, manual that "
-                   "brings a job")
-        ->check(CLI::IsMember({"push", "pull_request", "tag", "manual", "schedule"}));
-    run.add_option("--branch", options->event.branch, "The branch; default: this checkout's")
-        ->type_name("BRANCH");
-    run.add_option("--tag", options->event.tag, "The tag of the event `tag`")->type_name("TAG");
-    run.add_option("--target", options->event.target,
-                   "Target of the pull request; default: the default branch")
-        ->type_name("BRANCH");
-    run.add_option("--schedule", options->event.schedule,
-                   "As if this schedule of the file had fired now (UTC)")
-        ->type_name("NAME");
+    local::add_event_options(run, options->event,
+                             {"push", "pull_request", "tag", "manual", "schedule"});
     run.add_option("-p,--param", options->params,
                    "A value for `params` of the run, repeatable; the event is then manual")
         ->type_name("NAME=VALUE")
         ->allow_extra_args(false);
-    run.add_option("--changed-from", options->event.changed_from,
-                   "Changed paths are those against this commit; default: everything changed")
-        ->type_name("REF");
     run.add_option("-j,--jobs", options->parallel, "Jobs at once; default: half of the processors")
         ->type_name("N")
         ->check(CLI::Range(1, 1000));

@@ -17,7 +17,7 @@ struct SchemaOptions {
 };
 
 Result<Exit> unknown_topic(const std::string& topic) {
-    const auto near = text::nearest(topic, manual::topic_names());
+    const auto near = text::nearest(topic, manual::explained_topics());
     return usage_error(
         "there is no key '" + printable(topic) + "'; " +
         (near ? "did you mean '" + *near + "'?" : "`sluice schema --markdown` shows all of them"));
@@ -25,11 +25,9 @@ Result<Exit> unknown_topic(const std::string& topic) {
 
 Result<Exit> schema(const Context& context, const SchemaOptions& options) {
     if (!options.topic.empty()) {
-        const auto topic = manual::find_topic(options.topic);
-        if (!topic) return unknown_topic(options.topic);
-        std::string text = manual::section(*topic);
-        // The anchor is for the page only.
-        context.out.write(text.substr(text.find('\n') + 1));
+        const auto text = manual::explain(options.topic);
+        if (!text) return unknown_topic(options.topic);
+        context.out.write(*text);
         return Exit::ok;
     }
     context.out.write(options.markdown ? manual::page() : pretty(manual::json_schema()));

@@ -1,9 +1,9 @@
 // validate: the same planner as the server's, on files of this machine; no server needed.
 #include "cli/commands/commands.hpp"
 #include "cli/config_files.hpp"
+#include "cli/diagnostic_view.hpp"
 #include "cli/git.hpp"
 #include "cli/json_view.hpp"
-#include "cli/term/text.hpp"
 #include "pipelines/plan/params.hpp"
 #include "pipelines/plan/plan.hpp"
 
@@ -73,36 +73,39 @@ Verdict judge(const ConfigSet& set) {
     return verdict;
 }
 
-/// The person's name of a file instead of the planner's, and its text.
-struct Place {
-    std::string shown;
-    std::string_view text;
-};
-Place place_of(const ConfigSet& set, const std::string& path) {
-    return {set.shown_as(path), set.text_of(path)};
+/// `2 errors, 1 warning`
+std::string tally(const std::vector<config::Diagnostic>& diagnostics) {
+    const auto errors = std::count_if(diagnostics.begin(), diagnostics.end(), [](const auto& d) {
+        return d.severity == config::Severity::error;
+    });
+    const auto warnings = static_cast<std::ptrdiff_t>(diagnostics.size()) - errors;
+    const auto some = [](std::ptrdiff_t n, std::string_view word) {
+        return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+    };
+    if (errors == 0) return some(warnings, "warning");
+    return some(errors, "error") + (warnings == 0 ? "" : ", " + some(warnings, "warning"));
 }
 
 void print(const Terminal& out, const ConfigSet& set, const Verdict& verdict) {
-    for (auto diagnostic : verdict.diagnostics) {
-        Place place = place_of(set, diagnostic.file);
-        diagnostic.file = place.shown;
-        std::string severity(to_text(diagnostic.severity));
-        out.line(
-            out.paint(Terminal::colour_of_state(severity), printable(config::format(diagnostic))));
-        out.write(source_line(place.text, diagnostic.line, diagnostic.column));
+    print_diagnostics(out, set, verdict.diagnostics);
+    if (config::has_errors(verdict.diagnostics)) {
+        out.line(tally(verdict.diagnostics));
+        return;
     }
-    if (config::has_errors(verdict.diagnostics)) return;
     std::string events;
     for (const auto& [kind, count] : verdict.jobs)
         events += fmt::format("{}{} on {}", events.empty() ? "" : ", ", count, to_text(kind));
-    out.line(fmt::format("{}: {}  jobs: {}", set.shown.front(), out.paint(Colour::green, "ok"),
+    const bool warned = !verdict.diagnostics.empty();
+    out.line(fmt::format("{}: {}  jobs: {}", set.shown.front(),
+                         warned ? out.paint(Colour::yellow, tally(verdict.diagnostics))
+                                : out.paint(Colour::green, "ok"),
                          events.empty() ? "none on any event" : events));
 }
 
 json::Value to_json(const ConfigSet& set, const Verdict& verdict) {
     json::Array diagnostics;
     for (auto diagnostic : verdict.diagnostics) {
-        diagnostic.file = place_of(set, diagnostic.file).shown;
+        diagnostic.file = set.shown_as(diagnostic.file);
         auto value = config::to_json(diagnostic);
         value.as_object()["text"] = config::format(diagnostic);
         diagnostics.push_back(std::move(value));
@@ -116,33 +119,52 @@ json::Value to_json(const ConfigSet& set, const Verdict& verdict) {
                         {"jobs", std::move(jobs)}};
 }
 
-Result<Exit> validate(Context& context, const std::vector<std::string>& arguments) {
-    SLUICE_TRY(auto sets, find_config(arguments));
-    bool valid = true;
+struct ValidateOptions {
+    std::vector<std::string> files;
+    bool strict = false;
+    bool sarif = false;
+};
+
+Result<Exit> validate(Context& context, const ValidateOptions& options) {
+    SLUICE_TRY(auto sets, find_config(options.files));
+    bool valid = true, warned = false;
     json::Array all;
+    std::vector<config::Diagnostic> said;
     for (const auto& set : sets) {
         Verdict verdict = judge(set);
         valid = valid && !config::has_errors(verdict.diagnostics);
-        if (context.globals.json)
+        warned = warned || !verdict.diagnostics.empty();
+        if (options.sarif) {
+            for (auto& diagnostic : verdict.diagnostics) {
+                diagnostic.file = set.shown_as(diagnostic.file);
+                said.push_back(std::move(diagnostic));
+            }
+        } else if (context.globals.json) {
             all.push_back(to_json(set, verdict));
-        else
+        } else {
             print(context.out, set, verdict);
+        }
     }
-    if (context.globals.json)
+    if (options.sarif) {
+        context.out.write(pretty(to_sarif(said)));
+    } else if (context.globals.json) {
         context.out.write(pretty(json::Object{{"valid", valid}, {"pipelines", std::move(all)}}));
-    return valid ? Exit::ok : Exit::negative;
+    }
+    return valid && !(options.strict && warned) ? Exit::ok : Exit::negative;
 }
 
 }  // namespace
 
 void add_validate_command(CLI::App& app, Command& chosen) {
     auto* sub = app.add_subcommand("validate", "Check .ci.yml without a server; exits 1 on errors");
-    auto arguments = std::make_shared<std::vector<std::string>>();
-    sub->add_option("FILE", *arguments,
+    auto options = std::make_shared<ValidateOptions>();
+    sub->add_option("FILE", options->files,
                     "Folders or files; - is standard input; default: this checkout")
         ->type_name("");
-    sub->callback([&chosen, arguments] {
-        chosen = [arguments](Context& context) { return validate(context, *arguments); };
+    sub->add_flag("--strict", options->strict, "Exit 1 on warnings too");
+    sub->add_flag("--sarif", options->sarif, "SARIF 2.1.0, for forges and editors");
+    sub->callback([&chosen, options] {
+        chosen = [options](Context& context) { return validate(context, *options); };
     });
 }
 

@@ -63,6 +63,27 @@ std::string name_of(const Checkout& checkout) {
     return name.empty() ? checkout.root.filename().string() : name;
 }
 
+/// Author and message of the commit.
+Result<> read_tip(Checkout& checkout) {
+    SLUICE_TRY(auto tip, git(checkout.root, {"log", "-1", "--format=%an%x00%B", checkout.sha}));
+    const auto nul = tip.find('\0');
+    checkout.author = text::sanitize_utf8(tip.substr(0, nul), 1024);
+    if (nul != std::string::npos)
+        checkout.message = text::sanitize_utf8(text::trim(tip.substr(nul + 1)), 65536);
+    return {};
+}
+
+/// The full id of a commit that a person named.
+Result<std::string> commit_id(const Checkout& checkout, const char* option,
+                              const std::string& revision) {
+    if (revision.starts_with("-")) return usage_error("'" + revision + "' is no revision");
+    auto known =
+        git_line(checkout.root, {"rev-parse", "--verify", "--quiet", revision + "^{commit}"});
+    if (!known)
+        return usage_error(std::string(option) + ": git knows no commit '" + revision + "'");
+    return *known;
+}
+
 std::vector<std::string> split_at_nul(std::string_view text) {
     std::vector<std::string> parts = text::split(text, '\0');
     std::erase(parts, "");
@@ -99,13 +120,7 @@ Result<Checkout> read_checkout() {
     if (!text::is_commit_id(out.sha)) out.sha.clear();
     out.branch = git_line(out.root, {"symbolic-ref", "--quiet", "--short", "HEAD"}).value_or("");
     out.default_branch = find_default_branch(out.root, out.branch);
-    if (!out.sha.empty()) {
-        SLUICE_TRY(auto tip, git(out.root, {"log", "-1", "--format=%an%x00%B", "HEAD"}));
-        auto nul = tip.find('\0');
-        out.author = text::sanitize_utf8(tip.substr(0, nul), 1024);
-        if (nul != std::string::npos)
-            out.message = text::sanitize_utf8(text::trim(tip.substr(nul + 1)), 65536);
-    }
+    if (!out.sha.empty()) SLUICE_CHECK(read_tip(out));
     return out;
 }
 
@@ -151,12 +166,9 @@ Result<std::vector<config::expression::TreeFile>> tree_contents(const Checkout& 
 
 Result<std::vector<std::string>> changed_paths(const Checkout& checkout,
                                                const std::string& revision) {
-    if (revision.starts_with("-")) return usage_error("'" + revision + "' is no revision");
     if (checkout.sha.empty()) return usage_error("--changed-from: nothing is committed yet");
-    auto known =
-        git_line(checkout.root, {"rev-parse", "--verify", "--quiet", revision + "^{commit}"});
-    if (!known) return usage_error("--changed-from: git knows no commit '" + revision + "'");
-    SLUICE_TRY(auto base, git(checkout.root, {"merge-base", *known, "HEAD"}));
+    SLUICE_TRY(auto known, commit_id(checkout, "--changed-from", revision));
+    SLUICE_TRY(auto base, git(checkout.root, {"merge-base", known, "HEAD"}));
     SLUICE_TRY(auto tracked, git(checkout.root, {"diff", "--name-only", "-z", "--no-renames",
                                                  std::string(text::trim(base)), "--"}));
     SLUICE_TRY(auto untracked,
@@ -164,6 +176,44 @@ Result<std::vector<std::string>> changed_paths(const Checkout& checkout,
     std::vector<std::string> paths = split_at_nul(tracked + untracked);
     std::sort(paths.begin(), paths.end());
     return paths;
+}
+
+Result<Checkout> at_commit(Checkout checkout, const std::string& revision) {
+    SLUICE_TRY(checkout.sha, commit_id(checkout, "--commit", revision));
+    // A branch by name is that branch; any other commit is looked at as one of this branch.
+    if (git_line(checkout.root, {"rev-parse", "--verify", "--quiet", "refs/heads/" + revision}))
+        checkout.branch = revision;
+    SLUICE_CHECK(read_tip(checkout));
+    return checkout;
+}
+
+Result<std::vector<config::expression::TreeFile>> commit_contents(const Checkout& checkout,
+                                                                  const std::string& folder) {
+    std::vector<std::string> arguments{"ls-tree", "-r", "-z", "--full-tree", checkout.sha};
+    if (!folder.empty()) arguments.insert(arguments.end(), {"--", folder});
+    SLUICE_TRY(auto listed, git(checkout.root, std::move(arguments)));
+    std::vector<config::expression::TreeFile> out;
+    for (const std::string& entry : split_at_nul(listed)) {
+        // `100644 blob <id>\t<path>`
+        const auto tab = entry.find('\t');
+        const auto words = text::split(entry.substr(0, tab), ' ');
+        if (tab == std::string::npos || words.size() != 3 || words[1] != "blob") continue;
+        out.push_back({entry.substr(tab + 1), words[2]});
+    }
+    return out;
+}
+
+Result<std::string> blob_text(const Checkout& checkout, const std::string& id) {
+    return git(checkout.root, {"cat-file", "blob", id});
+}
+
+Result<std::vector<std::string>> commit_changed_paths(const Checkout& checkout,
+                                                      const std::string& revision) {
+    SLUICE_TRY(auto known, commit_id(checkout, "--changed-from", revision));
+    SLUICE_TRY(auto base, git(checkout.root, {"merge-base", known, checkout.sha}));
+    SLUICE_TRY(auto paths, git(checkout.root, {"diff", "--name-only", "-z", "--no-renames",
+                                               std::string(text::trim(base)), checkout.sha, "--"}));
+    return split_at_nul(paths);
 }
 
 Result<> make_snapshot(const Checkout& checkout, const std::vector<std::string>& paths,

@@ -38,6 +38,17 @@ Result<std::vector<config::expression::TreeFile>> tree_contents(const Checkout& 
 Result<std::vector<std::string>> changed_paths(const Checkout& checkout,
                                                const std::string& revision);
 
+/// HEAD and what belongs to it, replaced by another commit. Refused when git knows none.
+Result<Checkout> at_commit(Checkout checkout, const std::string& revision);
+/// The blobs of the checkout's commit below a folder ("" = all), with their ids.
+Result<std::vector<config::expression::TreeFile>> commit_contents(const Checkout& checkout,
+                                                                  const std::string& folder = {});
+/// The text of a blob.
+Result<std::string> blob_text(const Checkout& checkout, const std::string& id);
+/// Paths that differ between the checkout's commit and its merge base with `revision`.
+Result<std::vector<std::string>> commit_changed_paths(const Checkout& checkout,
+                                                      const std::string& revision);
+
 /// Copies the files into `folder`, which gets a `.git` of its own: HEAD at the same commit, depth
 /// 1, so that `git status` shows the same changes; objects are read from the checkout's store,
 /// which nothing writes to. Files that vanish meanwhile are left out.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace sluice::cli::local {
 
@@ -23,8 +24,9 @@ const std::string& or_else(const std::string& first, const std::string& second) 
 /// What --event may be; the options may say it without it.
 Result<std::vector<EventKind>> wanted_events(const EventOptions& options) {
     if (options.event.empty() && !options.tag.empty()) return std::vector{EventKind::tag};
-    if (options.event.empty() && !options.target.empty())
-        return std::vector{EventKind::pull_request};
+    const bool about_request = !options.target.empty() || options.draft || options.fork ||
+                               !options.title.empty() || !options.labels.empty();
+    if (options.event.empty() && about_request) return std::vector{EventKind::pull_request};
     if (options.event.empty() && !options.schedule.empty()) return std::vector{EventKind::schedule};
     // Only people choose params.
     if (options.event.empty() && !options.params.empty()) return std::vector{EventKind::manual};
@@ -130,7 +132,11 @@ model::Event make_event(EventKind kind, const EventOptions& options, const Check
         case EventKind::tag: event.tag = options.tag; break;
         case EventKind::pull_request: {
             model::PullRequest request;
-            request.title = checkout.message.substr(0, checkout.message.find('\n'));
+            request.title =
+                or_else(options.title, checkout.message.substr(0, checkout.message.find('\n')));
+            request.draft = options.draft;
+            request.fork = options.fork;
+            request.labels = options.labels;
             request.author = checkout.author;
             request.source_branch = branch;
             request.target_branch = or_else(options.target, checkout.default_branch);
@@ -142,36 +148,114 @@ model::Event make_event(EventKind kind, const EventOptions& options, const Check
     return event;
 }
 
-Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& options,
-                               std::int64_t run_number, Timestamp now) {
+namespace {
+
+/// `.ci.yml` and `.ci/*.yml` of the checkout's commit.
+Result<ConfigSet> files_of_commit(const Checkout& checkout) {
+    ConfigSet set;
+    for (const char* name : {".ci.yml", ".ci/"}) {
+        SLUICE_TRY(auto found, commit_contents(checkout, name));
+        for (const auto& file : found) {
+            const bool is_ours =
+                file.path == ".ci.yml" ||
+                (file.path.ends_with(".yml") &&
+                 file.path.find('/', std::string_view(".ci/").size()) == std::string::npos);
+            if (!is_ours) continue;
+            SLUICE_TRY(auto text, blob_text(checkout, file.digest));
+            set.files.push_back({file.path, std::move(text)});
+            set.shown.push_back(file.path);
+        }
+    }
+    if (set.files.empty()) return usage_error("there is no .ci.yml at " + short_sha(checkout.sha));
+    set.fragments = plan::collect_fragments(
+        set.files, [&](const std::string& path) -> std::optional<plan::SourceFile> {
+            if (path.starts_with("git+")) return std::nullopt;
+            auto found = commit_contents(checkout, path);
+            if (!found || found->size() != 1 || found->front().path != path) return std::nullopt;
+            plan::SourceFile source{path, ""};
+            auto text = blob_text(checkout, found->front().digest);
+            if (text)
+                source.text = std::move(*text);
+            else
+                source.problem = "cannot be read: " + text.error().message;
+            return source;
+        });
+    return set;
+}
+
+plan::Outcome plan_once(const plan::Input& input, plan::Trace* trace) {
+    if (trace == nullptr) return plan::make_plan(input);
+    trace->jobs.clear();
+    return plan::make_plan(input, *trace);
+}
+
+/// Plans for the event of the options, or the first of the usual ones that brings a job.
+Result<> choose_event(Pipeline& pipeline, const EventOptions& options, const Checkout& checkout,
+                      Timestamp now, plan::Trace* trace) {
     SLUICE_TRY(auto kinds, wanted_events(options));
-    SLUICE_TRY(auto sets, find_config({checkout.root.string()}));
-    Pipeline pipeline;
-    pipeline.files = std::move(sets.front());
-    pipeline.input.files = pipeline.files.files;
-    pipeline.input.fragments = pipeline.files.fragments;
     pipeline.input.default_branch = checkout.default_branch;
     pipeline.input.project_name = checkout.name;
     pipeline.input.project_url = checkout.url;
-    pipeline.input.run_number = run_number;
-    if (plan::reads_tree(pipeline.input.files) || plan::reads_tree(pipeline.input.fragments)) {
-        SLUICE_TRY(pipeline.input.tree, tree_contents(checkout));
-    }
-    if (!options.changed_from.empty()) {
-        SLUICE_TRY(pipeline.input.changed_paths, changed_paths(checkout, options.changed_from));
-    }
+    pipeline.input.trusted = !options.fork;
     for (EventKind kind : kinds) {
         pipeline.input.event = make_event(kind, options, checkout, now);
-        pipeline.outcome = plan::make_plan(pipeline.input);
+        pipeline.outcome = plan_once(pipeline.input, trace);
         take_params_of_schedule(pipeline);
         if (config::has_errors(pipeline.outcome.diagnostics) || brings_a_job(pipeline.outcome))
-            return pipeline;
+            return {};
     }
     // Nothing runs: then the first says why.
     if (kinds.size() > 1) {
         pipeline.input.event = make_event(kinds.front(), options, checkout, now);
-        pipeline.outcome = plan::make_plan(pipeline.input);
+        pipeline.outcome = plan_once(pipeline.input, trace);
     }
+    return {};
+}
+
+}  // namespace
+
+Result<Pipeline> plan_checkout(const Checkout& head, const EventOptions& options,
+                               std::int64_t run_number, Timestamp now, plan::Trace* trace) {
+    Checkout checkout = head;
+    Pipeline pipeline;
+    if (options.commit.empty()) {
+        SLUICE_TRY(auto sets, find_config({checkout.root.string()}));
+        pipeline.files = std::move(sets.front());
+        std::error_code ignored;
+        for (std::string& path : pipeline.files.shown)
+            path = std::filesystem::proximate(path, ignored).string();
+        pipeline.files.root = std::filesystem::proximate(pipeline.files.root, ignored);
+    } else {
+        SLUICE_TRY(checkout, at_commit(head, options.commit));
+        SLUICE_TRY(pipeline.files, files_of_commit(checkout));
+    }
+    pipeline.input.files = pipeline.files.files;
+    pipeline.input.fragments = pipeline.files.fragments;
+    pipeline.input.run_number = run_number;
+    if (plan::reads_tree(pipeline.input.files) || plan::reads_tree(pipeline.input.fragments)) {
+        SLUICE_TRY(pipeline.input.tree,
+                   options.commit.empty() ? tree_contents(checkout) : commit_contents(checkout));
+    }
+    if (!options.changed_from.empty()) {
+        SLUICE_TRY(pipeline.input.changed_paths,
+                   options.commit.empty() ? changed_paths(checkout, options.changed_from)
+                                          : commit_changed_paths(checkout, options.changed_from));
+    }
+    SLUICE_CHECK(choose_event(pipeline, options, checkout, now, trace));
+    return pipeline;
+}
+
+Result<Pipeline> plan_files(ConfigSet files, const EventOptions& options, Timestamp now,
+                            plan::Trace* trace) {
+    Checkout none;
+    none.default_branch = "main";
+    none.name = "project";
+    Pipeline pipeline;
+    pipeline.files = std::move(files);
+    pipeline.input.files = pipeline.files.files;
+    pipeline.input.fragments = pipeline.files.fragments;
+    pipeline.input.run_number = 1;
+    SLUICE_CHECK(choose_event(pipeline, options, none, now, trace));
     return pipeline;
 }
 

@@ -4,7 +4,7 @@
 
 #include "cli/config_files.hpp"
 #include "cli/local/checkout.hpp"
-#include "pipelines/plan/plan.hpp"
+#include "pipelines/plan/trace.hpp"
 
 #include <set>
 
@@ -17,6 +17,10 @@ struct EventOptions {
     std::string tag;
     std::string target;                         ///< of a pull request; "" = the default branch
     std::string changed_from;                   ///< "" = everything counts as changed
+    std::string commit;                         ///< "" = the working tree
+    bool draft = false, fork = false;           ///< of a pull request
+    std::string title;                          ///< of a pull request; "" = of the commit's message
+    std::vector<std::string> labels;            ///< of a pull request
     std::string schedule;                       ///< name of the schedule that fires now
     std::map<std::string, std::string> params;  ///< for `params` of the run
 };
@@ -33,9 +37,14 @@ struct Pipeline {
 model::Event make_event(model::EventKind kind, const EventOptions& options,
                         const Checkout& checkout, Timestamp today = {});
 
-/// Reads and plans. Mistakes in the files are in `outcome`; refused are mistakes of the caller.
+/// Reads and plans. Mistakes in the files are in `outcome`; refused are mistakes of the caller. Why
+/// each job is selected or not goes to `trace`, if there is one.
 Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& options,
-                               std::int64_t run_number, Timestamp now = {});
+                               std::int64_t run_number, Timestamp now = {},
+                               plan::Trace* trace = nullptr);
+/// The same for files that stand anywhere, as if they were the whole of a project.
+Result<Pipeline> plan_files(ConfigSet files, const EventOptions& options,
+                            plan::Trace* trace = nullptr);
 
 /// The jobs that the words name (an id, a cell's id, or a glob of ids) and, with `with_needs`, what
 /// they need, in the plan's order; all without words. Needs that are left out count as satisfied,

@@ -2,6 +2,7 @@
 
 #include "pipelines/base/text.hpp"
 #include "pipelines/config/expression/syntax.hpp"
+#include "pipelines/config/manual/places.hpp"
 
 #include <fmt/format.h>
 
@@ -14,6 +15,54 @@ std::string joined(const std::vector<std::string>& words) {
     std::string out;
     for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
     return out;
+}
+
+/// `timeout-minutes` → `timeout_minutes`
+std::string snake_case(std::string_view name) {
+    std::string out(name);
+    std::replace(out.begin(), out.end(), '-', '_');
+    return out;
+}
+
+/// The name stands in another map of the language.
+std::string hint_for_other_place(const Member& member, Scopes scope) {
+    const std::string_view name = member.name;
+    if (scope == scope_step && find_key(scope_job, name) != nullptr)
+        return "it belongs to the job, not to a step";
+    if (scope == scope_top && find_key(scope_defaults, name) != nullptr)
+        return fmt::format("for all jobs of the file write `defaults: {{ {}: … }}`", name);
+    if (scope == scope_top && find_key(scope_job, name) != nullptr)
+        return fmt::format("it stands in a job: `jobs: {{ test: {{ {}: … }} }}`", name);
+    if (scope == scope_defaults && find_key(scope_job, name) != nullptr)
+        return "it cannot be a default; write it in each job, or in a template for `extends`";
+    if (scope == scope_job && find_key(scope_top, name) != nullptr)
+        return "it stands at the top of the file, not in a job";
+    for (const char* commands : {"run", "steps", "script", "uses"})
+        if (scope == scope_top && member.value.find(commands) != nullptr && is_job_id(name))
+            return fmt::format("a job stands below `jobs`: `jobs: {{ {}: … }}`", name);
+    return {};
+}
+
+std::string hint_for_unknown(const Member& member, Scopes scope) {
+    const std::string& name = member.name;
+    const std::string& text = member.value.text;
+    if (name == "timeout-minutes" && !text.empty() && text.size() < 5 &&
+        text.find_first_not_of("0123456789") == std::string::npos)
+        return fmt::format("write `timeout: {}m`", text);
+    if (std::string hint(hint_for_foreign_key(scope, name)); !hint.empty()) return hint;
+    const std::string snake = snake_case(name);
+    if (snake != name && find_key(scope, snake) != nullptr)
+        return fmt::format("keys are snake_case: `{}`", snake);
+    if (std::string hint = hint_for_other_place(member, scope); !hint.empty()) return hint;
+    const auto known = key_names(scope);
+    if (auto near = text::nearest(name, known)) return fmt::format("did you mean `{}`?", *near);
+    if (scope == scope_environment) return "variables of the job are `env`";
+    if (known.empty()) return "it takes no keys";
+    // Sixty names help nobody.
+    if (known.size() > 12)
+        return fmt::format("`sluice schema {}` lists what may stand here",
+                           manual::find_map(scope)->id);
+    return fmt::format("known here: {}", joined(known));
 }
 
 }  // namespace
@@ -50,7 +99,7 @@ void Checker::check_map(const Node& node, Scopes scope, const std::string& path)
             path.empty() ? shown(member.name) : path + "." + shown(member.name);
         if (key != nullptr) {
             check_value(member, *key, scope, inner);
-        } else if (scope == scope_matrix) {
+        } else if (scope == scope_matrix && find_key(scope, snake_case(member.name)) == nullptr) {
             check_axis(member, inner);
         } else {
             unknown_key(member, scope, path);
@@ -59,25 +108,9 @@ void Checker::check_map(const Node& node, Scopes scope, const std::string& path)
 }
 
 void Checker::unknown_key(const Member& member, Scopes scope, const std::string& path) {
+    const Diagnostics::About about(diagnostics_, nullptr, scope);
     const std::string name = shown(member.name);
-    std::string hint(hint_for_foreign_key(scope, member.name));
-    std::string snake = member.name;
-    std::replace(snake.begin(), snake.end(), '-', '_');
-    if (hint.empty() && snake != member.name && find_key(scope, snake) != nullptr)
-        hint = fmt::format("keys are snake_case: `{}`", snake);
-    if (hint.empty()) {
-        const auto known = key_names(scope);
-        if (auto near = text::nearest(member.name, known)) {
-            hint = fmt::format("did you mean `{}`?", *near);
-        } else if (scope == scope_defaults && find_key(scope_job, member.name) != nullptr) {
-            hint = "it cannot be a default; write it in each job, or in a template for `extends`";
-        } else if (scope == scope_step && find_key(scope_job, member.name) != nullptr) {
-            hint = "it belongs to the job, not to a step";
-        } else {
-            hint =
-                known.empty() ? "it takes no keys" : fmt::format("known here: {}", joined(known));
-        }
-    }
+    const std::string hint = hint_for_unknown(member, scope);
     std::string owner(scope_name(scope));
     if (!path.empty() && owner != fmt::format("`{}`", path)) owner += fmt::format(" (`{}`)", path);
     diagnostics_.error(member.place, "unknown_key",
@@ -86,6 +119,7 @@ void Checker::unknown_key(const Member& member, Scopes scope, const std::string&
 
 void Checker::check_value(const Member& member, const Key& key, Scopes scope,
                           const std::string& path) {
+    const Diagnostics::About about(diagnostics_, &key, scope);
     const Node& node = member.value;
     if (node.is_null()) {
         const bool is_trigger_map =
@@ -156,6 +190,8 @@ void Checker::check_text(const Node& node, Scalar type, const Key& key, const st
     auto complaint = check_scalar(type, node.text, key.choices);
     if (key.name == "kind") complaint.reset();  // the table of kinds decides (planner)
     if (!complaint) return;
+    if (complaint->hint.empty() && !key.example.empty())
+        complaint->hint = fmt::format("e.g. `{}`", key.example);
     diagnostics_.error(node.place, complaint->id, fmt::format("`{}`: {}", path, complaint->message),
                        complaint->hint);
 }
@@ -183,6 +219,12 @@ void Checker::check_names(const Node& node, const Key& key, const std::string& p
         if (value.is_null()) continue;  // removes an inherited one
         if (value.is_map() && key.entry_map != scope_none) {
             check_map(value, key.entry_map, inner);
+        } else if (value.is_scalar() && key.name == "outputs" && path.starts_with("jobs.") &&
+                   expression::has_expression(value.text)) {
+            diagnostics_.error(value.place, "expression_not_here",
+                               fmt::format("`{}` takes the type of the output", inner),
+                               "e.g. `outputs: { version: string }`; the job writes "
+                               "`version=1.2` to \"$CI_OUTPUT\"");
         } else if (value.is_scalar() && key.entry != Scalar::none) {
             check_text(value, key.entry, key, inner);
         } else {
@@ -282,9 +324,22 @@ void Checker::check_axis(const Member& axis, const std::string& path) {
 
 void Checker::mismatch(const Node& node, const Key& key, const std::string& path) {
     std::string hint = key.example.empty() ? std::string{} : fmt::format("e.g. `{}`", key.example);
+    const bool is_word = node.is_scalar() && node.plain && node.text.size() < 40;
+    if (is_word && key.scalar == Scalar::none && key.item != Scalar::none)
+        hint = fmt::format("write a list: `{}: [{}]`", key.name, shown(node.text));
+    if (is_word && key.name == "on" && find_key(scope_on, node.text) != nullptr)
+        hint = fmt::format("write `on: {{ {}: {{}} }}`", node.text);
+    if (node.is_list() && key.name == "on")
+        hint = "triggers are a map: `on: { push: {}, pull_request: {} }`";
+    if (node.is_map() && key.map == scope_none && key.item_map != scope_none)
+        hint = fmt::format("write a list of maps: `{}: [{{ … }}]`", key.name);
     if (key.name == "retry" && node.is_scalar())
         hint = "say for which cause: `retry: { infra: 2, script: 1 }`";
-    if (key.name == "services" && node.is_list()) hint = "services are a map from a name";
+    if (key.name == "services" && node.is_list())
+        hint = "services are a map from a name: `services: { db: { image: \"postgres:15\" } }`";
+    if (key.name == "allow_failure" && node.is_map())
+        hint = "exit codes are a list: `allow_failure: [75]`";
+    if (key.name == "when" && node.is_map()) hint = "events are `on`, conditions are `if`";
     if (node.text.ends_with('$')) hint = "quote values with `${{ }}` inside `{ }` and `[ ]`";
     diagnostics_.error(node.place, "type_mismatch",
                        fmt::format("`{}` takes {}, got {}", path, wanted(key), describe(node)),

@@ -26,6 +26,7 @@ json::Value to_json(const Diagnostic& diagnostic) {
                         {"column", diagnostic.column},
                         {"message", wire::text(diagnostic.message)},
                         {"hint", wire::text(diagnostic.hint)},
+                        {"topic", wire::text(diagnostic.topic)},
                         {"text", wire::text(format(diagnostic))}};
 }
 

@@ -19,6 +19,8 @@ struct Diagnostic {
     int column = 0;       ///< 1-based, in code points
     std::string message;  ///< what is wrong
     std::string hint;     ///< what to do; may be empty
+    /// Where the reference says more: `job.timeout`, `expressions`; what `sluice schema` takes.
+    std::string topic;
     bool operator==(const Diagnostic&) const = default;
 };
 

@@ -1,5 +1,7 @@
 #include "pipelines/config/diagnostics.hpp"
 
+#include "pipelines/config/manual/places.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,7 +42,7 @@ void Diagnostics::warning(const Place& place, std::string_view id, std::string m
 void Diagnostics::add(Severity severity, const Place& place, std::string_view id,
                       std::string message, std::string hint) {
     Diagnostic diagnostic{severity,     std::string(id),    path(place.file), place.line,
-                          place.column, std::move(message), std::move(hint)};
+                          place.column, std::move(message), std::move(hint),  topic(id)};
     // A default with a fault is seen once per job that takes it.
     for (const Entry& entry : entries_)
         if (entry.diagnostic == diagnostic) return;
@@ -49,6 +51,13 @@ void Diagnostics::add(Severity severity, const Place& place, std::string_view id
         return;
     }
     entries_.push_back({place.file, std::move(diagnostic)});
+}
+
+std::string Diagnostics::topic(std::string_view id) const {
+    const auto [key, map] = about_;
+    if (key != nullptr) return manual::topic_of(*key).name();
+    const manual::Map* about = map == scope_none ? nullptr : manual::find_map(map);
+    return about == nullptr ? std::string(manual::topic_of_message(id)) : about->id;
 }
 
 Place Diagnostics::locate(int file, std::size_t offset) const {
@@ -125,6 +134,7 @@ std::vector<Diagnostic> Diagnostics::take(std::size_t max) {
         Diagnostic more{errors_ > 0 ? Severity::error : Severity::warning, "more_diagnostics",
                         out.back().file};
         more.message = fmt::format("{} more are not shown", missing);
+        more.topic = "file";
         out.push_back(std::move(more));
     }
     entries_.clear();

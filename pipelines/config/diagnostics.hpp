@@ -4,9 +4,11 @@
 
 #include "pipelines/config/diagnostic.hpp"
 #include "pipelines/config/node.hpp"
+#include "pipelines/config/schema.hpp"
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::config {
@@ -21,6 +23,22 @@ public:
     void error(const Place& place, std::string_view id, std::string message, std::string hint = {});
     void warning(const Place& place, std::string_view id, std::string message,
                  std::string hint = {});
+
+    /// While it lives, what is added is about that key, or about that map as a whole.
+    class About {
+    public:
+        About(Diagnostics& diagnostics, const Key* key, Scopes map)
+            : diagnostics_(diagnostics), before_(diagnostics.about_) {
+            diagnostics.about_ = {key, map};
+        }
+        ~About() { diagnostics_.about_ = before_; }
+        About(const About&) = delete;
+        About& operator=(const About&) = delete;
+
+    private:
+        Diagnostics& diagnostics_;
+        std::pair<const Key*, Scopes> before_;
+    };
 
     /// The place of byte `offset` of a file.
     Place locate(int file, std::size_t offset) const;
@@ -48,7 +66,9 @@ private:
     };
     void add(Severity severity, const Place& place, std::string_view id, std::string message,
              std::string hint);
+    std::string topic(std::string_view id) const;
 
+    std::pair<const Key*, Scopes> about_{nullptr, scope_none};
     std::vector<Source> files_;
     std::vector<Entry> entries_;
     std::size_t errors_ = 0;

@@ -3,6 +3,7 @@
 #include "pipelines/base/quantity.hpp"
 #include "pipelines/base/text.hpp"
 #include "pipelines/base/time.hpp"
+#include "pipelines/config/advice.hpp"
 #include "pipelines/config/node.hpp"
 #include "pipelines/config/schema.hpp"
 #include "pipelines/schedule/cron.hpp"
@@ -41,8 +42,11 @@ Maybe integer(std::string_view text, int min, int max) {
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (ec == std::errc{} && end == text.data() + text.size() && value >= min && value <= max)
         return {};
+    const bool is_digits = !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+    const bool is_negative = text.starts_with('-');
     return mismatch(text, fmt::format("a whole number from {} to {}", min, max),
-                    "digits only: no `_`, `0x` or `e`");
+                    is_digits || is_negative ? fmt::format("choose one from {} to {}", min, max)
+                                             : "digits only: no `_`, `0x` or `e`");
 }
 
 Maybe boolean(std::string_view text) {
@@ -154,8 +158,8 @@ Maybe choice(std::string_view text, std::string_view choices) {
     if (std::find(known.begin(), known.end(), text) != known.end()) return {};
     std::string hint;
     if (text == "manual") hint = "a person's agreement is `approval: true`";
-    if (text == "on_failure") hint = "write `failure`";
-    if (text == "on_success") hint = "write `success`";
+    if (const std::string ours = advise_choice(text, choices); hint.empty() && !ours.empty())
+        hint = fmt::format("write `{}`", ours);
     if (hint.empty()) {
         if (auto near = text::nearest(text, known)) hint = fmt::format("did you mean `{}`?", *near);
     }
@@ -166,7 +170,47 @@ Maybe choice(std::string_view text, std::string_view choices) {
 template <class T>
 Maybe refused(const Result<T>& parsed, std::string hint = {}) {
     if (parsed) return {};
-    return Complaint{parsed.error().id, parsed.error().message, std::move(hint)};
+    std::string message = parsed.error().message;
+    // Advice is for the hint, which is more exact than the parser's own.
+    for (const std::string_view advice : {"; write e.g. ", ", e.g. "})
+        if (const std::size_t at = message.find(advice); at != std::string::npos) {
+            if (hint.empty()) hint = message.substr(at + 2);
+            message.resize(at);
+        }
+    return Complaint{parsed.error().id, std::move(message), std::move(hint)};
+}
+
+Maybe duration(std::string_view text) {
+    auto complaint = refused(parse_duration(text));
+    if (complaint) complaint->hint = advise_duration(text);
+    return complaint;
+}
+
+Maybe size(std::string_view text) {
+    auto complaint = refused(parse_size(text));
+    if (complaint) complaint->hint = advise_size(text);
+    return complaint;
+}
+
+/// A day that no month of the expression has.
+bool never_comes(const schedule::Cron& cron) {
+    if (cron.any_day || !cron.any_weekday) return false;
+    constexpr int k_days[] = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    for (std::size_t month = 1; month <= 12; ++month)
+        for (int day = 1; cron.months[month] && day <= k_days[month]; ++day)
+            if (cron.days[static_cast<std::size_t>(day)]) return false;
+    return true;
+}
+
+Maybe cron(std::string_view text) {
+    const auto parsed = schedule::parse_cron(text);
+    if (parsed && never_comes(*parsed))
+        return Complaint{"cron_never", fmt::format("{} never comes: no such day", quoted(text)),
+                         "e.g. `\"0 2 28 2 *\"`: on 28 February"};
+    std::string hint = "e.g. `\"0 2 * * *\"`: every day at 02:00";
+    if (text == "@midnight") hint = "write `\"@daily\"`";
+    if (text == "@yearly" || text == "@annually") hint = "write `\"0 0 1 1 *\"`";
+    return refused(parsed, std::move(hint));
 }
 
 Maybe amount(std::string_view text) {
@@ -230,8 +274,11 @@ Maybe data(std::string_view text) {
     if (is_job_path(job) && !output.empty() && !name(output) &&
         output.find('.') == std::string_view::npos)
         return {};
-    return Complaint{"bad_reference", fmt::format("{} is not a reference to data", quoted(text)),
-                     "e.g. `dataset://churn@latest`, `model://churn@champion` or `train.model`"};
+    return Complaint{
+        "bad_reference", fmt::format("{} is not a reference to data", quoted(text)),
+        is_job_id(text)
+            ? fmt::format("name one of the job's `outputs`: `{}.NAME`", text)
+            : "e.g. `dataset://churn@latest`, `model://churn@champion` or `train.model`"};
 }
 
 Maybe fragment(std::string_view text) {
@@ -255,9 +302,10 @@ Maybe fragment(std::string_view text) {
                          "`git+https://host/repository//path.yml@` and the full commit id of 40 or "
                          "64 hex digits; a branch or tag may move"};
     }
-    if (text.starts_with("actions/checkout"))
-        return Complaint{"bad_fragment", fmt::format("{} is not needed", quoted(text)),
-                         "remove it: the commit is checked out before the first step"};
+    const bool is_action = text.find('@') != std::string_view::npos;
+    if (is_action)
+        return Complaint{"bad_fragment", fmt::format("{} is no fragment of Sluice", quoted(text)),
+                         advise_action(text)};
     return Complaint{"bad_fragment", fmt::format("{} is not a fragment", quoted(text)),
                      "`./.ci/lib/x.yml`, or `git+https://host/repository//path.yml@` and a full "
                      "commit id"};
@@ -275,6 +323,12 @@ Maybe timezone(std::string_view text) {
 
 Maybe job_id(std::string_view text) {
     if (is_job_id(text)) return {};
+    std::string hint;
+    if (text.starts_with('.')) hint = "a template never runs; name the job that extends it";
+    if (text.find(" (") != std::string_view::npos)
+        hint = "single cells are chosen by `{ job: id, matrix: { axis: value } }`";
+    if (!hint.empty())
+        return Complaint{"bad_name", fmt::format("{} is not a job id", quoted(text)), hint};
     return Complaint{"bad_name", fmt::format("{} is not a job id", quoted(text)),
                      "a lower-case letter, then up to 62 lower-case letters, digits, `_` and `-`"};
 }
@@ -340,14 +394,13 @@ std::optional<Complaint> check_scalar(Scalar type, std::string_view text,
             if (parse_decimal(text)) return {};
             return mismatch(text, "a number");
         case Scalar::exit_code: return integer(text, 1, 255);
-        case Scalar::duration: return refused(parse_duration(text));
-        case Scalar::size: return refused(parse_size(text));
+        case Scalar::duration: return duration(text);
+        case Scalar::size: return size(text);
         case Scalar::cpu: return refused(parse_cpu(text));
         case Scalar::percent: return refused(parse_percent(text));
         case Scalar::amount: return amount(text);
         case Scalar::time: return refused(parse_time_of_day(text));
-        case Scalar::cron:
-            return refused(schedule::parse_cron(text), "e.g. `\"0 2 * * *\"`: every day at 02:00");
+        case Scalar::cron: return cron(text);
         case Scalar::timezone: return timezone(text);
         case Scalar::condition: return {};  // parsed and typed where its contexts are known
         case Scalar::glob: return glob(text);

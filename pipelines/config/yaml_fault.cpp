@@ -43,8 +43,25 @@ std::optional<YamlFault> expression_in_flow(std::string_view line) {
     if (expression == npos) return std::nullopt;
     const std::size_t flow = line.find_first_of("{[");
     if (flow == npos || flow >= expression) return std::nullopt;
+    // The value around it, as it should have been written.
+    std::size_t begin = line.find_last_of(" ,[{", expression == 0 ? 0 : expression - 1);
+    begin = begin == npos ? expression : begin + 1;
+    std::size_t end = line.find("}}", expression);
+    end = end == npos ? line.size() : line.find_first_of(" ,]}", end + 2);
+    const std::string_view value = line.substr(begin, end == npos ? npos : end - begin);
     return YamlFault{"yaml_syntax", "`${{` stands unquoted inside `{ }` or `[ ]`",
-                     "quote the value, e.g. `{ image: \"python:${{ matrix.py }}\" }`"};
+                     fmt::format("quote the value: `\"{}\"`", shown(value))};
+}
+
+/// `run: > out.txt`, which begins a block of text.
+std::optional<YamlFault> block_with_text(std::string_view reason, std::string_view line) {
+    if (!contains(reason, "block scalar")) return std::nullopt;
+    const std::string_view value = value_of(line);
+    return YamlFault{"yaml_syntax",
+                     fmt::format("`{}` at the start of a value begins a block of text below it",
+                                 shown(value.substr(0, 1))),
+                     fmt::format("quote the value: `{}: '{}'`, or put it on the lines below",
+                                 shown(key_of(line)), shown(value))};
 }
 
 std::optional<YamlFault> text_after_quote(std::string_view line) {
@@ -89,6 +106,7 @@ YamlFault explain_yaml_fault(std::string_view reason, std::string_view line, std
     if (contains(reason, "EOF in scalar"))
         return {"yaml_syntax", "a quote is opened here and never closed", "add the closing quote"};
     if (auto fault = expression_in_flow(line)) return *fault;
+    if (auto fault = block_with_text(reason, line)) return *fault;
     if (auto fault = text_after_quote(line)) return *fault;
     if (contains(reason, "illegal map value")) {
         const std::string_view value = value_of(line);

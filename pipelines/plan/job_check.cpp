@@ -28,7 +28,16 @@ void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnost
     std::set<std::pair<int, std::string>> ids;  // unique in each call of a fragment
     for (const Node& step : steps.items) {
         if (!step.is_map()) continue;
-        if (step.find("run") == nullptr && step.find("uses") == nullptr)
+        const bool has_run = step.find("run") != nullptr, has_uses = step.find("uses") != nullptr;
+        if (has_run && has_uses)
+            diagnostics.error(step.member("uses")->place, "too_many_commands",
+                              "a step has either `run` or `uses`", "make two steps of it");
+        // A key that nobody knows may be what was meant to run, and is told already.
+        const bool has_unknown =
+            std::any_of(step.members.begin(), step.members.end(), [](const config::Member& member) {
+                return config::find_key(config::scope_step, member.name) == nullptr;
+            });
+        if (!has_run && !has_uses && !has_unknown)
             diagnostics.error(step.place, "nothing_to_run", "this step has nothing to run",
                               "give it `run: …`");
         const Node* name = step.find("id");

@@ -6,6 +6,7 @@
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/lower_settings.hpp"
 #include "pipelines/plan/params.hpp"
+#include "pipelines/plan/reasons.hpp"
 
 #include <fmt/format.h>
 
@@ -170,7 +171,7 @@ private:
     }
 
     void select() {
-        if (in_.trigger_paths != nullptr && !paths_changed(in_.input, *in_.trigger_paths))
+        if (in_.trigger_paths != nullptr && !matches("paths", *in_.trigger_paths, nullptr))
             return deselect("no changed path matches `paths` of the trigger");
         // What the callers of its fragment ask holds for every job inside.
         for (const int number : in_.calls.chain(in_.job.call)) {
@@ -180,11 +181,25 @@ private:
         selects(node_, "");
     }
 
+    /// Whether a changed path matches; tells the trace.
+    bool matches(const char* rule, const std::vector<std::string>& globs, const Node* at) {
+        const bool holds = paths_changed(in_.input, globs);
+        if (in_.reasons != nullptr) note(reason_of_paths(in_.input, rule, globs, holds), at);
+        return holds;
+    }
+
+    void note(Reason reason, const Node* at) {
+        if (at != nullptr) {
+            reason.file = evaluation_.diagnostics().path(at->place.file);
+            reason.line = at->place.line;
+        }
+        in_.reasons->push_back(std::move(reason));
+    }
+
     /// False, and deselected, when `changes` or `if` says so.
     bool selects(const Node& node, const std::string& of) {
         if (const Node* changes = node.find("changes")) {
-            const auto globs = config::strings_of(changes);
-            if (!paths_changed(in_.input, globs)) {
+            if (!matches("changes", config::strings_of(changes), changes)) {
                 deselect(fmt::format("no changed path matches `changes`{}", of));
                 return false;
             }
@@ -193,6 +208,10 @@ private:
         if (condition == nullptr) return true;
         const auto decision = evaluation_.decide_at(*condition, {"needs"});
         if (!decision) return false;
+        if (in_.reasons != nullptr)
+            if (const auto ast = read_condition(*condition, evaluation_.diagnostics()))
+                note(reason_of_condition(*ast, condition->text, evaluation_.context(), *decision),
+                     condition);
         if (!decision->value) {
             deselect(fmt::format("`if: {}`{} is false",
                                  text::sanitize_utf8(text::trim(condition->text), 200), of));

@@ -6,6 +6,7 @@
 #include "pipelines/plan/calls.hpp"
 #include "pipelines/plan/contexts.hpp"
 #include "pipelines/plan/plan.hpp"
+#include "pipelines/plan/trace.hpp"
 
 #include <optional>
 #include <set>
@@ -23,6 +24,7 @@ struct LowerInput {
     const std::vector<std::string>* trigger_paths = nullptr;  ///< `paths` of the trigger that fired
     std::vector<Need> needs;                                  ///< jobs of this run
     std::set<std::string> optional;  ///< ids of needs that may be missing, of this run or not
+    std::vector<Reason>* reasons = nullptr;  ///< not null: why it is selected or not goes there
     /// `params` of the run; nullptr = none.
     const std::map<std::string, model::ParamValue>* run_params = nullptr;
     std::vector<Param> params = {};  ///< of the job itself

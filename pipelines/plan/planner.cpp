@@ -11,6 +11,7 @@
 #include "pipelines/plan/lower.hpp"
 #include "pipelines/plan/need_views.hpp"
 #include "pipelines/plan/plan.hpp"
+#include "pipelines/plan/reasons.hpp"
 #include "pipelines/plan/run_keys.hpp"
 #include "pipelines/plan/shards.hpp"
 #include "pipelines/plan/typecheck.hpp"
@@ -74,7 +75,8 @@ Fired fires(const Triggers& triggers, const model::Event& event) {
 
 class Planner {
 public:
-    explicit Planner(const Input& input) : input_(input), calls_(input.fragments, diagnostics_) {}
+    explicit Planner(const Input& input, Trace* trace = nullptr)
+        : input_(input), trace_(trace), calls_(input.fragments, diagnostics_) {}
 
     Outcome run() {
         Outcome out;
@@ -94,7 +96,11 @@ private:
         const Graph graph(jobs, calls_, diagnostics_);
         check(jobs, graph);
         out.triggered = is_triggered();
-        if (diagnostics_.has_errors() || !out.triggered) return;
+        if (diagnostics_.has_errors()) return;
+        if (!out.triggered) {
+            for (const MergedJob& job : jobs) note_absent(job);
+            return;
+        }
         out.param_complaints = run_.take_values(input_.event, diagnostics_);
         Plan plan;
         if (!files_.empty()) plan.gates = gates_of(main_root());
@@ -108,6 +114,7 @@ private:
             return;
         }
         deselect_readers(plan);
+        if (trace_ != nullptr) finish(*trace_, plan);
         plan.hash = hash_plan(plan);
         out.plan = std::move(plan);
     }
@@ -276,9 +283,11 @@ private:
         for (const std::size_t i : graph.order()) {
             const File& file = files_[static_cast<std::size_t>(jobs[i].file)];
             const Fired fired = file.triggers ? fires(*file.triggers, input_.event) : Fired{};
-            if (jobs[i].opens != 0 || !fired.fired ||
-                !events_[i].contains(std::string(to_text(input_.event.kind))))
+            if (jobs[i].opens != 0) continue;
+            if (!fired.fired || !events_[i].contains(std::string(to_text(input_.event.kind)))) {
+                note_absent(jobs[i]);
                 continue;
+            }
             weight += config::weight(jobs[i].node) * matrices_[i].cells.size();
             if (weight > k_max_plan_weight) {
                 diagnostics_.error(jobs[i].place, "plan_too_large",
@@ -302,7 +311,7 @@ private:
                         needs.push_back(
                             need_of_cell(need, jobs[i].id, cell, needables_, diagnostics_));
                 auto planned = lower({input_, calls_, jobs[i], cell, fired.paths, std::move(needs),
-                                      optional, &run_.values(), params_[i]},
+                                      optional, note(jobs[i], cell), &run_.values(), params_[i]},
                                      diagnostics_);
                 if (!planned) continue;
                 check_one_cell(*planned, jobs[i].place);
@@ -315,6 +324,23 @@ private:
                 if (plan.jobs.size() > k_max_jobs) return too_many(plan.jobs.size());
             }
         }
+    }
+
+    /// The place for the reasons of a cell, nullptr when nobody asks.
+    std::vector<Reason>* note(const MergedJob& job, const Cell& cell) {
+        if (trace_ == nullptr) return nullptr;
+        const File& file = files_[static_cast<std::size_t>(job.file)];
+        trace_->jobs.push_back({job.id + cell.suffix, job.id, Choice::selected,
+                                reasons_of_event(input_, file, true, job, diagnostics_)});
+        return &trace_->jobs.back().reasons;
+    }
+
+    void note_absent(const MergedJob& job) {
+        if (trace_ == nullptr) return;
+        const File& file = files_[static_cast<std::size_t>(job.file)];
+        const bool fired = file.triggers && fires(*file.triggers, input_.event).fired;
+        trace_->jobs.push_back({job.id, job.id, Choice::absent,
+                                reasons_of_event(input_, file, fired, job, diagnostics_)});
     }
 
     /// `outputs` are those of one cell.
@@ -391,6 +417,7 @@ private:
     }
 
     const Input& input_;
+    Trace* trace_;
     config::Diagnostics diagnostics_;
     Calls calls_;
     std::vector<File> files_;
@@ -407,6 +434,10 @@ private:
 
 Outcome make_plan(const Input& input) {
     return Planner(input).run();
+}
+
+Outcome make_plan(const Input& input, Trace& trace) {
+    return Planner(input, &trace).run();
 }
 
 std::optional<std::vector<schedule::Schedule>> read_schedules(

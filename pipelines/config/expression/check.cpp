@@ -95,7 +95,9 @@ private:
 
     static bool is_word(std::string_view text) { return text == "true" || text == "false"; }
     static std::string article(const Type& type) {
-        const std::string name = describe(type);
+        std::string name = describe(type);
+        // People who meet types for the first time do not know what `text?` is.
+        if (name.ends_with('?')) name = name.substr(0, name.size() - 1) + " or null";
         return name[0] == 'o' ? "an " + name : name == "null" ? name : "a " + name;
     }
 
@@ -170,8 +172,8 @@ private:
             for (const TypeField& field : parent.fields)
                 if (field.type.refusal.empty()) known.push_back(field.name);
             const std::string owner = to_source(ast.children[0]);
-            std::string hint =
-                known.empty() ? std::string{} : did_you_mean(wanted, known, "it has");
+            std::string hint = known.empty() ? std::string("nothing can be read of it here")
+                                             : did_you_mean(wanted, known, "it has");
             if (!parent.refusal_hint.empty() && !hint.starts_with("did"))
                 hint = parent.refusal_hint;
             fail(offset, fmt::format("`{}` has no property `{}`", owner, wanted), hint,
@@ -296,7 +298,8 @@ private:
             arguments.push_back(child.value);
         }
         const auto result = function.apply(arguments, World{});
-        if (!result) fail(ast.begin, result.error().message);
+        if (!result)
+            fail(ast.begin, result.error().message, fmt::format("write {}", function.usage));
     }
 
     Type argument(const Function& function, Param param, const Ast& ast, std::size_t position) {
@@ -312,7 +315,7 @@ private:
                           (param == Param::list_or_string &&
                            (got.kind == Kind::list || got.kind == Kind::string));
         if (!fits) {
-            const std::string hint = got.kind == Kind::number
+            const std::string hint = got.kind == Kind::number && ast.kind == Ast::Kind::literal
                                          ? fmt::format("quote it: '{}'", to_source(ast))
                                          : fmt::format("write {}", function.usage);
             fail(

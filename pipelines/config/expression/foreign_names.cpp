@@ -61,6 +61,17 @@ constexpr std::array<Row, 14> k_functions{{
 }  // namespace
 
 std::string hint_for_foreign_context(std::string_view dotted) {
+    // `inputs.debug`: the name goes on being the person's own.
+    const auto renamed = [&](std::string_view theirs) {
+        return dotted.starts_with(theirs) ? dotted.substr(theirs.size()) : std::string_view{};
+    };
+    if (const auto name = renamed("inputs."); !name.empty())
+        return "write `params." + std::string(name) + "`, and declare it in `params`";
+    if (const auto name = renamed("vars."); !name.empty())
+        return "define it in `env` and write `env." + std::string(name) + "`";
+    if (const auto name = renamed("secrets."); !name.empty())
+        return "a secret is no context: write `secrets: { " + std::string(name) +
+               ": path/name }` in the job, then it is the variable $" + std::string(name);
     for (const Row& row : k_contexts) {
         if (!dotted.starts_with(row.name)) continue;
         if (dotted.size() == row.name.size() || dotted[row.name.size()] == '.')

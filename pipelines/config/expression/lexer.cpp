@@ -137,6 +137,12 @@ void Lexer::variable() const {
     const std::string_view name = source_.substr(at_ + 1, end - at_ - 1);
     if (const std::string hint = hint_for_foreign_context(name); !hint.empty())
         fail_syntax(at_, fmt::format("`${}` is no variable of an expression", name), hint);
+    if (!name.empty())
+        fail_syntax(at_,
+                    fmt::format("`${}` is a variable of the shell, not of an expression", name),
+                    fmt::format("variables of the job are `env.{}`; the event is `branch`, `tag`, "
+                                "`event` …",
+                                name));
 }
 
 }  // namespace sluice::config::expression

@@ -60,7 +60,8 @@ private:
     }
     void expect(std::string_view symbol) {
         if (!is_symbol(symbol))
-            fail_syntax(token_.begin, fmt::format("`{}` is missing here", symbol));
+            fail_syntax(token_.begin, fmt::format("`{}` is missing here", symbol),
+                        "close what is open, or put an operator between two values");
         advance();
     }
 
@@ -279,8 +280,10 @@ bool parse(std::string_view source, Ast& ast, Problem& problem, Limits limits) {
                 return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
             }));
         if (characters > limits.characters)
-            fail_syntax(0, fmt::format("the expression has {} characters, at most {} are read",
-                                       characters, limits.characters));
+            fail_syntax(0,
+                        fmt::format("the expression has {} characters, at most {} are read",
+                                    characters, limits.characters),
+                        "let a step decide, or split it over several jobs");
         ast = Parser(source, limits.nesting).parse();
         return true;
     } catch (SyntaxError& error) {

@@ -14,6 +14,25 @@ prints one section, `sluice schema` a JSON Schema for editors ([how to](../howto
 
 )";
 
+const std::string_view k_yaml = R"(
+<a id="yaml"></a>
+## YAML
+
+YAML 1.2 core without tags, one document per file, UTF-8, at most 256 KiB, 32 levels and 10,000 values. Anchors, aliases and `<<` work; a value that
+an alias copies counts again. What people stumble over:
+
+| written | what YAML makes of it | write |
+|---|---|---|
+| `if: !trusted` | a tag named `!trusted` | `if: not trusted` |
+| `if: 'a' == branch` | the text `a`, then rubbish | `if: "'a' == branch"` |
+| `if: branch == 'a' # b` | the rest is a comment | quote the whole condition when `#` belongs to it |
+| `run: echo "b: c"` | a map inside the value | `run: 'echo "b: c"'`, or `run: \|` and the text below |
+| `{ image: python:${{ matrix.py }} }` | `{` opens a map | `{ image: "python:${{ matrix.py }}" }` |
+| `cron: * * * * *` | an alias | `cron: "0 2 * * *"` |
+| a tab before a key | an error | spaces |
+| `run:make` | one text, no key | `run: make` |
+)";
+
 const std::string_view k_values = R"(
 <a id="values"></a>
 ## Values

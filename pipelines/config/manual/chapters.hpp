@@ -6,6 +6,7 @@
 namespace sluice::config::manual::chapters {
 
 extern const std::string_view k_intro;
+extern const std::string_view k_yaml;
 extern const std::string_view k_values;
 /// Ends where the table of functions begins.
 extern const std::string_view k_expressions;

@@ -112,7 +112,8 @@ std::string contents() {
     std::string out;
     for (const Map& map : all_maps())
         out += fmt::format("{}[{}](#{})", out.empty() ? "" : " · ", title(map), anchor(map));
-    return out + " · [kinds](#kinds) · [values](#values) · [expressions](#expressions)\n";
+    return out +
+           " · [kinds](#kinds) · [YAML](#yaml) · [values](#values) · [expressions](#expressions)\n";
 }
 
 std::string kinds_chapter() {
@@ -133,6 +134,22 @@ std::string functions() {
     std::string out = "| function | gives |\n|---|---|\n";
     for (const auto& function : expression::all_functions())
         out += fmt::format("| `{}` | {} |\n", cell(function.usage), cell(function.help));
+    return out;
+}
+
+/// For a terminal: anchors and links say nothing there.
+std::string without_anchors(std::string_view markdown) {
+    std::string out;
+    for (const std::string& line : text::split(text::trim(markdown), '\n')) {
+        if (line.starts_with("<a id=")) continue;
+        std::string plain = line;
+        for (std::size_t at = plain.find("](#"); at != std::string::npos; at = plain.find("](#")) {
+            const std::size_t open = plain.rfind('[', at), close = plain.find(')', at);
+            plain = plain.substr(0, open) + plain.substr(open + 1, at - open - 1) +
+                    plain.substr(close + 1);
+        }
+        out += plain + "\n";
+    }
     return out;
 }
 
@@ -169,9 +186,37 @@ std::string page() {
     out += contents();
     for (const Map& map : all_maps()) out += map_chapter(map);
     out += kinds_chapter();
+    out += chapters::k_yaml;
     out += chapters::k_values;
     out += chapters::k_expressions;
     out += functions();
+    return out;
+}
+
+std::optional<std::string> explain(std::string_view topic) {
+    if (topic == "kinds") return without_anchors(kinds_chapter());
+    if (topic == "yaml") return without_anchors(chapters::k_yaml);
+    if (topic == "values") return without_anchors(chapters::k_values);
+    if (topic == "expressions")
+        return without_anchors(std::string(chapters::k_expressions) + functions());
+    if (const auto found = find_topic(topic)) {
+        std::string out = section(*found);
+        for (const Scopes below : {found->key->map, found->key->item_map, found->key->entry_map})
+            if (const Map* map = find_map(below); map != nullptr && !key_names(below).empty())
+                out += fmt::format("\n{}", table(*map));
+        return without_anchors(out);
+    }
+    for (const Map& map : all_maps())
+        if (topic == map.id)
+            return without_anchors(fmt::format("## {}\n\n{}", title(map), table(map)));
+    return std::nullopt;
+}
+
+std::vector<std::string> explained_topics() {
+    std::vector<std::string> out = topic_names();
+    for (const Map& map : all_maps()) out.push_back(map.id);
+    for (const char* chapter : {"kinds", "yaml", "values", "expressions"})
+        out.emplace_back(chapter);
     return out;
 }
 

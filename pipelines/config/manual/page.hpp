@@ -4,7 +4,10 @@
 
 #include "pipelines/config/manual/places.hpp"
 
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace sluice::config::manual {
 
@@ -12,6 +15,13 @@ namespace sluice::config::manual {
 std::string page();
 /// One key: what it means, what it takes, an example. Markdown.
 std::string section(const Topic& topic);
+
+/// What `sluice schema` answers for a topic: of a key its section and the keys below it, of a map
+/// its keys, of `yaml`, `values`, `expressions` and `kinds` the chapter. Markdown without anchors;
+/// nothing when there is no such topic.
+std::optional<std::string> explain(std::string_view topic);
+/// All that explain() knows by its full name.
+std::vector<std::string> explained_topics();
 
 /// Prose of a key for whom a line of help is not enough, "" for most. Markdown.
 std::string_view details(std::string_view topic_name);

@@ -40,6 +40,9 @@ std::optional<Topic> topic_of(Scopes scope, std::string_view name);
 /// `job.timeout`, `jobs.test.timeout`, `timeout`: what a person may call a key. Of several the one
 /// of a job, then of a file.
 std::optional<Topic> find_topic(std::string_view words);
+/// Where the reference speaks of what a diagnostic with that id is about, when no key is: a chapter
+/// (`yaml`, `values`, `expressions`, `kinds`), a key or a map.
+std::string_view topic_of_message(std::string_view id);
 /// Names of all topics, in the order of the page.
 std::vector<std::string> topic_names();
 

@@ -61,12 +61,3 @@ TEST_CASE("no pipeline and no file are mistakes of the caller", "[cli]") {
     CHECK(exit_for(nothing.error()) == Exit::usage);
     CHECK_FALSE(find_config({(folder / "missing.yml").string()}).has_value());
 }
-
-TEST_CASE("a diagnostic's line is shown with a caret under its column", "[cli]") {
-    std::string text = "version: 1\njobs:\n  grün: x\n";
-    CHECK(source_line(text, 3, 9) == "  3 |   grün: x\n    |         ^\n");
-    CHECK(source_line(text, 1, 0) == "  1 | version: 1\n");
-    CHECK(source_line(text, 9, 1).empty());
-    CHECK(source_line(text, 0, 1).empty());
-    CHECK(source_line("\tx: 1", 1, 2) == "  1 |  x: 1\n    |  ^\n");
-}

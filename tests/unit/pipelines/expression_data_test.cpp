@@ -102,11 +102,11 @@ TEST_CASE("versions have a type of their own", "[expression]") {
           "`<` compares numbers or versions, `py` is a string | write semver(py)");
     CHECK(type("semver(py) < 3") ==
           "`<` compares a semver with a number | compare values of one type");
-    CHECK(type("semver('next')") == "`next` is not a version such as 1.4.0 | ");
+    CHECK(type("semver('next')") == "`next` is not a version such as 1.4.0 | write semver(s)");
 }
 
 TEST_CASE("calls of constants are tried at validation", "[expression]") {
-    CHECK(type("number('1e5')") == "`1e5` is not a number | ");
+    CHECK(type("number('1e5')") == "`1e5` is not a number | write number(s)");
     CHECK_THAT(type("from_json('{')"), Catch::StartsWith("from_json(): "));
     CHECK(type("replace(py, '', 'x')") == "string");  // py is not known yet
 }
@@ -192,7 +192,8 @@ TEST_CASE("arguments are compared with what they look into", "[expression]") {
           "join() takes texts, numbers and booleans, not object | write to_json(…) for a list of "
           "other values");
     CHECK(type("pr == pr") ==
-          "`==` compares an object? with an object? | compare one of its properties, or with null");
+          "`==` compares an object or null with an object or null | compare one of its properties, "
+          "or with null");
     CHECK(type("numbers[0] < 3") ==
           "`numbers[0]` may be null, and `<` takes no null | write `numbers[0] ?? 0`");
 }

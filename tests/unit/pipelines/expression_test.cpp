@@ -240,14 +240,16 @@ TEST_CASE("one type on both sides, with the fix", "[expression]") {
           "error: `==` compares a boolean with a string | write true without quotes");
     CHECK(type("branch == 'x'") == "boolean");
     CHECK(type("branch < 'x'") ==
-          "error: `<` compares numbers or versions, `branch` is a text? | write semver(branch)");
+          "error: `<` compares numbers or versions, `branch` is a text or null | write "
+          "semver(branch)");
     CHECK(type("branch in 'x'") ==
           "error: right of `in` stands a list, `'x'` is a string | for a part of a text write "
           "contains(s, part)");
     CHECK(type("n in ['a']") ==
           "error: `in` compares a number with a string | compare values of one type");
     CHECK(type("['a', 1]") == "error: the elements of a list have one type");
-    CHECK(type("tag ?? 1") == "error: `??` joins a text? and a number | give both the same type");
+    CHECK(type("tag ?? 1") ==
+          "error: `??` joins a text or null and a number | give both the same type");
 }
 
 TEST_CASE("unknown names are compared with known ones", "[expression]") {
@@ -268,7 +270,7 @@ TEST_CASE("unknown names are compared with known ones", "[expression]") {
 
 TEST_CASE("conditions are booleans that are never null", "[expression]") {
     CHECK(condition("flag") == "ok");
-    CHECK(condition("branch") == "`if` takes a boolean, `branch` is a text?");
+    CHECK(condition("branch") == "`if` takes a boolean, `branch` is a text or null");
     CHECK(condition("maybe") == "`maybe` may be null, which is neither true nor false");
     CHECK(condition("maybe ?? false") == "ok");
     CHECK(condition("pr.draft") == "`pr.draft` may be null, which is neither true nor false");
@@ -279,7 +281,7 @@ TEST_CASE("conditions are booleans that are never null", "[expression]") {
     CHECK(condition("n") == "`if` takes a boolean, `n` is a number");
     CHECK(condition("flag && 'a' || 'b'") ==
           "`a && b || c` picks no value here: && and || take booleans");
-    CHECK(condition("not branch") == "`!` takes a boolean, `branch` is a text?");
+    CHECK(condition("not branch") == "`!` takes a boolean, `branch` is a text or null");
 }
 
 TEST_CASE("a null where none is taken is a warning at validation", "[expression]") {
