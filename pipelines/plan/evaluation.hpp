@@ -63,6 +63,11 @@ public:
     /// What has been kept, in the order of evaluation.
     std::vector<LateText>& late() { return late_; }
 
+    /// What expressions in the node may read.
+    const expr::Context& context_of(const config::Node& node) {
+        return context_of(node.place.call);
+    }
+
     /// A diagnostic in byte `offset` of the scalar, and failed().
     void fail(const config::Node& node, std::size_t offset, std::string_view id,
               std::string message, std::string hint = {});

@@ -29,9 +29,6 @@ void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnost
     for (const Node& step : steps.items) {
         if (!step.is_map()) continue;
         const bool has_run = step.find("run") != nullptr, has_uses = step.find("uses") != nullptr;
-        if (has_run && has_uses)
-            diagnostics.error(step.member("uses")->place, "too_many_commands",
-                              "a step has either `run` or `uses`", "make two steps of it");
         // A key that nobody knows may be what was meant to run, and is told already.
         const bool has_unknown =
             std::any_of(step.members.begin(), step.members.end(), [](const config::Member& member) {

@@ -210,7 +210,8 @@ private:
         if (!decision) return false;
         if (in_.reasons != nullptr)
             if (const auto ast = read_condition(*condition, evaluation_.diagnostics()))
-                note(reason_of_condition(*ast, condition->text, evaluation_.context(), *decision),
+                note(reason_of_condition(*ast, condition->text, evaluation_.context_of(*condition),
+                                         *decision),
                      condition);
         if (!decision->value) {
             deselect(fmt::format("`if: {}`{} is false",
