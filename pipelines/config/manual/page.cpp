@@ -54,6 +54,14 @@ std::string stands_in(const Key& key) {
     return out;
 }
 
+/// The key, or one around it, that this version does not carry out; nullptr when it does.
+const Key* pending_of(const Topic& topic) {
+    if (!topic.key->pending.empty()) return topic.key;
+    for (const Map* map = topic.map; map != nullptr; map = find_map(map->parent))
+        if (map->key != nullptr && !map->key->pending.empty()) return map->key;
+    return nullptr;
+}
+
 /// What the words of a choice, names and entries of a map may be.
 std::string takes(const Key& key) {
     std::string out = wanted(key);
@@ -160,13 +168,13 @@ std::string section(const Topic& topic) {
     std::string out = fmt::format("<a id=\"{}\"></a>\n### `{}`\n\n{}", topic.anchor(), topic.name(),
                                   sentence(key.help));
     if (!key.kinds.empty()) out += fmt::format(" Only for kind {}.", listed(key.kinds));
-    if (!key.pending.empty())
-        out += key.dispensable
-                   ? fmt::format(" **No effect yet**: this version has no {}.", key.pending)
+    if (const Key* pending = pending_of(topic); pending != nullptr)
+        out += pending->dispensable
+                   ? fmt::format(" **No effect yet**: this version has no {}.", pending->pending)
                    : fmt::format(
                          " **Not carried out yet**: this version has no {}, and a job that "
                          "asks for it does not start.",
-                         key.pending);
+                         pending->pending);
     if (const std::string_view more = details(topic_of(key).name()); !more.empty())
         out += fmt::format("\n\n{}", text::trim(more));
     out += fmt::format("\n\nTakes {}. ", takes(key));

@@ -53,7 +53,7 @@ constexpr std::array k_scope_names = {
     ScopeName{scope_approval, "`approval`"},
     ScopeName{scope_matrix, "`matrix`"},
     ScopeName{scope_sweep, "`sweep`"},
-    ScopeName{scope_space, "a parameter of the sweep"},
+    ScopeName{scope_space, "a sweep parameter"},
     ScopeName{scope_objective, "`objective`"},
     ScopeName{scope_early_stop, "`early_stop`"},
     ScopeName{scope_checkpoint, "`checkpoint`"},
