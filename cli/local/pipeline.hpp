@@ -43,7 +43,7 @@ Result<Pipeline> plan_checkout(const Checkout& checkout, const EventOptions& opt
                                std::int64_t run_number, Timestamp now = {},
                                plan::Trace* trace = nullptr);
 /// The same for files that stand anywhere, as if they were the whole of a project.
-Result<Pipeline> plan_files(ConfigSet files, const EventOptions& options,
+Result<Pipeline> plan_files(ConfigSet files, const EventOptions& options, Timestamp now = {},
                             plan::Trace* trace = nullptr);
 
 /// The jobs that the words name (an id, a cell's id, or a glob of ids) and, with `with_needs`, what
