@@ -27,26 +27,8 @@ Result<> add_file(ConfigSet& set, const fs::path& file, const std::string& path)
     return {};
 }
 
-/// Fragments below the set's root. What a server would refuse to read is refused here, too.
 void add_fragments(ConfigSet& set) {
-    set.fragments = plan::collect_fragments(
-        set.files, [&](const std::string& path) -> std::optional<plan::SourceFile> {
-            const fs::path file = set.root / path;
-            std::error_code ignored;
-            if (path.starts_with("git+") || !fs::exists(fs::symlink_status(file, ignored)))
-                return std::nullopt;
-            plan::SourceFile source{path, ""};
-            if (!fs::is_regular_file(fs::symlink_status(file, ignored))) {
-                source.problem = "must be a regular file, no link, submodule or folder";
-                return source;
-            }
-            auto text = files::read_file(file, k_file_max);
-            if (text)
-                source.text = std::move(*text);
-            else
-                source.problem = "cannot be read: " + text.error().message;
-            return source;
-        });
+    set.fragments = read_fragments(set.root, set.files);
 }
 
 Result<ConfigSet> of_folder(const fs::path& root) {
@@ -95,6 +77,29 @@ Result<ConfigSet> of_argument(const std::string& argument) {
 }
 
 }  // namespace
+
+std::vector<plan::SourceFile> read_fragments(const files::Path& root,
+                                             const std::vector<plan::SourceFile>& files) {
+    // What a server would refuse to read is refused here, too.
+    const auto read = [&](const std::string& path) -> std::optional<plan::SourceFile> {
+        const fs::path file = root / path;
+        std::error_code ignored;
+        const auto status = fs::symlink_status(file, ignored);
+        if (path.starts_with("git+") || !fs::exists(status)) return std::nullopt;
+        plan::SourceFile source{path, ""};
+        if (!fs::is_regular_file(status)) {
+            source.problem = "must be a regular file, no link, submodule or folder";
+            return source;
+        }
+        auto text = files::read_file(file, k_file_max);
+        if (text)
+            source.text = std::move(*text);
+        else
+            source.problem = "cannot be read: " + text.error().message;
+        return source;
+    };
+    return plan::collect_fragments(files, read);
+}
 
 std::string ConfigSet::shown_as(const std::string& path) const {
     for (std::size_t i = 0; i < files.size(); ++i)

@@ -23,6 +23,10 @@ struct ConfigSet {
     std::string_view text_of(const std::string& path) const;
 };
 
+/// The fragments below `root` that the files name, and that these name.
+std::vector<plan::SourceFile> read_fragments(const files::Path& root,
+                                             const std::vector<plan::SourceFile>& files);
+
 /// For each argument: a folder → its `.ci.yml` and `.ci/*.yml`; a `.ci.yml`, or a file in a `.ci`
 /// folder → the whole pipeline around it; `-` → standard input; another file → itself as if it were
 /// `.ci.yml`. Without arguments the pipeline of the checkout around the current folder. The same

@@ -262,6 +262,7 @@ void serve(const Options& options) {
                          pull_requests, schedules, clock});
     core::Ticker ticker({io.get_executor(), writer, intake, schedules, projects, clock});
     core::Gate gate({writer, readers, db, git, feed, clock});
+    core::Growth growth({readers, db, git, projects});
     core::Outbox outbox({writer, readers, db, net, projects, clock, send_status,
                          [&gate](store::Project project, std::string sha, std::string branch) {
                              return gate.verdict(std::move(project), std::move(sha),
@@ -288,6 +289,7 @@ void serve(const Options& options) {
                  intake,
                  schedules,
                  gate,
+                 growth,
                  projects,
                  service,
                  clock,

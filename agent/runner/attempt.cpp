@@ -43,6 +43,7 @@ Ending Attempt::run() {
 
     settle_outcome();
     take_reports();
+    take_generated();
     report_.runner_instance = identity_.instance;
     Result<> kept = ports_.journal.outcome(report_);
     if (kept && !job_.spec.replayable) kept = ports_.journal.sync();

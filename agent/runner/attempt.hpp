@@ -83,6 +83,8 @@ private:
     void split_tests(std::size_t index);
     const AttemptBaseline& baseline();
     void take_reports();
+    /// The fragment that the job has to write (attempt_generated.cpp).
+    void take_generated();
     void say_findings(const std::vector<model::Finding>& findings, const model::Reports& reports,
                       const reports::Rules& rules);
     void upload(Collected& collected);

@@ -160,6 +160,7 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
                             paths.size()));
     screen.flush();
     settings.input = pipeline.input;
+    settings.checkout = checkout;
     settings.jobs = options.parallel;
     settings.keep_workspaces = options.keep;
     settings.keep_failed = options.shell;

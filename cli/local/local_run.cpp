@@ -2,6 +2,7 @@
 
 #include "pipelines/plan/advance.hpp"
 #include "pipelines/plan/ending.hpp"
+#include "pipelines/plan/grow.hpp"
 #include "platform/crypto.hpp"
 
 #include <fmt/format.h>
@@ -189,6 +190,28 @@ void LocalRun::take_interrupts() {
 void LocalRun::take_ends() {
     for (JobRun& job : jobs_)
         if (job.runner && job.runner->ended()) take_end(job);
+    for (plan::PlannedJob& job : grown_) {
+        jobs_.emplace_back();
+        jobs_.back().planned = std::move(job);
+    }
+    grown_.clear();
+}
+
+std::string LocalRun::grow(const JobRun& generator) {
+    const model::JobSpec& spec = generator.planned.spec;
+    if (!generator.report->generated) return "the runner sent nothing of " + spec.generate;
+    plan::Input input = settings_.input;
+    const plan::SourceFile generated{spec.generate, *generator.report->generated};
+    input.fragments = read_fragments(settings_.checkout.root, {generated});
+    if (!input.tree && (plan::reads_tree({generated}) || plan::reads_tree(input.fragments)))
+        if (auto tree = tree_contents(settings_.checkout)) input.tree = std::move(*tree);
+    std::vector<plan::PlannedJob> run = grown_;
+    for (const JobRun& job : jobs_) run.push_back(job.planned);
+    plan::Growth growth = plan::grow({input, run, spec.id, generated.text});
+    if (config::has_errors(growth.diagnostics))
+        return plan::describe_failure(generator.planned, growth.diagnostics);
+    for (plan::PlannedJob& job : growth.jobs) grown_.push_back(std::move(job));
+    return {};
 }
 
 void LocalRun::take_end(JobRun& job) {
@@ -204,7 +227,11 @@ void LocalRun::take_end(JobRun& job) {
                                              "the runner told nothing; see " +
                                                  (job.dir / "runner.log").string()};
     }
-    const model::Outcome& outcome = job.report->outcome;
+    model::Outcome& outcome = job.report->outcome;
+    if (outcome.result == model::AttemptResult::passed && !job.planned.spec.generate.empty())
+        if (const std::string failure = grow(job); !failure.empty())
+            outcome = {model::AttemptResult::failed, std::nullopt, std::nullopt,
+                       model::Cause::config, failure};
     const plan::RetryRule rule = plan::retry_rule(job.planned.spec, outcome);
     // What a further attempt could mend on another machine stays as it is on this one.
     const bool may_retry = rule.name != "infra" && rule.name != "preempted";

@@ -11,6 +11,7 @@ namespace sluice::cli::local {
 
 struct RunSettings {
     plan::Input input;
+    Checkout checkout;     ///< for what generated jobs read
     std::string agent;     ///< the program `sluice-agent`
     std::size_t jobs = 1;  ///< at a time
     bool keep_workspaces = false;
@@ -50,10 +51,13 @@ private:
     void take_ends();
     void take_end(JobRun& job);
     void end(JobRun& job, model::JobEvent event);
+    /// Adds the jobs that an attempt has generated; why not, when it cannot be done.
+    std::string grow(const JobRun& generator);
 
     RunSettings settings_;
     const RunFolder& folder_;
     std::vector<JobRun> jobs_;
+    std::vector<plan::PlannedJob> grown_;  ///< not among jobs_ yet
     RunListener& listener_;
     int interrupts_ = 0;
 };

@@ -140,6 +140,7 @@ std::vector<MergedJob> Calls::adopt(std::vector<MergedJob> jobs, Call call) {
         job.call = number;
         enter(job.node, number);
         enter(job.own, number);
+        check_all_secrets(job, at(number).secrets, at(number).caller);
         expand_job(std::move(job), {});
     }
     return std::move(out_);
@@ -342,17 +343,7 @@ void Calls::call_jobs(MergedJob job, const Fragment& fragment, const Chain& chai
 /// What holds for all jobs inside. `needs`, `if` and `changes` are read where the graph and the
 /// selection are made.
 void Calls::take_from_caller(MergedJob& inner, const MergedJob& caller) {
-    const auto given = secrets_given(caller.node);
-    check_secrets(inner.node, given, caller.id);
-    if (const Node* steps = inner.node.find("steps"))
-        for (const Node& step : steps->items) check_secrets(step, given, caller.id);
-    const Node* image = inner.node.find("image");
-    const Node* login = image == nullptr ? nullptr : image->find("auth");
-    if (login != nullptr && login->is_scalar() && !given.contains(login->text))
-        diagnostics_.error(login->place, "secret_not_given",
-                           fmt::format("`{}` is not among the secrets of the caller `{}`",
-                                       config::shown(login->text), caller.id),
-                           "name it in `secrets` of the caller");
+    check_all_secrets(inner, secrets_given(caller.node), caller.id);
     const Member* own = inner.node.member("environment");
     if (own != nullptr && caller.node.find("environment") != nullptr)
         diagnostics_.error(own->place, "bad_call",
@@ -365,6 +356,20 @@ void Calls::take_from_caller(MergedJob& inner, const MergedJob& caller) {
         // A job that calls further passes it on.
         if (inner.own.is_map()) give(inner.own, caller.node, key);
     }
+}
+
+void Calls::check_all_secrets(const MergedJob& job, const std::set<std::string>& given,
+                              const std::string& caller) {
+    check_secrets(job.node, given, caller);
+    if (const Node* steps = job.node.find("steps"))
+        for (const Node& step : steps->items) check_secrets(step, given, caller);
+    const Node* image = job.node.find("image");
+    const Node* login = image == nullptr ? nullptr : image->find("auth");
+    if (login != nullptr && login->is_scalar() && !given.contains(login->text))
+        diagnostics_.error(login->place, "secret_not_given",
+                           fmt::format("`{}` is not among the secrets of the caller `{}`",
+                                       config::shown(login->text), caller),
+                           "name it in `secrets` of the caller");
 }
 
 void Calls::check_secrets(const Node& holder, const std::set<std::string>& given,
@@ -450,6 +455,12 @@ const Calls::Fragment* Calls::read(const SourceFile& source) {
     fragment.params = read_params(file->root.find("params"), diagnostics_);
     std::vector<config::File> files;
     files.push_back(std::move(*file));
+    if (const Member* outputs = files.front().root.member("outputs");
+        outputs != nullptr && !fragment.has_steps)
+        diagnostics_.error(outputs->place, "bad_call",
+                           "`outputs` of a fragment with jobs asks for outputs of callers, which "
+                           "this version does not have",
+                           "remove it");
     if (!fragment.has_steps) fragment.jobs = config::merge_jobs(files, diagnostics_);
     fragment.file = std::move(files.front());
     at->second = std::move(fragment);

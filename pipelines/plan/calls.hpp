@@ -27,6 +27,7 @@ struct Call {
     std::vector<Param> params{};
     /// Of generated jobs: ids that they may name beside their own → full ids.
     std::map<std::string, std::string> outside{};
+    std::set<std::string> secrets{};  ///< of generated jobs: the only ones that they may name
 };
 
 /// The reference that a `uses` means which stands in the file `inside`: `./a.yml` is `a.yml` of the
@@ -73,6 +74,8 @@ private:
     void expand_steps(config::MergedJob& job, const Chain& chain);
     std::vector<config::Node> steps_of(config::MergedJob& job, const Fragment& fragment, int call);
     void take_from_caller(config::MergedJob& inner, const config::MergedJob& caller);
+    void check_all_secrets(const config::MergedJob& job, const std::set<std::string>& given,
+                           const std::string& caller);
     const Fragment* open(const config::Node& uses, const Chain& chain, std::string& reference);
     const Fragment* read(const SourceFile& source);
     int add_call(Call call, const Fragment& fragment, const config::Place& place);

@@ -1,6 +1,7 @@
 #include "pipelines/plan/matrix.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "pipelines/config/expression/syntax.hpp"
 #include "pipelines/config/schema.hpp"
 
 #include <fmt/format.h>
@@ -71,6 +72,14 @@ private:
     bool read_axes() {
         for (const Member& member : matrix_.members) {
             if (config::find_key(config::scope_matrix, member.name) != nullptr) continue;
+            if (member.value.is_scalar() && config::expression::has_expression(member.value.text)) {
+                fail(member.value.place, "matrix_late",
+                     fmt::format("axis `{}` is an expression: this version makes no cells while a "
+                                 "run goes on",
+                                 member.name),
+                     "list the values, or let a job write the jobs: `generate`");
+                return false;
+            }
             if (!member.value.is_list()) return false;  // the checker has said so
             Axis axis{member.name, {}};
             for (const Node& item : member.value.items) {

@@ -168,6 +168,10 @@ std::optional<std::vector<schedule::Schedule>> read_schedules(const std::vector<
 /// A2).
 bool is_skipped(const model::Event& event);
 
+/// What planning needs again when a run grows: all but the event, the files and the tree.
+json::Value to_json(const Input& input);
+Result<Input> input_from_json(const json::Value& value, std::string pointer = "");
+
 json::Value to_json(const Plan& plan);
 json::Value to_json(const PlannedJob& job);
 Result<PlannedJob> planned_job_from_json(const json::Value& value, std::string pointer = "");

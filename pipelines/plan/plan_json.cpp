@@ -105,6 +105,30 @@ Result<PlannedJob> planned_job_from_json(const json::Value& value, std::string p
     return job;
 }
 
+json::Value to_json(const Input& input) {
+    json::Object out{{"default_branch", wire::text(input.default_branch)},
+                     {"project_name", wire::text(input.project_name)},
+                     {"project_url", wire::text(input.project_url)},
+                     {"run_number", input.run_number},
+                     {"trusted", input.trusted}};
+    if (input.changed_paths) out["changed_paths"] = wire::strings(*input.changed_paths);
+    return out;
+}
+
+Result<Input> input_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader in(value, std::move(pointer));
+    Input input;
+    input.default_branch = in.string("default_branch", 4096);
+    input.project_name = in.string("project_name", 4096);
+    input.project_url = in.string("project_url", 65'536);
+    input.run_number = in.integer("run_number", 0, wire::k_max_integer);
+    input.trusted = in.boolean_or("trusted", false);
+    if (in.find("changed_paths") != nullptr)
+        input.changed_paths = in.strings_or_empty("changed_paths", 1'000'000);
+    SLUICE_CHECK(in.finish_strict());
+    return input;
+}
+
 json::Value to_json(const Plan& plan) {
     json::Object out{{"jobs", jobs_to_json(plan.jobs)},
                      {"gates", gates_to_json(plan.gates)},

@@ -248,6 +248,7 @@ json::Value to_json(const FinishRequest& value) {
         out["inline_log_offset"] = *value.inline_log_offset;
         out["inline_log"] = text::to_base64(value.inline_log);
     }
+    if (value.generated) out["generated"] = wire::text(*value.generated);
     return out;
 }
 
@@ -277,6 +278,7 @@ Result<FinishRequest> parse_finish(const json::Value& value) {
         SLUICE_TRY(out.reports, model::reports_from_json(*reports, in.pointer("reports")));
     }
     out.outputs = in.string_map_or_empty("outputs", 1000);
+    if (in.find("generated") != nullptr) out.generated = in.string("generated", k_generated_max);
     out.duration_ms = in.integer_or("duration_ms", 0, 0, wire::k_max_integer);
     out.salvaged = in.boolean_or("salvaged", false);
     SLUICE_CHECK(in.finish_strict());

@@ -33,6 +33,8 @@ namespace sluice::protocol {
 inline constexpr int k_version = 1;
 /// A log body of a finish, inline, for short jobs: at most this many bytes.
 inline constexpr std::size_t k_inline_log_max = 256 * 1024;
+/// A generated fragment: the limit of every file of the language.
+inline constexpr std::size_t k_generated_max = 256 * 1024;
 /// Header names.
 inline constexpr const char* k_upload_offset = "Upload-Offset";
 inline constexpr const char* k_commit_header = "X-Commit";
@@ -112,6 +114,8 @@ struct FinishRequest {
     std::vector<model::StepStatus> steps;
     model::Reports reports;
     std::map<std::string, std::string> outputs;
+    /// With JobSpec::generate, of a job that passed: the fragment that it wrote.
+    std::optional<std::string> generated{};
     std::int64_t duration_ms = 0;  ///< first step's start to the end of the last
     bool salvaged = false;
 };

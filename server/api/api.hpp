@@ -47,6 +47,7 @@ struct Api {
     core::Intake& intake;
     core::Schedules& schedules;
     core::Gate& gate;
+    core::Growth& growth;
     core::ProjectDirectory& projects;
     core::ServiceClock& service;
     const Clock& clock;

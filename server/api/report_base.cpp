@@ -105,7 +105,7 @@ awaitable<reports::Baseline> shard_baseline(Api& api, const core::FinishingJob& 
 
 awaitable<Result<model::JobState>> finish_attempt(Api& api, AttemptId id,
                                                   protocol::FinishRequest request,
-                                                  std::string digest) {
+                                                  std::string digest, core::Grown grown) {
     // Shards that end at the same time: each looks, and may see the others running. The closure
     // looks again; who turns out to be the last begins anew.
     while (true) {
@@ -127,7 +127,8 @@ awaitable<Result<model::JobState>> finish_attempt(Api& api, AttemptId id,
                 const auto now = core::look(tx, id);
                 if (now && now->is_last_shard != finishing->is_last_shard) return Ended{{}, true};
             }
-            SLUICE_TRY(const model::JobState state, api.lifecycle.finish(tx, id, told, digest));
+            SLUICE_TRY(const model::JobState state,
+                       api.lifecycle.finish(tx, id, told, digest, grown));
             if (finishing) core::record(tx, *finishing, told.reports, weighed, api.clock.now());
             return Ended{state, false};
         };

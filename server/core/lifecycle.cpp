@@ -136,8 +136,8 @@ bool Lifecycle::fail_fast(store::Tx& tx, const store::Run& run, std::span<const 
 }
 
 void Lifecycle::keep_plan(RunId run, std::shared_ptr<RunPlan> plan) {
+    if (!plans_.contains(run)) plan_order_.push_back(run);
     plans_[run] = std::move(plan);
-    plan_order_.push_back(run);
     while (plan_order_.size() > k_plans_kept) {
         plans_.erase(plan_order_.front());
         plan_order_.pop_front();

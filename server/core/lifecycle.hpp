@@ -6,6 +6,7 @@
 #include "pipelines/plan/advance.hpp"
 #include "pipelines/protocol/agent.hpp"
 #include "server/core/feed.hpp"
+#include "server/core/growth.hpp"
 #include "server/core/leases.hpp"
 #include "server/core/scheduler.hpp"
 #include "server/store/projects.hpp"
@@ -30,7 +31,8 @@ struct NewRun {
     std::string diagnostics = "[]";  ///< JSON array
     std::string reason;              ///< for a run without plan
     std::optional<model::Concurrency> concurrency;  ///< of the run as a whole
-    std::string hold;  ///< not empty: nothing runs before approve_run(); the reason for people
+    std::string input;  ///< plan::Input as JSON, for a run that may grow; "" else
+    std::string hold;   ///< not empty: nothing runs before approve_run(); the reason for people
     model::Tier tier = model::Tier::t0;
     RunId retry_of;
     bool carry_passed =
@@ -77,10 +79,11 @@ public:
 
     /// The outcome of an attempt (rule 12): first committed wins, an equal digest gets the recorded
     /// state again, another one `finish_conflict`. Accepts an un-started attempt (a runner that
-    /// could not set up, a start that was overtaken).
+    /// could not set up, a start that was overtaken). `grown` is what Growth made of it: its jobs
+    /// come into being in this transaction (rule 19), its failure ends the job as failed.
     Result<model::JobState> finish(store::Tx& tx, AttemptId attempt,
                                    const protocol::FinishRequest& request,
-                                   const std::string& digest);
+                                   const std::string& digest, const Grown& grown = {});
 
     /// The lease ran out: un-started goes back to the queue; replayable is retried or errored; the
     /// rest stays unreachable.
@@ -142,6 +145,8 @@ private:
     /// Ends the cells that `fail_fast` ends. True when one of them has ended by that.
     bool fail_fast(store::Tx& tx, const store::Run& run, std::span<const plan::JobNow> jobs,
                    const RunPlan& planned);
+    /// Inserts the jobs of a run that goes on.
+    void grow(store::Tx& tx, const store::Run& run, const std::vector<plan::PlannedJob>& jobs);
     const plan::PlannedJob& planned_of(store::Tx& tx, RunId run, JobId job);
     void hold_for_approval(store::Tx& tx, JobId job, const model::JobSpec& spec);
     /// A job became ready: it is offered, or asks for the slot that it needs first.

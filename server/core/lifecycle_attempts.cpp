@@ -32,6 +32,17 @@ plan::Outputs known_outputs(const model::JobSpec& spec, const protocol::FinishRe
     return out;
 }
 
+constexpr std::int64_t k_max_jobs = 4'000;
+
+/// Two JSON arrays as one.
+std::string joined(const std::string& first, const std::string& second) {
+    constexpr json::Limits k_limits{.bytes = 64 << 20, .depth = 16};
+    json::Value all = json::parse(first, k_limits).value();
+    const json::Value more = json::parse(second, k_limits).value();
+    for (const auto& item : more.as_array()) all.as_array().push_back(item);
+    return json::serialize(all);
+}
+
 }  // namespace
 
 Result<> Lifecycle::start(store::Tx& tx, AttemptId id, const std::string& instance) {
@@ -128,7 +139,7 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
 
 Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
                                           const protocol::FinishRequest& request,
-                                          const std::string& digest) {
+                                          const std::string& digest, const Grown& grown) {
     auto attempt = store::find_attempt(tx, id);
     if (!attempt) return error(Code::not_found, "not_found", "no such attempt");
     if (attempt->state == AttemptState::finished) {
@@ -160,12 +171,32 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
     json::Object outputs;
     for (const auto& [name, value] : known_outputs(planned_of(tx, job.run, job.id).spec, request))
         outputs[name] = value;
-    store::finish_attempt(tx, id, json::serialize(model::to_json(request.outcome)), digest,
+    auto outcome = request.outcome;
+    const auto run = store::find_run(tx, attempt->run).value();
+    std::string failure = grown.failure;
+    const bool generates = outcome.result == model::AttemptResult::passed &&
+                           !planned_of(tx, run.id, job.id).spec.generate.empty();
+    if (generates && !request.generated) failure = "the runner sent nothing of what was generated";
+    // Planned while the attempt was not this job's; its jobs must not be lost.
+    if (generates && request.generated && !grown.is_planned)
+        return error(Code::unavailable, "not_planned", "the generated jobs were not planned");
+    const auto added = static_cast<std::int64_t>(grown.jobs.size());
+    // Another generator of the run may have ended since this was planned.
+    if (failure.empty() && added > 0 && run.jobs_total + added > k_max_jobs)
+        failure = fmt::format("the generated jobs are {}, and a run has at most {}: {} are there",
+                              added, k_max_jobs, run.jobs_total);
+    if (!failure.empty())
+        outcome = {model::AttemptResult::failed, outcome.exit_code, std::nullopt, Cause::config,
+                   failure};
+    store::finish_attempt(tx, id, json::serialize(model::to_json(outcome)), digest,
                           request.log_size, request.log_crc32c, clock_.now());
     store::set_job_result(tx, job.id, json::serialize(steps),
                           json::serialize(model::to_json(request.reports)),
                           json::serialize(outputs), request.log_size);
-    end_attempt(tx, *attempt, request.outcome);
+    if (grown.diagnostics != "[]")
+        store::set_run_diagnostics(tx, run.id, joined(run.diagnostics, grown.diagnostics));
+    if (failure.empty() && added > 0) grow(tx, run, grown.jobs);
+    end_attempt(tx, *attempt, outcome);
     tx.after_commit([this, id] { leases_.erase(id); });
     return store::find_job(tx, attempt->job).value().state;
 }

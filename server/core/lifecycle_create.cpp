@@ -1,8 +1,10 @@
 // Lifecycle: runs and their jobs come into being.
+#include "pipelines/plan/groups.hpp"
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/shards.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/core/wait_reason.hpp"
+#include "server/store/run_inputs.hpp"
 
 #include <set>
 
@@ -19,6 +21,37 @@ bool reads_any(const plan::PlannedJob& job, const std::set<std::string>& bases) 
     for (const auto& names : plan::late_reads(job))
         if (!names.empty() && bases.contains(names.front())) return true;
     return false;
+}
+
+store::Job row_of(RunId run, const plan::PlannedJob& planned, Timestamp now) {
+    store::Job job;
+    job.run = run;
+    job.key = planned.spec.id;
+    job.base = planned.spec.base;
+    job.name = planned.spec.name;
+    job.kind = planned.spec.kind;
+    job.shard_of = plan::shard_group(planned.spec);
+    job.planned = json::serialize(plan::to_json(planned));
+    job.queue_key = queue_key(planned.spec.runs_on);
+    job.created_at = now;
+    return job;
+}
+
+void deselect(store::Job& job, const plan::PlannedJob& planned, Timestamp now) {
+    job.state = *model::next_state(JobState::waiting, JobEvent::deselect);
+    job.message = planned.reason;
+    job.finished_at = now.ms;
+}
+
+std::vector<plan::PlannedJob> made_by(const std::string& generator,
+                                      const std::vector<store::Job>& jobs) {
+    constexpr json::Limits k_limits{.bytes = 16 << 20, .depth = 64};
+    std::vector<plan::PlannedJob> out;
+    for (const auto& job : jobs)
+        if (plan::is_inside(job.base, generator))
+            out.push_back(
+                plan::planned_job_from_json(json::parse(job.planned, k_limits).value()).value());
+    return out;
 }
 
 }  // namespace
@@ -51,11 +84,18 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         run.state = model::RunState::errored;
         run.reason = fresh.reason;
         run.finished_at = now.ms;
-    } else {
+    }
+    std::unordered_map<std::string, store::Job> earlier;
+    std::vector<store::Job> before;
+    if (fresh.plan) {
+        if (fresh.retry_of && fresh.carry_passed) before = store::jobs_of(tx, fresh.retry_of);
+        for (const auto& job : before)
+            if (model::is_ok(job.state)) earlier.emplace(job.key, job);
         run.plan_hash = fresh.plan->hash;
         run.jobs_total = static_cast<std::int64_t>(fresh.plan->jobs.size());
     }
     run.id = store::insert_run(tx, run);
+    if (!fresh.input.empty()) store::put_run_input(tx, run.id, fresh.input);
     if (!fresh.hold.empty()) store::set_run_hold(tx, run.id, fresh.hold);
     tx.after_commit([this] { ++created_; });
     publish_run(tx, run, "run.created", run.state);
@@ -65,35 +105,20 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         return run.id;
     }
 
-    std::unordered_map<std::string, store::Job> earlier;
-    if (fresh.retry_of && fresh.carry_passed)
-        for (auto& job : store::jobs_of(tx, fresh.retry_of))
-            if (model::is_ok(job.state)) earlier.emplace(job.key, std::move(job));
-
     std::set<std::string> again;  // bases of which a cell is not carried over
     auto kept = std::make_shared<RunPlan>();
     kept->event = fresh.event;
     kept->concurrency = fresh.concurrency;
     kept->uses_slots = kept->concurrency.has_value();
     std::vector<std::pair<JobId, std::size_t>> ready;
-    for (std::size_t i = 0; i < fresh.plan->jobs.size(); ++i) {
-        const auto& planned = fresh.plan->jobs[i];
-        store::Job job;
-        job.run = run.id;
-        job.key = planned.spec.id;
-        job.base = planned.spec.base;
-        job.name = planned.spec.name;
-        job.kind = planned.spec.kind;
-        job.shard_of = plan::shard_group(planned.spec);
-        job.planned = json::serialize(plan::to_json(planned));
-        job.queue_key = queue_key(planned.spec.runs_on);
-        job.created_at = now;
-        auto before = earlier.find(job.key);
+    const auto add = [&](const plan::PlannedJob& planned) {
+        store::Job job = row_of(run.id, planned, now);
+        const auto same = earlier.find(job.key);
         // A definition that changed since (it can't for the same commit, but the planner may be
         // newer) is run again; so is what was made of the results of a job that runs again.
-        if (before != earlier.end() && before->second.planned == job.planned &&
+        if (same != earlier.end() && same->second.planned == job.planned &&
             !reads_any(planned, again)) {
-            const auto& old = before->second;
+            const auto& old = same->second;
             job.spec = old.spec;
             job.state = old.state;
             job.cause = old.cause;
@@ -110,9 +135,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             job.started_at = old.started_at;
             job.finished_at = now.ms;
         } else if (!planned.selected) {
-            job.state = *model::next_state(JobState::waiting, JobEvent::deselect);
-            job.message = planned.reason;
-            job.finished_at = now.ms;
+            deselect(job, planned, now);
         } else if ((!fresh.concurrency || !fresh.hold.empty()) && plan::starts_at_once(planned)) {
             // Only what would start now is held: the rest waits for it anyway.
             const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
@@ -132,7 +155,15 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
                     json::parse(job.spec, {.bytes = 16 << 20, .depth = 64}).value())
                     .value();
         kept->ids.push_back(id);
-        if (job.state == JobState::ready) ready.emplace_back(id, i);
+        if (job.state == JobState::ready) ready.emplace_back(id, kept->ids.size() - 1);
+        return job.carried_from != 0;
+    };
+    for (const auto& planned : fresh.plan->jobs) {
+        if (!add(planned) || planned.spec.generate.empty()) continue;
+        // What a generator that is carried over had made belongs to it.
+        const auto made = made_by(planned.spec.base, before);
+        for (const auto& job : made) add(job);
+        store::add_run_jobs(tx, run.id, static_cast<std::int64_t>(made.size()));
     }
     keep_plan(run.id, kept);
     tx.after_rollback([this, id = run.id] { forget_plan(id); });
@@ -143,6 +174,27 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
     const bool may_advance = !kept->concurrency || !fresh.hold.empty();
     if (may_advance && ready.size() != kept->ids.size()) advance(tx, run.id);
     return run.id;
+}
+
+void Lifecycle::grow(store::Tx& tx, const store::Run& run,
+                     const std::vector<plan::PlannedJob>& jobs) {
+    const auto now = clock_.now();
+    auto kept = std::make_shared<RunPlan>(*plan_of(tx, run.id));
+    for (const auto& planned : jobs) {
+        store::Job job = row_of(run.id, planned, now);
+        if (planned.selected)
+            job.wait_reason = wait_for_needs(planned);
+        else
+            deselect(job, planned, now);
+        kept->ids.push_back(store::insert_job(tx, job));
+        kept->uses_slots |= planned.spec.concurrency.has_value();
+        kept->uses_fail_fast |= planned.fail_fast;
+        kept->jobs.push_back(planned);
+    }
+    tx.after_rollback([this, id = run.id] { forget_plan(id); });
+    keep_plan(run.id, kept);
+    store::add_run_jobs(tx, run.id, static_cast<std::int64_t>(jobs.size()));
+    publish_run(tx, run, "run.grown", run.state);
 }
 
 }  // namespace sluice::core

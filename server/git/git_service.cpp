@@ -152,6 +152,17 @@ awaitable<Result<std::optional<plan::SourceFile>>> GitService::remote_file(Remot
     co_return std::optional(std::move(found.files.front()));
 }
 
+awaitable<Result<std::optional<plan::SourceFile>>> GitService::file(Repo repo, std::string sha,
+                                                                    std::string path) {
+    auto impl = impl_;
+    SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::file));
+    request.sha = std::move(sha);
+    request.file = std::move(path);
+    SLUICE_CO_TRY(Snapshot found, co_await impl->send(std::move(request)));
+    if (found.files.empty()) co_return std::optional<plan::SourceFile>{};
+    co_return std::optional(std::move(found.files.front()));
+}
+
 awaitable<Result<std::string>> GitService::resolve(Repo repo, std::string ref) {
     auto impl = impl_;
     SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::resolve));

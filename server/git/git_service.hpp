@@ -117,6 +117,9 @@ public:
     /// A fragment of another repository at a commit; its content never changes, so a mirror that
     /// has the commit is not asked again. Nothing when the commit has no such file.
     awaitable<Result<std::optional<plan::SourceFile>>> remote_file(RemoteFile wanted);
+    /// A file of the project's commit, as a fragment; nothing when it has none of that path.
+    awaitable<Result<std::optional<plan::SourceFile>>> file(Repo repo, std::string sha,
+                                                            std::string path);
     /// The commit that a branch, tag or full ref points to now, after a fetch for mirrors.
     /// `ref_not_found`.
     awaitable<Result<std::string>> resolve(Repo repo, std::string ref);

@@ -160,6 +160,14 @@ void set_run_progress(Tx& tx, RunId id, std::int64_t done) {
     tx.exec("UPDATE runs SET jobs_done = :a WHERE id = :b", done, id);
 }
 
+void add_run_jobs(Tx& tx, RunId id, std::int64_t more) {
+    tx.exec("UPDATE runs SET jobs_total = jobs_total + :a WHERE id = :b", more, id);
+}
+
+void set_run_diagnostics(Tx& tx, RunId id, std::string_view diagnostics) {
+    tx.exec("UPDATE runs SET diagnostics = :a WHERE id = :b", diagnostics, id);
+}
+
 std::string run_hold(Tx& tx, RunId id) {
     return std::get<0>(tx.one<S>("SELECT hold FROM runs WHERE id = :a", id).value());
 }

@@ -56,6 +56,9 @@ std::vector<RunId> active_runs(Tx& tx);
 /// event_kind, sha and pr_number only.
 std::vector<Run> active_runs_of(Tx& tx, ProjectId project, std::string_view branch);
 void finish_run(Tx& tx, RunId id, model::RunState state, std::string_view reason, Timestamp at);
+/// Jobs that came later.
+void add_run_jobs(Tx& tx, RunId id, std::int64_t more);
+void set_run_diagnostics(Tx& tx, RunId id, std::string_view diagnostics);
 void set_run_progress(Tx& tx, RunId id, std::int64_t done);
 /// Why no job of the run may become ready yet; "" = nothing holds it.
 std::string run_hold(Tx& tx, RunId id);

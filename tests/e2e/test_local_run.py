@@ -396,7 +396,7 @@ def test_only_the_newest_runs_are_kept(app):
     assert max(kept) == 12 and len(kept) <= 11
 
 
-@pytest.mark.parametrize("example", ["python-service", "cpp-cmake", "node-web", "monorepo"])
+@pytest.mark.parametrize("example", ["python-service", "cpp-cmake", "node-web", "monorepo", "reuse"])
 def test_each_example_is_green(app, example):
     shutil.copytree(CHECKOUT / "examples" / example, app.path, dirs_exist_ok=True,
                     ignore=shutil.ignore_patterns("__pycache__"))

@@ -55,8 +55,7 @@ constexpr std::array k_keys = {
         .scopes = k_job,
         .scalar = Scalar::path,
         .example = "generate: out/jobs.yml",
-        .help = "a fragment that the job writes; its jobs are added to the run",
-        .pending = "generated jobs"},
+        .help = "a fragment that the job writes; its jobs are added to the run"},
 
     // ---- one of `outputs`, `artifacts`
     Key{.name = "type",

@@ -309,3 +309,30 @@ TEST_CASE("a killed step is told from one that ended by itself", "[runner]") {
     CHECK(attempt.finish->outcome.cause == model::Cause::script);
     CHECK(attempt.finish->outcome.message == "step \"step 1\": signal 9 (SIGKILL)");
 }
+
+TEST_CASE("a job that generates brings what it wrote, and has failed when it wrote nothing",
+          "[runner]") {
+    Bench bench;
+    const auto run = [&](const std::string& script) {
+        auto job = bench.server.job({script});
+        job.spec.generate = "out/jobs.yml";
+        return *bench.run(job).finish;
+    };
+    const auto good = run("mkdir out; printf 'version: 1\\njobs: {}\\n' > out/jobs.yml");
+    CHECK(good.outcome.result == model::AttemptResult::passed);
+    CHECK(good.generated == "version: 1\njobs: {}\n");
+    CHECK_FALSE(run("exit 1").generated);
+    const std::pair<const char*, const char*> broken[] = {
+        {"true", "generate: out/jobs.yml was not written"},
+        {"mkdir out; head -c 300000 /dev/zero > out/jobs.yml",
+         "generate: out/jobs.yml is larger than 256 KiB"},
+        {"mkdir out; printf '\\377' > out/jobs.yml", "generate: out/jobs.yml is not UTF-8"},
+        {"mkdir out; ln -s /etc/passwd out/jobs.yml", "generate: out/jobs.yml cannot be read: "}};
+    for (const auto& [script, message] : broken) {
+        const auto finish = run(script);
+        CHECK_FALSE(finish.generated);
+        CHECK(finish.outcome.result == model::AttemptResult::failed);
+        CHECK(finish.outcome.cause == model::Cause::config);
+        CHECK(finish.outcome.message.starts_with(message));
+    }
+}

@@ -71,6 +71,17 @@ TEST_CASE("a finish without an inline log has neither of its members", "[protoco
     CHECK_FALSE(parse_finish(wire(body)).value().inline_log_offset);
 }
 
+TEST_CASE("a generated fragment travels with the finish, up to its limit", "[protocol]") {
+    FinishRequest finish;
+    CHECK_FALSE(parse_finish(wire(to_json(finish))).value().generated);
+    finish.generated = "";
+    CHECK(parse_finish(wire(to_json(finish))).value().generated == "");
+    finish.generated = std::string(k_generated_max, 'x');
+    CHECK(parse_finish(wire(to_json(finish))).value().generated == finish.generated);
+    *finish.generated += 'x';
+    CHECK_FALSE(parse_finish(wire(to_json(finish))).has_value());
+}
+
 TEST_CASE("an inline log at its limit passes, one byte more does not", "[protocol]") {
     FinishRequest finish;
     finish.inline_log_offset = 0;

@@ -130,6 +130,11 @@ TEST_CASE("the configurations of this repository plan without a word", "[plan]")
         std::sort(more.begin(), more.end());
         for (const auto& part : more)
             input.files.push_back({".ci/" + part.filename().string(), read(part)});
+        input.fragments = collect_fragments(
+            input.files, [&](const std::string& name) -> std::optional<SourceFile> {
+                if (!fs::exists(path.parent_path() / name)) return std::nullopt;
+                return SourceFile{name, read(path.parent_path() / name)};
+            });
         const Outcome outcome = make_plan(input);
         CAPTURE(path.string());
         for (const auto& d : outcome.diagnostics) CHECK(config::format(d) == "");

@@ -14,7 +14,7 @@ export interface Watcher {
     onConnected?(connected: boolean): void;
 }
 
-const names = ['run.created', 'run.finished', 'job.changed', 'agent.changed', 'project.created', 'project.changed', 'gate.approved'];
+const names = ['run.created', 'run.grown', 'run.finished', 'job.changed', 'agent.changed', 'project.created', 'project.changed', 'gate.approved'];
 const firstDelayMs = 1000;
 const longestDelayMs = 30_000;
 const hiddenPollMs = 30_000;

@@ -1,0 +1,1 @@
+test "$(printf beta | wc -c)" -eq 4
