@@ -101,7 +101,9 @@ boost::asio::awaitable<Result<Grown>> Growth::plan(AttemptId attempt,
     if (facts.generator.empty()) co_return grown;
     const auto project = parts_.projects.find(facts.project).value();
     const plan::SourceFile generated{facts.path, *request.generated};
-    auto fragments = co_await read_fragments({project.id, project.url}, facts.input, generated);
+    // Named: a braced temporary in a co_await expression is destroyed twice (GCC 12).
+    const git::Repo repo{project.id, project.url};
+    auto fragments = co_await read_fragments(repo, facts.input, generated);
     if (!fragments) co_return fragments.error();
     auto work = [&facts, &request] {
         const plan::Growth growth =

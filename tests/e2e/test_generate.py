@@ -30,7 +30,7 @@ jobs:
 ALL = """
 version: 1
 params: {count: {type: number}}
-steps: ["echo all ${{ params.count }} of ${{ event }}"]
+steps: ["echo all ${{ params.count }} of $CI_EVENT"]
 """
 FILES = {".ci.yml": PIPELINE, ".ci/lib/all.yml": ALL, "parts": "one two\n"}
 
@@ -107,7 +107,7 @@ def test_a_local_run_does_the_same(tmp_path):
     checkout.write(FILES)
     checkout.commit()
     states_, code = checkout.states()
-    assert code == 0
+    assert code == 0, states_
     assert states_ == dict.fromkeys(["first", "gen", "after", "gen/one", "gen/two", "gen/all"], "passed")
     only, _ = checkout.states("after")
     assert set(only) == {"first", "gen", "after", "gen/one", "gen/two", "gen/all"}

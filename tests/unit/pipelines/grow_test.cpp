@@ -145,9 +145,9 @@ TEST_CASE("a run has at most 4,000 jobs, however they came", "[grow]") {
 
 TEST_CASE("the failure of a generator tells its mistakes", "[grow]") {
     const Run run("  gen: { run: x, generate: out/jobs.yml }\n");
-    const Growth growth = run.grow("gen", "  a: { rn: x }\n  b: { run: x, needs: [c] }\n");
+    const Growth growth = run.grow("gen", "  a: { run: x, rn: x }\n  b: { run: x, needs: [c] }\n");
     CHECK(describe_failure(run.jobs[0], growth.diagnostics)
-              .starts_with("the generated out/jobs.yml has 2 mistakes\nout/jobs.yml:3:8: error: "
+              .starts_with("the generated out/jobs.yml has 2 mistakes\nout/jobs.yml:3:16: error: "
                            "unknown key `rn`"));
 }
 
