@@ -473,7 +473,8 @@ private:
                     plan.jobs.push_back(std::move(part));
                 }
                 // Cells were counted before, shards are known only now.
-                if (plan.jobs.size() > k_max_jobs) return too_many(plan.jobs.size());
+                if (plan.jobs.size() + cells_before_ > k_max_jobs)
+                    return too_many(plan.jobs.size() + cells_before_);
             }
         }
     }

@@ -280,20 +280,6 @@ awaitable<Reply> progress(Api& api, Request& request, AttemptId id) {
     co_return Reply{204, "", {}, std::string{}};
 }
 
-/// A last line of the log that only the server can write. When a repeated finish finds it there,
-/// the log is longer than told and is sent again.
-awaitable<void> tell_failure(Api& api, AttemptId id, protocol::FinishRequest& body,
-                             const std::string& failure) {
-    const std::string line = "generate: " + failure + "\n";
-    auto write = [&api, id, offset = body.log_size, &line] {
-        return api.logs.append(id, offset, line);
-    };
-    auto appended = co_await runtime::run_on(api.disk, std::move(write));
-    if (!appended || appended->gap) co_return;  // it stands in the job's message, too
-    body.log_size += static_cast<std::int64_t>(line.size());
-    body.log_crc32c = crypto::crc32c(body.log_crc32c, line);
-}
-
 awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
     SLUICE_CO_TRY_REPLY(const std::string text, co_await request.body->read_all(k_finish_max));
     SLUICE_CO_TRY_REPLY(auto value, json::parse(text, {.bytes = k_finish_max, .depth = 16}));
@@ -339,10 +325,7 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
         }
         if (body.log_size > 0) live->log_grew->notify();
     }
-    // Rule 19: what the job has generated is planned before the closure.
-    SLUICE_CO_TRY_REPLY(auto grown, co_await api.growth.plan(id, body));
-    if (live && !grown.failure.empty()) co_await tell_failure(api, id, body, grown.failure);
-    auto state = co_await finish_attempt(api, id, std::move(body), digest, std::move(grown));
+    auto state = co_await finish_attempt(api, id, std::move(body), digest);
     if (!state) co_return http::error_reply(state.error());
     api.logs.close(id);
     co_return json_reply(protocol::to_json(protocol::FinishReply{*state}));

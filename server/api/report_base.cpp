@@ -1,9 +1,11 @@
 #include "server/api/report_base.hpp"
 
 #include "pipelines/plan/plan.hpp"
+#include "platform/crypto.hpp"
 #include "server/core/report_book.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::api {
 
@@ -101,13 +103,28 @@ awaitable<reports::Baseline> shard_baseline(Api& api, const core::FinishingJob& 
     co_return out;
 }
 
+/// A last line of the log that only the server can write. When a repeated finish finds it there,
+/// the log is longer than told and is sent again.
+awaitable<void> tell_failure(Api& api, AttemptId id, protocol::FinishRequest& body,
+                             const std::string& failure) {
+    const std::string line = "generate: " + failure + "\n";
+    auto write = [&api, id, offset = body.log_size, &line] {
+        return api.logs.append(id, offset, line);
+    };
+    auto appended = co_await runtime::run_on(api.disk, std::move(write));
+    if (!appended || appended->gap) co_return;  // it stands in the job's message, too
+    body.log_size += static_cast<std::int64_t>(line.size());
+    body.log_crc32c = crypto::crc32c(body.log_crc32c, line);
+}
+
 }  // namespace
 
 awaitable<Result<model::JobState>> finish_attempt(Api& api, AttemptId id,
                                                   protocol::FinishRequest request,
-                                                  std::string digest, core::Grown grown) {
+                                                  std::string digest) {
     // Shards that end at the same time: each looks, and may see the others running. The closure
     // looks again; who turns out to be the last begins anew.
+    bool failure_told = false;
     while (true) {
         auto read = [id](store::Tx& tx) { return core::look(tx, id); };
         const auto finishing = co_await api.read(std::move(read));
@@ -117,6 +134,13 @@ awaitable<Result<model::JobState>> finish_attempt(Api& api, AttemptId id,
             const reports::Baseline base = co_await shard_baseline(api, *finishing);
             auto weigh = [&] { return core::weigh(*finishing, told, base, api.report_lists); };
             weighed = co_await runtime::run_on(api.disk, std::move(weigh));
+        }
+        // Rule 19: what the job has generated is planned before the closure.
+        SLUICE_CO_TRY(const core::Grown grown, co_await api.growth.plan(id, told));
+        if (!grown.failure.empty() && !std::exchange(failure_told, true) && api.leases.find(id)) {
+            co_await tell_failure(api, id, request, grown.failure);
+            told.log_size = request.log_size;
+            told.log_crc32c = request.log_crc32c;
         }
         struct Ended {
             model::JobState state{};

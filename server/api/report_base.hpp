@@ -5,7 +5,6 @@
 #include "pipelines/reports/threshold.hpp"
 #include "server/api/api.hpp"
 #include "server/core/baseline.hpp"
-#include "server/core/growth.hpp"
 
 namespace sluice::api {
 
@@ -24,11 +23,11 @@ awaitable<Result<Base>> find_base(Api& api, RunId run, JobId job);
 /// The numbers of the base's reports, of all its shards together.
 awaitable<std::optional<reports::Metrics>> base_metrics(Api& api, const core::BaselineJob& base);
 
-/// Ends an attempt with its reports and what it generated: thresholds of shards, flaky tests and
-/// the history beside what lifecycle does.
+/// Ends an attempt with its reports: thresholds of shards, flaky tests and the history beside what
+/// lifecycle does.
 awaitable<Result<model::JobState>> finish_attempt(Api& api, AttemptId id,
                                                   protocol::FinishRequest request,
-                                                  std::string digest, core::Grown grown);
+                                                  std::string digest);
 
 /// `findings`, `tests` or `coverage` of the path.
 Result<std::string> report_name(const Request& request);
