@@ -110,6 +110,9 @@ json::Value to_json(const Input& input) {
                      {"project_name", wire::text(input.project_name)},
                      {"project_url", wire::text(input.project_url)},
                      {"run_number", input.run_number},
+                     {"run_id", input.run_id},
+                     {"run_attempt", input.run_attempt},
+                     {"run_url", wire::text(input.run_url)},
                      {"trusted", input.trusted}};
     if (input.changed_paths) out["changed_paths"] = wire::strings(*input.changed_paths);
     return out;
@@ -122,6 +125,9 @@ Result<Input> input_from_json(const json::Value& value, std::string pointer) {
     input.project_name = in.string("project_name", 4096);
     input.project_url = in.string("project_url", 65'536);
     input.run_number = in.integer("run_number", 0, wire::k_max_integer);
+    input.run_id = in.integer("run_id", 0, wire::k_max_integer);
+    input.run_attempt = static_cast<int>(in.integer("run_attempt", 1, 1'000'000));
+    input.run_url = in.string("run_url", 65'536);
     input.trusted = in.boolean_or("trusted", false);
     if (in.find("changed_paths") != nullptr)
         input.changed_paths = in.strings_or_empty("changed_paths", 1'000'000);

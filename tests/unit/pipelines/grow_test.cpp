@@ -200,6 +200,9 @@ TEST_CASE("what planning must know again goes through JSON", "[grow]") {
     input.default_branch = "trunk";
     input.project_name = "shop";
     input.run_number = 7;
+    input.run_id = 8;
+    input.run_attempt = 2;
+    input.run_url = "https://ci.example/runs/8";
     input.trusted = true;
     input.changed_paths = Strings{"a", "b"};
     const Input again =
@@ -207,6 +210,9 @@ TEST_CASE("what planning must know again goes through JSON", "[grow]") {
     CHECK(again.default_branch == "trunk");
     CHECK(again.project_name == "shop");
     CHECK(again.run_number == 7);
+    CHECK(again.run_id == 8);
+    CHECK(again.run_attempt == 2);
+    CHECK(again.run_url == input.run_url);
     CHECK(again.trusted);
     CHECK(again.changed_paths == input.changed_paths);
     input.changed_paths.reset();
