@@ -181,28 +181,27 @@ void catch2(const TestWish& wish, const Tree&, Expansion& out) {
     std::string script = k_binaries;
     std::string mine, only;
     if (wish.shards > 1) {
-        // Version 2 lists names by an option of its own and ends with their number.
+        // Version 2 lists names by an option of its own, and ends with their number.
+        const std::string names =
+            "names() {\nout=$(\"$1\" --list-test-names-only 2>/dev/null) || :\n"
+            "[ -n \"$out\" ] || out=$(\"$1\" --list-tests --verbosity quiet 2>/dev/null) || :\n"
+            "printf '%s\\n' \"$out\" | sed -e 's/^ *//' -e '/^$/d'\n}\n";
         out.steps.push_back(
             step("catch2: list",
-                 std::string(k_binaries) +
-                     fmt::format("names() {{ \"$1\" --list-test-names-only 2>/dev/null ||"
-                                 " \"$1\" --list-tests --verbosity quiet 2>/dev/null || :; }}\n"
-                                 "for bin in $bins; do names \"$bin\"; done |"
-                                 " sed -e 's/^ *//' -e '/^$/d' > {}\n",
-                                 k_test_list),
+                 k_binaries + names +
+                     fmt::format("for bin in $bins; do names \"$bin\"; done > {}\n", k_test_list),
                  true));
-        script += fmt::format(
-            "[ -s {0} ] || {{ echo 'no tests in this shard'; exit 0; }}\n"
-            "names() {{ \"$1\" --list-test-names-only 2>/dev/null ||"
-            " \"$1\" --list-tests --verbosity quiet 2>/dev/null || :; }}\n",
-            k_shard_list);
-        // An empty list of names would mean all tests.
+        script += names + fmt::format("[ -s {} ] || {{ echo 'no tests in this shard'; exit 0; }}\n",
+                                      k_shard_list);
+        // As arguments: in quotes, as a file of names would have them, no name may hold a quote. No
+        // name at all would mean all tests.
         mine = fmt::format(
-            "names \"$bin\" | sed -e 's/^ *//' -e '/^$/d' | grep -Fx -f {0} |"
-            " sed -e 's/[\\\\\"]/\\\\&/g' -e 's/.*/\"&\"/' > {0}.names || :\n"
-            "[ -s {0}.names ] || continue\n",
+            "names \"$bin\" | grep -Fx -f {0} |"
+            " sed -e 's/[\\\\,\"[~]/\\\\&/g' -e 's/$/\\\n,/' > {0}.names || :\n"
+            "[ -s {0}.names ] || continue\n"
+            "IFS='\n'\nset -f\nset -- $(cat {0}.names)\nset +f\nunset IFS\n",
             k_shard_list);
-        only = fmt::format(" --input-file {}.names", k_shard_list);
+        only = " \"$@\"";
     }
     script += fmt::format(
         "all=0\nfor bin in $bins; do\ncode=0\n{}"
