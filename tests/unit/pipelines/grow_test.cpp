@@ -140,7 +140,8 @@ TEST_CASE("a run has at most 4,000 jobs, however they came", "[grow]") {
     run.jobs.resize(3'998, other);
     CHECK(run.grown("gen", "  a: { run: x }\n  b: { run: x }\n").size() == 2);
     CHECK(run.faults("gen", "  a: { run: x }\n  b: { run: x }\n  c: { run: x }\n")
-              .find("4001 jobs (matrix cells counted), at most 4000") != std::string::npos);
+              .find("4001 jobs (matrix cells and shards counted), at most 4000") !=
+          std::string::npos);
 }
 
 TEST_CASE("the failure of a generator tells its mistakes", "[grow]") {
