@@ -74,7 +74,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(to_source(again) == printed);
 
     Scope scope = plan::common_scope();
-    scope["needs"] = plan::needs_type({"a", "b"});
+    scope["needs"] =
+        plan::needs_type({{.id = "a", .is_named = true}, {.id = "b", .is_named = true}});
     scope["matrix"] = Type::object({{"py", Type::string()}, {"edge", Type::string().or_null()}});
     problems.clear();
     const Type type = check(ast, scope, {}, problems);
