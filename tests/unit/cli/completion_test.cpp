@@ -32,8 +32,8 @@ bool offers(const Completion& completion, const std::string& word) {
 
 TEST_CASE("Tab offers commands, then subcommands", "[cli]") {
     CHECK(tab({"ga"}).words == Words{"gate"});
-    CHECK(tab({"run", ""}).words ==
-          Words{"approve", "cancel", "lint", "list", "logs", "reject", "retry", "show", "start"});
+    CHECK(tab({"run", ""}).words == Words{"approve", "cancel", "lint", "list", "logs", "reject",
+                                          "reports", "retry", "show", "start"});
     CHECK(tab({"run", "st"}).words == Words{"start"});
     CHECK(tab({"--json", "run", "sh"}).words == Words{"show"});
 }
