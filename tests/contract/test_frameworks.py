@@ -183,19 +183,19 @@ def test_gcov_and_lcov_of_a_c_program(project, needs):
 SHARDED = {
     "pytest": (["pytest"], {f"t/test_{n}.py": f"import time\n\n\ndef test_{n}():\n    time.sleep({2 if n == 'c' else 0})\n"
                             for n in "abcd"}, ""),
-    "ctest": (["ctest", "cmake"], {"CMakeLists.txt": "cmake_minimum_required(VERSION 3.20)\nproject(a NONE)\nenable_testing()\n"
-                                   + "".join(f"add_test(NAME {n} COMMAND sleep {2 if n == 'c' else 0})\n" for n in "abcd")}, ""),
+    "ctest": (["ctest", "cmake"], {"CMakeLists.txt": "cmake_minimum_required(VERSION 3.20)\nproject(a NONE)\nenable_testing()\n"  # noqa: E501
+                                   + "".join(f"add_test(NAME {n} COMMAND sleep {2 if n == 'c' else 0})\n" for n in "abcd")}, ""),  # noqa: E501
     "gtest": (["c++"], {"suite.cpp": "#include <gtest/gtest.h>\n#include <unistd.h>\n"
                         + "".join(f"TEST(Suite, {n}) {{ usleep({2000000 if n == 'c' else 0}); }}\n" for n in "abcd")},
               BUILD.format("-lgtest -lgtest_main -pthread")),
     "catch2": (["c++"], {"suite.cpp": "#define CATCH_CONFIG_MAIN\n#include <catch2/catch.hpp>\n#include <unistd.h>\n"
-                         + "".join(f'TEST_CASE("case, [{n}] \\"x\\"") {{ SECTION("a/b") {{ usleep({2000000 if n == "c" else 0}); '
+                         + "".join(f'TEST_CASE("case, [{n}] \\"x\\"") {{ SECTION("a/b") {{ usleep({2000000 if n == "c" else 0}); '  # noqa: E501
                                    "CHECK(1 == 1); } }\n" for n in "abcd")}, BUILD.format("")),
     "go": (["go"], {"go.mod": "module example.org/a\n\ngo 1.20\n",
-                    **{f"{n}/a_test.go": f'package {n}\n\nimport (\n\t"testing"\n\t"time"\n)\n\nfunc Test{n.upper()}(t *testing.T) '
+                    **{f"{n}/a_test.go": f'package {n}\n\nimport (\n\t"testing"\n\t"time"\n)\n\nfunc Test{n.upper()}(t *testing.T) '  # noqa: E501
                        f"{{ time.Sleep({2 if n == 'c' else 0} * time.Second) }}\n" for n in "abcd"}}, ""),
     "jest": (["jest"], {"package.json": '{"jest": {}}\n',
-                        **{f"x {n}.test.js": f"test('{n}', () => new Promise((done) => setTimeout(done, {2000 if n == 'c' else 0})));\n"
+                        **{f"x {n}.test.js": f"test('{n}', () => new Promise((done) => setTimeout(done, {2000 if n == 'c' else 0})));\n"  # noqa: E501
                            for n in "abcd"}}, ""),
 }
 

@@ -24,8 +24,8 @@ DATABASE = """    run: |
 # tool → (what must be installed, files, further keys of the job, the findings that must be among those it tells)
 CASES = {
     "ruff": (["ruff"], {"app.py": "import os\n"}, "", [("app.py", 1, "F401", "error|warning")]),
-    "flake8": (["flake8"], {"app.py": "import os\nx=1\n"}, "", [("app.py", 1, "F401", "warning"),
-                                                               ("app.py", 2, "E225", "warning")]),
+    "flake8": (["flake8"], {"app.py": "import os\nx=1\n"}, "",
+               [("app.py", 1, "F401", "warning"), ("app.py", 2, "E225", "warning")]),
     "pylint": (["pylint"], {"app.py": '"""Doc."""\nimport os\n'}, "", [("app.py", 2, "unused-import", "warning")]),
     "mypy": (["mypy"], {"app.py": 'def f() -> int:\n    return "x"\n'}, "", [("app.py", 2, "return-value", "error")]),
     "shellcheck": (["shellcheck"], {"run.sh": "#!/bin/sh\necho $1\n", "bare": "#!/bin/sh\ncd $1\n"}, "",

@@ -2,7 +2,6 @@
 
 import shutil
 
-import pytest
 
 from harness import BIN, Agent, Flag, environment
 from harness import run as run_program

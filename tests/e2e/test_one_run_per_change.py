@@ -84,7 +84,8 @@ def test_opening_a_pull_request_ends_the_push_run_of_its_branch(forge, ci):
     pull_run = pull_request(forge, "opened", sha)["run_id"]
     ended = ci.ended(push_run, "cancelled")
     waiting = by_key(ended)["b"]
-    assert (waiting["cause"], waiting["message"]) == ("superseded", f"superseded by run #{ci.detail(pull_run)['run']['number']}")
+    number = ci.detail(pull_run)["run"]["number"]
+    assert (waiting["cause"], waiting["message"]) == ("superseded", f"superseded by run #{number}")
     ci.post(f"/api/v1/runs/{pull_run}/cancel")
     ci.ended(pull_run, "cancelled")
 

@@ -50,7 +50,11 @@ def test_a_wrong_type_fails_the_job_and_blocks_its_reader(project):
     text = HEAD + """
   build: {outputs: {count: number, tag: string}, run: "echo count=many >> $CI_OUTPUT"}
   use: {needs: [build], when: always, env: {N: "${{ needs.build.outputs.count }}"}, run: "true"}
-  spare: {needs: [{job: build, optional: true}], when: always, env: {T: "${{ needs.build.outputs.tag ?? 'none' }}"}, run: "test $T = none"}
+  spare:
+    needs: [{job: build, optional: true}]
+    when: always
+    env: {T: "${{ needs.build.outputs.tag ?? 'none' }}"}
+    run: test $T = none
   careless: {needs: [{job: build, optional: true}], when: always, env: {T: "${{ needs.build.outputs.tag }}"}, run: "true"}
 """
     _, jobs = project.push_and_end({".ci.yml": text}, "failed")
@@ -167,7 +171,11 @@ def test_a_retry_carries_outputs_over(project, ci):
   build: {{outputs: {{tag: string}}, run: "echo tag=$CI_RUN_NUMBER >> $CI_OUTPUT"}}
   use: {{needs: [build], env: {{TAG: "${{{{ needs.build.outputs.tag }}}}"}}, run: "echo $TAG; test -e {flag.path}"}}
   again: {{outputs: {{n: string}}, run: "echo n=$CI_RUN_NUMBER >> $CI_OUTPUT; test -e {flag.path}"}}
-  follows: {{needs: [{{job: again, optional: true}}], when: always, env: {{N: "${{{{ needs.again.outputs.n }}}}"}}, run: "echo $N"}}
+  follows:
+    needs: [{{job: again, optional: true}}]
+    when: always
+    env: {{N: "${{{{ needs.again.outputs.n }}}}"}}
+    run: echo $N
 """
     detail, first = project.push_and_end({".ci.yml": text}, "failed")
     assert first["follows"]["state"] == "passed"

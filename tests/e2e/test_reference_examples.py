@@ -1,5 +1,5 @@
-"""The examples of docs/reference/ci-yml.md, as one pipeline on this machine. That each of them plans is for tests/unit/pipelines;
-here those run that need neither a container nor files that a real job would write."""
+"""The examples of docs/reference/ci-yml.md, as one pipeline on this machine. That each of them plans is for
+tests/unit/pipelines; here those run that need neither a container nor files that a real job would write."""
 
 import json
 import re

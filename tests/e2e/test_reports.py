@@ -75,7 +75,10 @@ def test_findings_tell_new_old_and_fixed_ones(project, ci):
         {"a.c": "zero\nhalf\n" + source, "b.c": "x\n", "f.json": json.dumps(second)}, "passed"
     )
     job = jobs["lint"]
-    rules = lambda **query: [(f["file"], f["rule"]) for f in items(ci, job, "findings", sort="file", **query)["items"]]
+
+    def rules(**query):
+        return [(f["file"], f["rule"]) for f in items(ci, job, "findings", sort="file", **query)["items"]]
+
     assert rules() == [("a.c", "r1"), ("a.c", "r3"), ("b.c", "r3")]
     assert rules(state="new") == [("a.c", "r3"), ("b.c", "r3")]
     assert rules(state="existing") == [("a.c", "r1")]

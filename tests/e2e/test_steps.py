@@ -1,6 +1,5 @@
 """One job on the agent: environment, steps, reports, timeouts, cancel."""
 
-import pytest
 import json
 
 from harness import Flag, Link

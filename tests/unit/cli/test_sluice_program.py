@@ -160,7 +160,8 @@ def a_run_with_reports(ci):
         "flaky_cases": [{"suite": "s", "name": "test_odd", "state": "passed", "flaky": True, "message": "reset"}]}
     coverage = {"lines": 200, "lines_covered": 150, "branches": 0, "branches_covered": 0, "files": 2, "changed_lines": 10,
                 "changed_covered": 4}
-    thresholds = [{"metric": "coverage.changed", "verdict": "failed", "value": 40, "base": None, "text": "coverage.changed is 40%"}]
+    thresholds = [{"metric": "coverage.changed", "verdict": "failed", "value": 40, "base": None,
+                   "text": "coverage.changed is 40%"}]
     findings = {"total": 9, "errors": 1, "warnings": 8, "notes": 0, "added": 1, "fixed": 2, "annotations": []}
     shard = {"of": "test", "index": 1, "count": 2}
     ci.answers["GET /api/v1/runs/12"] = (200, {"run": a_run(), "diagnostics": [], "jobs": [
@@ -172,7 +173,8 @@ def a_run_with_reports(ci):
     ci.answers["GET /api/v1/jobs/34/reports"] = lambda query: (200, whole if query["shards"] == "all" else {})
     name = {"suite": "s", "name": "test_new"}
     ci.answers["GET /api/v1/jobs/34/comparison"] = (200, {
-        "base": {"name": "run 2 of main (1a2b3c4)", "run_id": 11, "number": 2, "branch": "main", "sha": "1a2b", "job_id": 30},
+        "base": {"name": "run 2 of main (1a2b3c4)", "run_id": 11, "number": 2, "branch": "main", "sha": "1a2b",
+                 "job_id": 30},
         "metrics": [{"name": "tests.total", "value": 25, "base": 22}, {"name": "coverage.lines", "value": 75, "base": 75.5},
                     {"name": "size", "value": 12.5, "base": None}],
         "tests": {"new_failures": 1, "still_failing": 1, "fixed": 0, "added": 3, "removed": 0, "slower": 1,
