@@ -38,7 +38,7 @@ Instant instant_of(const Zone& zone, std::int64_t local) {
     // No place is more than a day away from UTC.
     OffsetSpan span = zone(local - k_day);
     while (true) {
-        if (local < span.begin + span.offset && span.begin != INT64_MIN)
+        if (span.begin != INT64_MIN && local < span.begin + span.offset)
             return {round_up_to_minute(span.begin), true};
         if (span.end == INT64_MAX || local < span.end + span.offset)
             return {local - span.offset, false};
