@@ -195,6 +195,12 @@ Result<> AttemptApi::release() {
     return {};
 }
 
+Result<protocol::SecretsReply> AttemptApi::secrets(const protocol::SecretsRequest& body) {
+    SLUICE_TRY(http_client::Response response, post("secrets", to_json(body), k_call_timeout));
+    SLUICE_TRY(json::Value value, body_of(response));
+    return protocol::parse_secrets_reply(value);
+}
+
 Result<bool> AttemptApi::source(const protocol::SourceRequest& body,
                                 const http_client::BodySink& sink) {
     http_client::Request wanted = request("POST", "source", k_source_timeout);

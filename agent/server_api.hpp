@@ -5,6 +5,7 @@
 
 #include "pipelines/protocol/agent.hpp"
 #include "pipelines/protocol/reports.hpp"
+#include "pipelines/protocol/secrets.hpp"
 #include "platform/http_client.hpp"
 
 namespace sluice::agent {
@@ -65,6 +66,7 @@ public:
     Result<> progress(const protocol::ProgressRequest& request);
     Result<FinishAnswer> finish(const protocol::FinishRequest& request);
     Result<> release();
+    Result<protocol::SecretsReply> secrets(const protocol::SecretsRequest& request);
     /// Streams the commit's pack into `sink`; false when the server sent none because the agent has
     /// it.
     Result<bool> source(const protocol::SourceRequest& request, const http_client::BodySink& sink);

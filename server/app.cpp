@@ -238,6 +238,11 @@ void serve(const Options& options) {
                          }});
     store::Readers readers(database, 3);
     make_first_token(writer, data, clock);
+    const auto key_file = secrets::key_file(options.secrets_key, data);
+    const auto keys = secrets::is_own_key_file(key_file, data)
+                          ? secrets::KeyRing::load_or_make(key_file)
+                          : secrets::KeyRing::load(key_file);
+    if (!keys) throw StartError("cannot use the keys of the secrets: " + keys.error().message);
     const auto loaded = load(writer);
 
     core::LeaseTimes times;
@@ -294,6 +299,7 @@ void serve(const Options& options) {
                  service,
                  clock,
                  auth,
+                 *keys,
                  loaded.server_id,
                  options.public_url,
                  SLUICE_VERSION,

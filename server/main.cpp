@@ -3,6 +3,7 @@
 
 #include "server/app.hpp"
 #include "server/git/git_service.hpp"
+#include "server/secrets_command.hpp"
 
 #include <malloc.h>
 
@@ -14,6 +15,8 @@ int main(int argc, char** argv) {
     ::mallopt(M_ARENA_MAX, 2);
     ::signal(SIGPIPE, SIG_IGN);
     if (argc == 2 && std::string_view(argv[1]) == "git-worker") return sluice::git::worker_main();
+    if (argc >= 2 && std::string_view(argv[1]) == "secrets")
+        return sluice::server::secrets_command(argc - 1, argv + 1);
     sluice::server::Options options;
     if (auto exit_code = sluice::server::parse_options(argc, argv, options)) return *exit_code;
     return sluice::server::run(options);

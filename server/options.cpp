@@ -68,6 +68,9 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         ->capture_default_str();
     app.add_option("--agent-program", options.agent_program,
                    "The sluice-agent to start with --embedded-agent");
+    app.add_option("--secrets-key", options.secrets_key,
+                   "File with the keys that secrets are sealed with (mode 0600); default: the "
+                   "service manager's credential sluice-secrets-key, else secrets.key in --data");
     app.add_option("--lease-seconds", options.lease_seconds,
                    "Service time without contact after which a running attempt is given up")
         ->check(CLI::Range(1, 3600))

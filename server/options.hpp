@@ -23,6 +23,7 @@ struct Options {
     std::string log_level = "info";
     int io_threads = 2;
     std::string agent_program;  ///< default: sluice-agent beside this program
+    std::string secrets_key;    ///< default: a credential, or secrets.key in `data`
     int lease_seconds = 60;
     int unstarted_seconds = 30;
 };

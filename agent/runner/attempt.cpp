@@ -29,22 +29,27 @@ Attempt::Attempt(AttemptFolder folder, protocol::ClaimedJob job, RunnerIdentity 
       job_(std::move(job)),
       identity_(std::move(identity)),
       ports_(ports),
-      limits_(limits) {}
+      limits_(limits),
+      secrets_(identity_.marker) {}
 
 Ending Attempt::run() {
     begin();
     // Rule 7: what may not run twice waits for the server's word; the rest travels beside it.
-    if (!job_.spec.replayable) until([&] { return start_answered_ || stop_ != Stop::none; });
-    if (stop_ == Stop::none && fetch_source()) run_steps();
+    // Secrets are given to who has started.
+    if (!job_.spec.replayable || wants_secrets(job_.spec))
+        until([&] { return start_answered_ || stop_ != Stop::none; });
+    if (stop_ == Stop::none && fetch_secrets() && fetch_source()) run_steps();
     for (model::StepStatus& step : report_.steps)
         if (step.state == model::StepState::pending) step.state = model::StepState::skipped;
     end_processes();
+    secrets_.end();
     if (stop_ == Stop::lost) return Ending::lost;
 
     settle_outcome();
     take_reports();
     take_generated();
     report_.runner_instance = identity_.instance;
+    mask_report();
     Result<> kept = ports_.journal.outcome(report_);
     if (kept && !job_.spec.replayable) kept = ports_.journal.sync();
     auto durable = [&] { (void)ports_.journal.sync(); };
@@ -117,15 +122,13 @@ void Attempt::stop_running_step() {
 }
 
 void Attempt::note(const std::string& line) {
-    if (Result<> written = ports_.spool.note(line); !written)
+    if (Result<> written = ports_.spool.note(redactor_.mask(line)); !written)
         request_stop(Stop::disk_full, written.error().message);
     ports_.sink.log_grew();
 }
 
 void Attempt::take_output(std::string_view bytes) {
-    if (Result<> written = ports_.spool.append(bytes); !written)
-        request_stop(Stop::disk_full, written.error().message);
-    ports_.sink.log_grew();
+    append_masked(redactor_.feed(bytes));
 }
 
 bool Attempt::fetch_source() {
@@ -247,6 +250,9 @@ void Attempt::run_step(std::size_t index) {
     if (!shell) return refuse(shell.error(), model::Cause::setup);
     command.argv = std::move(*shell);
     ports_.sink.step_command(index, command);
+    // After that: a sink may keep the command on a disk.
+    if (Result<> given = secrets_.put(job_.spec, step, command.env); !given)
+        return refuse(given.error(), model::Cause::policy);
     carry_out(index, files, as_step(std::move(command)));
 }
 
@@ -287,6 +293,7 @@ void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Comman
         note("a background process keeps the step's output open; going on without waiting for it");
         stragglers_.push_back(process.output());
     }
+    flush_output();
     status.duration_ms = milliseconds_since(begin);
     take_step_files(index, files);
     judge(index, process.exit(), timed_out);

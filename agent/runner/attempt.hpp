@@ -12,6 +12,7 @@
 #include "agent/runner/journal.hpp"
 #include "agent/runner/ports.hpp"
 #include "agent/runner/reports.hpp"
+#include "agent/runner/secrets.hpp"
 #include "agent/runner/step_environment.hpp"
 #include "pipelines/plan/condition.hpp"
 
@@ -37,6 +38,7 @@ struct AttemptPorts {
     Sink& sink;
     Spool& spool;
     Journal& journal;
+    Secrets* secrets = nullptr;  ///< none: a job that names secrets is refused
 };
 
 enum class Ending {
@@ -88,6 +90,11 @@ private:
     void say_findings(const std::vector<model::Finding>& findings, const model::Reports& reports,
                       const reports::Rules& rules);
     void upload(Collected& collected);
+    // Secrets and their masking (attempt_secrets.cpp).
+    bool fetch_secrets();
+    void append_masked(std::string_view bytes);
+    void flush_output();
+    void mask_report();
     void note(const std::string& line);
     void take_output(std::string_view bytes);
 
@@ -96,6 +103,8 @@ private:
     RunnerIdentity identity_;
     AttemptPorts ports_;
     AttemptLimits limits_;
+    Redactor redactor_;
+    AttemptSecrets secrets_;
 
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{

@@ -141,6 +141,7 @@ void Attempt::take_reports() {
     CollectOptions options;
     options.workspace = folder_.workspace();
     options.folder = folder_.path / "reports";
+    options.redactor = &redactor_;
     options.reruns = job_.spec.test.rerun_failed > 0;
     // Nobody waits for a comparison of what was stopped.
     const bool whole = stop_ == Stop::none;

@@ -18,6 +18,7 @@ struct ReportWriter::Impl {
     std::int64_t size = 0;
     std::size_t lines = 0;
     bool truncated = false;
+    const Redactor* redactor = nullptr;
     std::optional<Error> failed;
 
     Impl(std::string report, files::Path file) : name(std::move(report)), path(std::move(file)) {
@@ -53,8 +54,9 @@ struct ReportWriter::Impl {
     }
 };
 
-ReportWriter::ReportWriter(std::string name, files::Path path)
+ReportWriter::ReportWriter(std::string name, files::Path path, const Redactor* redactor)
     : impl_(std::make_unique<Impl>(std::move(name), std::move(path))) {
+    impl_->redactor = redactor;
     line(json::Object{{"report", impl_->name}, {"version", 1}});
     impl_->lines = 0;
 }
@@ -71,7 +73,11 @@ void ReportWriter::line(const json::Value& value) {
         return;
     }
     ++impl.lines;
-    impl.compress(json::serialize(value) + "\n", ZSTD_e_continue);
+    if (impl.redactor == nullptr || impl.redactor->empty())
+        return impl.compress(json::serialize(value) + "\n", ZSTD_e_continue);
+    json::Value masked = value;
+    impl.redactor->mask(masked);
+    impl.compress(json::serialize(masked) + "\n", ZSTD_e_continue);
 }
 
 std::size_t ReportWriter::lines() const {

@@ -2,6 +2,7 @@
 /// A full report as a file: one JSON object a line, the first naming the report, compressed by
 /// zstd. Blocking; one thread.
 
+#include "agent/runner/redactor.hpp"
 #include "pipelines/base/json.hpp"
 #include "pipelines/model/reports.hpp"
 #include "platform/files.hpp"
@@ -16,8 +17,8 @@ public:
     /// says `{"truncated":true}`.
     static constexpr std::size_t k_max_bytes = 32u << 20;
 
-    /// `name`: findings, tests, coverage.
-    ReportWriter(std::string name, files::Path path);
+    /// `name`: findings, tests, coverage. `redactor` masks what is written; it outlives the writer.
+    ReportWriter(std::string name, files::Path path, const Redactor* redactor = nullptr);
     ~ReportWriter();
     ReportWriter(const ReportWriter&) = delete;
     ReportWriter& operator=(const ReportWriter&) = delete;

@@ -166,7 +166,7 @@ private:
         // Where it failed, as people know the file; what is no file of the workspace stays as the
         // tool wrote it: it may be a name.
         if (auto path = paths_.in_workspace(test.file)) test.file = std::move(*path);
-        if (!test_file_) test_file_.emplace("tests", file_for("tests"));
+        if (!test_file_) test_file_.emplace("tests", file_for("tests"), options_.redactor);
         test.attempts = tests_.attempt_of(test);
         test_file_->line(model::to_json(test));
         tests_.add(std::move(test));
@@ -207,7 +207,7 @@ private:
     }
 
     void write_coverage() {
-        ReportWriter writer("coverage", file_for("coverage"));
+        ReportWriter writer("coverage", file_for("coverage"), options_.redactor);
         for (const auto& [file, lines] : coverage_.files())
             writer.line(reports::to_json(reports::file_coverage(file, lines, options_.changes)));
         close(writer);
@@ -257,7 +257,7 @@ Collected collect_reports(const std::vector<kinds::ExpectedReport>& wanted,
 void write_findings(Collected& collected, const CollectOptions& options) {
     if (!collected.reports.findings) return;
     (void)files::make_dirs(options.folder, 0700);
-    ReportWriter writer("findings", options.folder / "findings.ndjson.zst");
+    ReportWriter writer("findings", options.folder / "findings.ndjson.zst", options.redactor);
     for (const auto* list : {&collected.findings, &collected.gone})
         for (const model::Finding& finding : *list) writer.line(model::to_json(finding));
     auto done = writer.finish();

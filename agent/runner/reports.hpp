@@ -2,6 +2,7 @@
 /// Collects the reports of a job after its steps: those it declares and those of its kind. Foreign
 /// files: never followed out of the workspace. Blocking, one thread.
 
+#include "agent/runner/redactor.hpp"
 #include "pipelines/kinds/expansion.hpp"
 #include "pipelines/model/reports.hpp"
 #include "pipelines/reports/ranges.hpp"
@@ -21,6 +22,7 @@ struct CollectOptions {
     /// The kind runs failed tests again: a case that comes twice is another attempt.
     bool reruns = false;
     std::optional<reports::ChangedLines> changes;
+    const Redactor* redactor = nullptr;  ///< masks the full reports
 };
 
 struct Collected {

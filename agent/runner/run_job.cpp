@@ -95,14 +95,21 @@ RunJobExit run_job(const files::Path& dir) {
 
     ServerSource source(assignment.server, assignment.job.attempt, assignment.job.lease_token);
     ServerSinkOptions sending;
-    if (assignment.job.spec.replayable) sending.start_after = sending.first_flush;
+    if (assignment.job.spec.replayable && !wants_secrets(assignment.job.spec))
+        sending.start_after = sending.first_flush;
     ServerSink sink(assignment.server, assignment.job.attempt, assignment.job.lease_token,
                     identity.instance, *spool, sending);
+    ServerSecrets secrets(assignment.server, assignment.job.attempt, assignment.job.lease_token,
+                          identity.instance);
     // The token must not reach anything that builds environments or logs.
     protocol::ClaimedJob job = assignment.job;
     job.lease_token.clear();
     Attempt attempt(folder, std::move(job), identity,
-                    {.source = source, .sink = sink, .spool = *spool, .journal = *journal});
+                    {.source = source,
+                     .sink = sink,
+                     .spool = *spool,
+                     .journal = *journal,
+                     .secrets = &secrets});
     Ending ending = attempt.run();
     send_notice(agent_dir_of(dir), assignment.job.attempt);
     if (ending != Ending::reported)

@@ -3,6 +3,7 @@
 #include "agent/runner/journal.hpp"
 #include "agent/runner/process_tree.hpp"
 #include "agent/runner/run_job.hpp"
+#include "agent/runner/secrets.hpp"
 #include "agent/runner/server_sink.hpp"
 
 #include <fmt/format.h>
@@ -48,6 +49,7 @@ Result<> salvage(const AttemptFolder& folder) {
     SLUICE_TRY(JournalState journal, Journal::read(folder.journal()));
     Result<RunnerIdentity> identity = load_identity(folder);
     if (identity && identity->boot_id == proc::boot_id()) {
+        SecretFiles::remove_left(identity->marker);
         KillReport report = kill_marked(identity->marker, k_kill_patience);
         if (report.killed > 0)
             log::warn(fmt::format("killed what a dead runner left processes={}", report.killed));

@@ -1,10 +1,10 @@
 // login, logout: which server this person's commands talk to.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/term/hidden_line.hpp"
 #include "cli/term/text.hpp"
 #include "pipelines/base/text.hpp"
 
-#include <termios.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -12,35 +12,11 @@
 namespace sluice::cli {
 namespace {
 
-/// Turns the terminal's echo off while a token is typed.
-class NoEcho {
-public:
-    NoEcho() {
-        if (tcgetattr(STDIN_FILENO, &before_) != 0) return;
-        termios quiet = before_;
-        quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        changed_ = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0;
-    }
-    ~NoEcho() {
-        if (changed_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-    }
-    NoEcho(const NoEcho&) = delete;
-    NoEcho& operator=(const NoEcho&) = delete;
-
-private:
-    termios before_{};
-    bool changed_ = false;
-};
-
 Result<std::string> read_token(const Context& context) {
     if (auto token = environment("SLUICE_TOKEN")) return *token;
     std::string line;
     if (isatty(STDIN_FILENO) == 1) {
-        context.err.write("token (not shown): ");
-        context.err.flush();
-        NoEcho quiet;
-        std::getline(std::cin, line);
-        context.err.line();
+        line = hidden_line(context.err, "token (not shown): ");
     } else {
         std::getline(std::cin, line);
     }

@@ -17,6 +17,7 @@
 #include "server/logs/log_store.hpp"
 #include "server/logs/report_store.hpp"
 #include "server/runtime/pool.hpp"
+#include "server/secrets/key_ring.hpp"
 #include "server/store/readers.hpp"
 #include "server/store/writer.hpp"
 
@@ -52,6 +53,7 @@ struct Api {
     core::ServiceClock& service;
     const Clock& clock;
     Authenticator& auth;
+    const secrets::KeyRing& keys;
     std::string server_id;
     std::string public_url;
     std::string version;
@@ -82,6 +84,8 @@ std::vector<http::Route> hook_routes(Api& api);
 std::vector<http::Route> protocol_routes(Api& api);
 std::vector<http::Route> runner_report_routes(Api& api);
 std::vector<http::Route> report_routes(Api& api);
+std::vector<http::Route> secret_routes(Api& api);
+std::vector<http::Route> runner_secret_routes(Api& api);
 std::vector<http::Route> system_routes(Api& api);
 
 // ---- helpers of the handlers ----

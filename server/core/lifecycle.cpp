@@ -1,5 +1,6 @@
 #include "server/core/lifecycle.hpp"
 
+#include "server/core/secret_grants.hpp"
 #include "server/core/wait_reason.hpp"
 #include "server/store/slots.hpp"
 
@@ -163,11 +164,20 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         plan::advance(now, planned->event, run->cancel_requested,
                       [&](std::size_t job) { return outputs_of(tx, briefs[job].id); });
     std::vector<std::pair<JobId, std::size_t>> ready;
-    bool failed = false;
+    bool failed = false, refused = false;
     for (auto& transition : transitions) {
         auto& job = now[transition.job];
         if (transition.spec)
             complete_job(tx, run_id, *planned, transition.job, std::move(*transition.spec));
+        std::string lack;
+        if (transition.event == JobEvent::needs_met)
+            lack = missing_secrets(tx, *run, planned->event, job.planned->spec);
+        if (!lack.empty()) {
+            // Before anybody is asked for an approval, and before it holds a slot (reference A9).
+            transition.event = JobEvent::block;
+            transition.reason = lack;
+            refused = true;
+        }
         failed |= transition.event == JobEvent::fail || transition.event == JobEvent::error;
         // A held run holds every job at the moment it would become ready, whatever its graph.
         const bool asks = job.planned->spec.approval.has_value();
@@ -186,6 +196,7 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         if (*to == JobState::held) next.wait_reason = hold;
         if (*to == JobState::failed || *to == JobState::errored) next.cause = Cause::config;
         if (*to == JobState::cancelled) next.cause = Cause::cancelled;
+        if (!lack.empty()) next.cause = Cause::policy;
         next.message = transition.reason;
         change(tx, *run, next);
         job.state = *to;
@@ -194,6 +205,11 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         if (*to == JobState::ready) ready.emplace_back(next.id, transition.job);
     }
     if (failed && planned->uses_fail_fast && fail_fast(tx, *run, now, *planned)) {
+        for (auto [id, index] : ready) offer(tx, *run, id, planned->jobs[index]);
+        return transitions.size() + advance(tx, run_id);
+    }
+    // What waits for a job that was refused was not decided by these transitions.
+    if (refused) {
         for (auto [id, index] : ready) offer(tx, *run, id, planned->jobs[index]);
         return transitions.size() + advance(tx, run_id);
     }

@@ -3,6 +3,7 @@
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/shards.hpp"
 #include "server/core/lifecycle.hpp"
+#include "server/core/secret_grants.hpp"
 #include "server/core/wait_reason.hpp"
 #include "server/store/run_inputs.hpp"
 
@@ -35,6 +36,13 @@ store::Job row_of(RunId run, const plan::PlannedJob& planned, Timestamp now) {
     job.queue_key = queue_key(planned.spec.runs_on);
     job.created_at = now;
     return job;
+}
+
+void block(store::Job& job, const std::string& why, Timestamp now) {
+    job.state = *model::next_state(JobState::waiting, JobEvent::block);
+    job.cause = model::Cause::policy;
+    job.message = why;
+    job.finished_at = now.ms;
 }
 
 void deselect(store::Job& job, const plan::PlannedJob& planned, Timestamp now) {
@@ -138,9 +146,14 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             deselect(job, planned, now);
         } else if ((!fresh.concurrency || !fresh.hold.empty()) && plan::starts_at_once(planned)) {
             // Only what would start now is held: the rest waits for it anyway.
+            const auto lack = missing_secrets(tx, run, fresh.event, planned.spec);
             const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
-            job.state = *model::next_state(JobState::waiting, event);
-            job.wait_reason = fresh.hold.empty() ? wait_for_agent(planned) : fresh.hold;
+            if (!lack.empty()) {
+                block(job, lack, now);
+            } else {
+                job.state = *model::next_state(JobState::waiting, event);
+                job.wait_reason = fresh.hold.empty() ? wait_for_agent(planned) : fresh.hold;
+            }
         } else {
             job.wait_reason = wait_for_needs(planned);
         }

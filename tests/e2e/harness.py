@@ -227,13 +227,14 @@ class Server(Program):
             f"agent {name} to be online",
         )[0]
 
-    def sluice(self, *words, check=True, cwd=None, **env):
+    def sluice(self, *words, check=True, cwd=None, stdin=None, **env):
         """The command-line program, logged in by its environment."""
         surroundings = environment(self.root, SLUICE_URL=self.url, SLUICE_TOKEN=self.token, NO_COLOR="1")
         surroundings.update({k: v for k, v in env.items() if v is not None})
         for name in [k for k, v in env.items() if v is None]:
             surroundings.pop(name, None)
-        return run([BIN / "sluice", *words], env=surroundings, check=check, cwd=cwd or self.root)
+        given = {} if stdin is None else {"input": stdin}
+        return run([BIN / "sluice", *words], env=surroundings, check=check, cwd=cwd or self.root, **given)
 
     # -- the database, read behind the server's back ---------------------------------------------------------------
 

@@ -42,6 +42,7 @@ def lived_in(shared):
     """A project with runs of several states, jobs with steps and reports, and a delivery."""
     project = shared.project("openapi", hooks=())
     detail, jobs = project.push_and_end({".ci.yml": PIPELINE, "junit.txt": JUNIT}, "failed")
+    shared.sluice("secret", "set", "a/b", "--project", project.name, stdin="a value of some length")
     broken, _ = project.push_and_end({".ci.yml": "version: 1\njobs: {a: {run: 1, rum: 2}}\n"}, "errored")
     assert broken["diagnostics"]
     project.known = {
@@ -51,6 +52,7 @@ def lived_in(shared):
         "agent": "1",
         "name": "tests",
         "schedule": "1",
+        "secret": "1",
     }
     project.broken = broken["run"]["id"]
     return project

@@ -1,0 +1,143 @@
+#include "agent/runner/secrets.hpp"
+
+#include "agent/backoff.hpp"
+#include "platform/crypto.hpp"
+#include "platform/crypto_box.hpp"
+
+#include <fmt/format.h>
+
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace sluice::agent {
+
+namespace {
+
+/// A server that restarts is waited for; nothing of the job runs meanwhile.
+constexpr Duration k_patience{300'000};
+constexpr const char* k_memory_folders[] = {"/dev/shm", "/run"};
+
+bool is_in_memory(const files::Path& folder) {
+    struct statfs status {};
+    return ::statfs(folder.c_str(), &status) == 0 &&
+           (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
+}
+
+std::string folder_name(const std::string& marker) {
+    return "sluice-secrets-" + crypto::sha256_hex(marker).substr(0, 24);
+}
+
+}  // namespace
+
+bool wants_secrets(const model::JobSpec& spec) {
+    return !spec.secrets.empty() || !spec.id_tokens.empty() ||
+           std::any_of(spec.steps.begin(), spec.steps.end(),
+                       [](const auto& step) { return !step.secrets.empty(); });
+}
+
+ServerSecrets::ServerSecrets(ServerAddress server, AttemptId attempt, std::string lease_token,
+                             std::string instance)
+    : api_(std::move(server), attempt, std::move(lease_token)), instance_(std::move(instance)) {}
+
+Result<protocol::SecretValues> ServerSecrets::fetch() {
+    const crypto::SealedBox box;
+    Backoff backoff;
+    const auto until = std::chrono::steady_clock::now() + k_patience;
+    while (true) {
+        auto reply = api_.secrets({instance_, box.public_key()});
+        if (!reply && is_transient(reply.error()) && std::chrono::steady_clock::now() < until) {
+            std::this_thread::sleep_for(backoff.next());
+            continue;
+        }
+        if (!reply) return reply.error();
+        SLUICE_TRY(std::string text, box.open(reply->box));
+        auto value = json::parse(text, {.bytes = 32 << 20, .depth = 8});
+        crypto::wipe(text);
+        if (!value) return value.error();
+        return protocol::parse_secret_values(*value);
+    }
+}
+
+Result<SecretFiles> SecretFiles::make(const std::string& marker) {
+    for (const char* place : k_memory_folders) {
+        if (!is_in_memory(place) || ::access(place, W_OK) != 0) continue;
+        const files::Path folder = files::Path(place) / folder_name(marker);
+        if (::mkdir(folder.c_str(), 0700) == 0) return SecretFiles(folder);
+    }
+    return error(Code::unsupported, "no_memory_files",
+                 "secrets as files need a memory file system (/dev/shm), which this agent has not; "
+                 "they are never written to a disk");
+}
+
+void SecretFiles::remove_left(const std::string& marker) {
+    for (const char* place : k_memory_folders)
+        (void)files::remove_tree(files::Path(place) / folder_name(marker));
+}
+
+SecretFiles::~SecretFiles() {
+    if (!folder_.empty()) (void)files::remove_tree(folder_);
+}
+
+Result<files::Path> SecretFiles::put(const std::string& name, std::string_view bytes) {
+    const files::Path path = folder_ / name;
+    SLUICE_CHECK(files::write_new(path, bytes, 0600));
+    return path;
+}
+
+AttemptSecrets::~AttemptSecrets() {
+    for (auto& [name, value] : values_.secrets) crypto::wipe(value);
+    for (auto& [name, value] : values_.id_tokens) crypto::wipe(value);
+}
+
+void AttemptSecrets::take(protocol::SecretValues values, Redactor& redactor) {
+    values_ = std::move(values);
+    for (const auto& [name, value] : values_.secrets) redactor.add(forms_of(value));
+    for (const auto& [name, value] : values_.id_tokens) redactor.add(forms_of(value));
+}
+
+Result<> AttemptSecrets::put(const std::map<std::string, model::SecretSpec>& wanted,
+                             Environment& env) {
+    for (const auto& [variable, secret] : wanted) {
+        const auto value = values_.secrets.find(secret.secret);
+        if (value == values_.secrets.end()) {
+            if (secret.optional) continue;
+            return error(Code::forbidden, "secret_denied",
+                         fmt::format("secret `{}` was not given", secret.secret));
+        }
+        if (!secret.as_file) {
+            if (value->second.find('\0') != std::string::npos)
+                return error(Code::invalid, "secret_binary",
+                             fmt::format("secret `{}` has a zero byte, which no variable can hold; "
+                                         "take it `as: file`",
+                                         secret.secret));
+            env[variable] = value->second;
+            continue;
+        }
+        if (!written_.contains(secret.secret)) {
+            if (!files_) {
+                SLUICE_TRY(SecretFiles made, SecretFiles::make(marker_));
+                files_.emplace(std::move(made));
+            }
+            SLUICE_TRY(written_[secret.secret],
+                       files_->put(std::to_string(written_.size() + 1), value->second));
+        }
+        env[variable] = written_[secret.secret].string();
+    }
+    return {};
+}
+
+Result<> AttemptSecrets::put(const model::JobSpec& job, const model::StepSpec& step,
+                             Environment& env) {
+    SLUICE_CHECK(put(job.secrets, env));
+    for (const auto& [variable, audience] : job.id_tokens)
+        if (const auto token = values_.id_tokens.find(variable); token != values_.id_tokens.end())
+            env[variable] = token->second;
+    return put(step.secrets, env);
+}
+
+}  // namespace sluice::agent
