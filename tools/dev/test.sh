@@ -22,6 +22,8 @@ cmd_test() {
     [[ " ${labels[*]} " = *" contract "* ]] && need contract && need_tools
     build "$preset"
 
+    # Children of a threaded program call only what posix_spawn and vfork allow; GCC 12's tsan ends them nevertheless.
+    export TSAN_OPTIONS="die_after_fork=0 suppressions=$root/tests/tsan.supp ${TSAN_OPTIONS:-}"
     local started=$SECONDS reports=build/reports codes=()
     rm -rf "$reports" && mkdir -p "$reports"
     run_ctest "$preset" "$reports" "$regex" "${labels[@]}" && codes+=(0) || codes+=($?)

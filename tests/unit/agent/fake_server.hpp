@@ -97,8 +97,17 @@ public:
     bool wait_finished(AttemptId attempt,
                        std::chrono::milliseconds longest = std::chrono::seconds(20));
 
-    /// Called first; a reply here replaces the normal one.
-    std::function<std::optional<FakeReply>(const FakeRequest&)> intercept;
+    /// Called first; a reply here replaces the normal one. May be set while the server answers.
+    class Intercept {
+    public:
+        using Function = std::function<std::optional<FakeReply>(const FakeRequest&)>;
+        Intercept& operator=(Function function);
+        std::optional<FakeReply> operator()(const FakeRequest& request);
+
+    private:
+        std::mutex mutex_;
+        Function function_;
+    } intercept;
     std::string pack;  ///< what `source` answers
 
 private:

@@ -269,9 +269,23 @@ bool FakeServer::wait_finished(AttemptId id, std::chrono::milliseconds longest) 
     return eventually([&] { return finished(id); }, longest);
 }
 
+FakeServer::Intercept& FakeServer::Intercept::operator=(Function function) {
+    std::lock_guard lock(mutex_);
+    function_ = std::move(function);
+    return *this;
+}
+
+std::optional<FakeReply> FakeServer::Intercept::operator()(const FakeRequest& request) {
+    Function function;
+    {
+        std::lock_guard lock(mutex_);
+        function = function_;
+    }
+    return function ? function(request) : std::nullopt;
+}
+
 FakeReply FakeServer::handle(const FakeRequest& request) {
-    if (intercept)
-        if (auto reply = intercept(request)) return *reply;
+    if (auto reply = intercept(request)) return *reply;
     const std::string prefix = "/agent/v1/";
     std::string call = request.path.starts_with(prefix) ? request.path.substr(prefix.size()) : "";
     {

@@ -160,5 +160,6 @@ TEST_CASE("the outcome of a job that is not replayable is on the disk before it 
         return std::nullopt;
     };
     bench.wait(bench.start(dir));
+    REQUIRE(bench.server.finished(job.attempt));  // also orders what its thread read before this
     CHECK(has(journal, "\"exit_code\":9"));
 }

@@ -1,5 +1,7 @@
 #include "hook_fixture.hpp"
 
+#include <atomic>
+
 using namespace sluice;
 using namespace sluice::hooks;
 using namespace sluice::hooks::test;
@@ -185,10 +187,10 @@ TEST_CASE("the secret may be in a file of its own, and names are resolved for lo
 }
 
 TEST_CASE("the update hook opens a branch on green alone", "[hooks]") {
-    std::string verdict = "green";
+    std::atomic<const char*> verdict = "green";  // told here, read by the server's thread
     Responder server([&](const Received&) {
-        return Responder::reply(200,
-                                R"({"verdict":")" + verdict + R"(","summary":"job unit failed"})");
+        return Responder::reply(
+            200, R"({"verdict":")" + std::string(verdict) + R"(","summary":"job unit failed"})");
     });
     Repository repo;
     InstallOptions options = repo.options(server.port);
@@ -206,8 +208,8 @@ TEST_CASE("the update hook opens a branch on green alone", "[hooks]") {
         verdict = closed;
         const Finished hook = repo.update();
         CHECK(hook.code == 1);
-        CHECK(hook.err ==
-              "sluice: main is not open for this commit: " + verdict + " (job unit failed)\n");
+        CHECK(hook.err == "sluice: main is not open for this commit: " + std::string(closed) +
+                              " (job unit failed)\n");
     }
     verdict = "red";
     CHECK(repo.update("refs/tags/v1").code == 0);
