@@ -24,9 +24,11 @@ Claimer::Refusal refusal_of(const Error& error) {
 
 }  // namespace
 
-Claimer::Claimer(const Config& config, Slots& slots, Hooks hooks)
+Claimer::Claimer(const Config& config, Slots& slots, std::vector<std::string> executors,
+                 Hooks hooks)
     : api_({config.server, config.ca_file}, config.token),
       slots_(slots),
+      executors_(std::move(executors)),
       hooks_(std::move(hooks)),
       session_(crypto::random_token(16)) {}
 
@@ -98,6 +100,7 @@ Result<protocol::ClaimReply> Claimer::claim_once() {
     request.free = draining_ ? 0 : view.free;
     request.capacity = slots_.capacity();
     request.holding = std::move(view.holding);
+    request.executors = executors_;
     request.draining = draining_;
     request.wait = request.free > 0 ? k_claim_wait : Duration{0};
     SLUICE_TRY(protocol::ClaimReply reply, api_.claim(request));

@@ -27,7 +27,8 @@ public:
         std::function<std::string()> obstacle;
     };
 
-    Claimer(const Config& config, Slots& slots, Hooks hooks);
+    /// `executors`: what this machine can run jobs in.
+    Claimer(const Config& config, Slots& slots, std::vector<std::string> executors, Hooks hooks);
     ~Claimer();
     Claimer(const Claimer&) = delete;
     Claimer& operator=(const Claimer&) = delete;
@@ -46,6 +47,7 @@ private:
 
     AgentApi api_;
     Slots& slots_;
+    std::vector<std::string> executors_;
     Hooks hooks_;
     std::string session_;
     std::int64_t seq_ = 1;

@@ -44,11 +44,11 @@ bool lock_is_held(const files::Path& dir) {
 
 }  // namespace
 
-Daemon::Daemon(DaemonOptions options, Config config)
+Daemon::Daemon(DaemonOptions options, Config config, ExecutorSettings executors)
     : options_(std::move(options)),
       config_(std::move(config)),
       slots_(options_.capacity),
-      claimer_(config_, slots_,
+      claimer_(config_, slots_, available_executors(executors),
                {.place = [this](const protocol::ClaimedJob& job) { return place(job); },
                 .ended =
                     [this](Claimer::Refusal refusal, std::string message) {
@@ -276,7 +276,12 @@ int run_daemon(const DaemonOptions& options) {
                        : lock.error().message);
         return 3;
     }
-    Daemon daemon(options, std::move(*config));
+    Result<ExecutorSettings> executors = load_executor_settings(options.dir);
+    if (!executors) {
+        log::error(executors.error().message);
+        return 2;
+    }
+    Daemon daemon(options, std::move(*config), std::move(*executors));
     return daemon.run();
 }
 

@@ -6,10 +6,10 @@
 /// Threads: run() holds the io_context (runners' ends, notices, signals, timers); one more thread
 /// claims.
 
-#include "agent/config.hpp"
 #include "agent/daemon/claimer.hpp"
 #include "agent/daemon/runner_starter.hpp"
 #include "agent/daemon/slots.hpp"
+#include "agent/executors/executor.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -28,7 +28,7 @@ struct DaemonOptions {
 
 class Daemon {
 public:
-    Daemon(DaemonOptions options, Config config);
+    Daemon(DaemonOptions options, Config config, ExecutorSettings executors);
     ~Daemon();
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;

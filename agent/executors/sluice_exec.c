@@ -1,4 +1,5 @@
 /* sluice-exec [--parent PID] [--oom-score-adj N] [--rlimit NAME=N]... [--] PROGRAM ARG...
+ * sluice-exec --keep SOCKET: the first process of a job's container (container/keeper.c)
  *
  * Does in the child what posix_spawn cannot (engine rule 1), then executes PROGRAM. libc only and
  * static, so that it costs well under a millisecond. Started by the runner for each step.
@@ -12,6 +13,8 @@
  * our own failure.
  */
 #define _GNU_SOURCE
+#include "agent/executors/container/keeper.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -88,6 +91,7 @@ int main(int argc, char** argv) {
             break;
         }
         if (at + 1 >= argc) return usage();
+        if (strcmp(argv[at], "--keep") == 0) return keep_container(argv[at + 1]);
         if (strcmp(argv[at], "--parent") == 0) {
             unsigned long long parent = 0;
             if (parse_number(argv[at + 1], &parent)) return usage();

@@ -24,13 +24,14 @@ std::int64_t milliseconds_since(Clock::time_point begin) {
 }  // namespace
 
 Attempt::Attempt(AttemptFolder folder, protocol::ClaimedJob job, RunnerIdentity identity,
-                 AttemptPorts ports, AttemptLimits limits)
+                 AttemptPorts ports, AttemptLimits limits, ExecutorSettings executors)
     : folder_(std::move(folder)),
       job_(std::move(job)),
       identity_(std::move(identity)),
       ports_(ports),
       limits_(limits),
-      secrets_(identity_.marker) {}
+      secrets_(identity_.marker),
+      executors_(std::move(executors)) {}
 
 Ending Attempt::run() {
     begin();
@@ -38,7 +39,7 @@ Ending Attempt::run() {
     // Secrets are given to who has started.
     if (!job_.spec.replayable || wants_secrets(job_.spec))
         until([&] { return start_answered_ || stop_ != Stop::none; });
-    if (stop_ == Stop::none && fetch_secrets() && fetch_source()) run_steps();
+    if (stop_ == Stop::none && fetch_secrets() && fetch_source() && prepare_executor()) run_steps();
     for (model::StepStatus& step : report_.steps)
         if (step.state == model::StepState::pending) step.state = model::StepState::skipped;
     end_processes();
@@ -147,9 +148,6 @@ bool Attempt::fetch_source() {
 }
 
 void Attempt::run_steps() {
-    base_ = base_environment(spawn::current_environment());
-    if (!job_.spec.image.empty() && job_.spec.image != "none")
-        note("image: " + job_.spec.image + " is not used: this agent runs steps on the host");
     Duration timeout = job_.spec.timeout.value_or(limits_.default_timeout);
     job_timer_.expires_after(timeout);
     job_timer_.async_wait([this, timeout](boost::system::error_code cancelled) {
@@ -223,7 +221,11 @@ void Attempt::run_step(std::size_t index) {
         status.state = model::StepState::skipped;
         return;
     }
-    Result<files::Path> directory = step_directory(folder_.workspace(), step.working_directory);
+    if (std::optional<Refusal> refused = prepare_step(step))
+        return refuse(refused->error, refused->cause);
+    const Places places = executor_->places();
+    Result<files::Path> directory =
+        step_directory(folder_.workspace(), places.workspace, step.working_directory);
     if (!directory) return refuse(directory.error(), model::Cause::config);
     model::StepSpec known = step;
     for (const auto& [name, text] : step.late_env) {
@@ -233,35 +235,44 @@ void Attempt::run_step(std::size_t index) {
                           model::Cause::config);
         known.env[name] = std::move(*value);
     }
-    const StepFiles files = step_files(folder_, index);
+    const StepFiles files = step_files(places.files_outside, index);
+    const StepFiles inside = step_files(places.files, index);
+    const Environment base = executor_->base_environment();
     spawn::Command command;
     command.env = step_environment(
         {.job = job_,
          .step = known,
-         .base = base_,
+         .base = base,
          .from_steps = from_steps_,
-         .files = files,
-         .workspace = folder_.workspace(),
+         .files = inside,
+         .workspace = places.workspace,
          .marker = identity_.marker,
-         .params_file = job_.spec.params.empty() ? files::Path() : folder_.params()});
+         .params_file = job_.spec.params.empty() ? files::Path()
+                                                 : places.files / folder_.params().filename()});
     command.directory = *directory;
+    const std::string script = folder_.step_file(index, "script").filename();
     Result<std::vector<std::string>> shell =
-        shell_command(step, command.env["PATH"], folder_.step_file(index, "script"));
+        shell_command(step,
+                      [&](const std::string& program) {
+                          return executor_->find_program(program, command.env["PATH"]);
+                      },
+                      {places.files_outside / script, places.files / script});
     if (!shell) return refuse(shell.error(), model::Cause::setup);
     command.argv = std::move(*shell);
     ports_.sink.step_command(index, command);
     // After that: a sink may keep the command on a disk.
     if (Result<> given = secrets_.put(job_.spec, step, command.env); !given)
         return refuse(given.error(), model::Cause::policy);
-    carry_out(index, files, as_step(std::move(command)));
+    carry_out(index, files, std::move(command));
 }
 
 void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Command command) {
     const model::StepSpec& step = job_.spec.steps[index];
     model::StepStatus& status = report_.steps[index];
     Clock::time_point begin = Clock::now();
-    HostProcess process(io_, [this](std::string_view bytes) { take_output(bytes); });
-    Result<> started = process.start(std::move(command));
+    oom_kills_ = executor_->oom_kills();
+    Result<std::unique_ptr<StepProcess>> started = executor_->start(
+        std::move(command), [this](std::string_view bytes) { take_output(bytes); });
     if (!started) {
         note(started.error().message);
         fail_step(index,
@@ -269,9 +280,9 @@ void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Comman
                    fmt::format("step \"{}\": {}", status.name, started.error().message)});
         return;
     }
+    StepProcess& process = **started;
     running_ = &process;
     ports_.sink.progress(report_.steps);
-    if (index == 0) oom_kills_ = proc::oom_kills();
 
     bool timed_out = false;
     boost::asio::steady_timer step_timer(io_);
@@ -289,7 +300,7 @@ void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Comman
     step_timer.cancel();
     io_.poll();
 
-    if (process.output_left_open()) {
+    if (!process.output()->closed()) {
         note("a background process keeps the step's output open; going on without waiting for it");
         stragglers_.push_back(process.output());
     }
@@ -334,9 +345,10 @@ void Attempt::judge(std::size_t index, const spawn::Exit& exit, bool timed_out) 
     if (exit.code == 126) outcome.message += " (command not executable)";
     // A kill that nobody here asked for, while the kernel counted an out-of-memory kill.
     bool killed = exit.signal == SIGKILL || exit.code == 128 + SIGKILL;
-    if (killed && proc::oom_kills() > oom_kills_) {
+    if (killed && executor_->oom_kills() > oom_kills_) {
         outcome.cause = model::Cause::oom;
-        outcome.message += ", the machine ran out of memory";
+        outcome.message += executor_->name() == "host" ? ", the machine ran out of memory"
+                                                       : ", the container ran out of memory";
     }
     fail_step(index, std::move(outcome));
 }
@@ -344,6 +356,7 @@ void Attempt::judge(std::size_t index, const spawn::Exit& exit, bool timed_out) 
 void Attempt::end_processes() {
     children_.cancel();
     io_.poll();
+    if (executor_) executor_->clean_up();
     KillReport killed = kill_descendants(identity_.marker, limits_.kill_patience);
     io_.poll();  // the last words of what was killed
     for (auto& pipe : stragglers_) pipe->close();

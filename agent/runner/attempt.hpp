@@ -8,7 +8,7 @@
 /// run`.
 
 #include "agent/attempt_folder.hpp"
-#include "agent/executors/host.hpp"
+#include "agent/executors/executor.hpp"
 #include "agent/runner/journal.hpp"
 #include "agent/runner/ports.hpp"
 #include "agent/runner/reports.hpp"
@@ -47,12 +47,10 @@ enum class Ending {
     refused,   ///< the outcome could not be delivered for good
 };
 
-class Attempt {
+class Attempt : private Lender {
 public:
     Attempt(AttemptFolder folder, protocol::ClaimedJob job, RunnerIdentity identity,
-            AttemptPorts ports, AttemptLimits limits = {});
-    Attempt(const Attempt&) = delete;
-    Attempt& operator=(const Attempt&) = delete;
+            AttemptPorts ports, AttemptLimits limits = {}, ExecutorSettings executors = {});
 
     Ending run();
     /// After run(): what was reported.
@@ -95,7 +93,13 @@ private:
     void append_masked(std::string_view bytes);
     void flush_output();
     void mask_report();
-    void note(const std::string& line);
+    // What executors are lent, and the way to them (attempt_executor.cpp).
+    boost::asio::io_context& io() override { return io_; }
+    void note(const std::string& line) override;
+    Result<> intend(std::string_view executor, const std::string& name) override;
+    Result<spawn::Finished> run(spawn::Command command, Duration timeout, bool shown) override;
+    bool prepare_executor();
+    std::optional<Refusal> prepare_step(const model::StepSpec& step);
     void take_output(std::string_view bytes);
 
     AttemptFolder folder_;
@@ -115,10 +119,12 @@ private:
     bool start_answered_ = false;
     Stop stop_ = Stop::none;
     std::string stop_message_;
-    HostProcess* running_ = nullptr;
+    StepProcess* running_ = nullptr;
     bool grace_over_ = false;
 
-    Environment base_, from_steps_;
+    ExecutorSettings executors_;
+    std::unique_ptr<Executor> executor_;
+    Environment from_steps_;
     std::map<std::string, plan::StepFacts> facts_;  ///< of the steps that have ids, for later ones
     std::string bad_output_;                        ///< the first complaint about the running step
     std::list<std::shared_ptr<OutputPipe>> stragglers_;

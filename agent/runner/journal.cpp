@@ -34,6 +34,12 @@ Result<> Journal::starting(const std::string& instance) {
 Result<> Journal::started() {
     return append({{"at", "started"}});
 }
+Result<> Journal::intent(std::string_view executor, const std::string& name) {
+    return append(
+        {{"at", "intent"},
+         {"executor", json::Value(boost::json::string_view(executor.data(), executor.size()))},
+         {"name", name}});
+}
 Result<> Journal::outcome(const protocol::FinishRequest& request) {
     protocol::FinishRequest kept = request;
     kept.inline_log.clear();
@@ -65,6 +71,8 @@ Result<JournalState> Journal::read(const files::Path& path) {
         state.starting |= at == "starting";
         state.started |= at == "started";
         state.finished |= at == "finished";
+        if (at == "intent")
+            state.intents[reader.string_or("executor", "")] = reader.string_or("name", "");
         const json::Value* finish = at == "outcome" ? reader.find("finish") : nullptr;
         if (!finish) continue;
         if (auto request = protocol::parse_finish(*finish)) state.outcome = std::move(*request);

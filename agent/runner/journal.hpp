@@ -13,6 +13,8 @@ struct JournalState {
     bool started = false;   ///< the server has answered 200
     bool finished = false;  ///< the server has recorded an outcome, or has refused for good
     std::optional<protocol::FinishRequest> outcome;  ///< without the log
+    /// What may exist outside the process tree: executor → external name (rule 13).
+    std::map<std::string, std::string> intents;
 };
 
 class Journal {
@@ -22,6 +24,8 @@ public:
 
     Result<> starting(const std::string& instance);
     Result<> started();
+    /// Before something of that name is made.
+    Result<> intent(std::string_view executor, const std::string& name);
     Result<> outcome(const protocol::FinishRequest& request);
     Result<> finished(std::string_view how);
     /// To the disk.

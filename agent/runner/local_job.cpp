@@ -1,5 +1,6 @@
 #include "agent/runner/local_job.hpp"
 
+#include "agent/executors/executor.hpp"
 #include "agent/log.hpp"
 #include "agent/proc.hpp"
 #include "agent/runner/attempt.hpp"
@@ -89,6 +90,9 @@ RunJobExit salvage_local_job(const files::Path& dir) {
     Result<protocol::LocalJob> local = load(dir);
     if (!local) return RunJobExit::unreadable;
     kill_marked(local->marker, k_kill_patience);
+    if (auto journal = Journal::read(folder.journal()))
+        for (const auto& [executor, name] : journal->intents)
+            if (!remove_leftovers(executor, name, {})) return RunJobExit::failed;
     std::error_code ignored;
     if (std::filesystem::exists(dir / local_file::k_result, ignored)) return RunJobExit::done;
     protocol::FinishRequest request;

@@ -115,6 +115,12 @@ void reap_children(pid_t except) {
     }
 }
 
+void wait_for_children(Duration patience) {
+    const auto deadline = Clock::now() + patience;
+    while (reap_children(0), !no_children() && Clock::now() < deadline)
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
 void kill_session(pid_t session) {
     for (pid_t pid : descendants(::getpid())) {
         files::Fd pidfd = proc::open_pid(pid);

@@ -18,6 +18,10 @@ void reap_children(pid_t except);
 /// left behind.
 void kill_session(pid_t session);
 
+/// Reaps until this process has no child any more or `patience` is over; for helpers that end by
+/// themselves.
+void wait_for_children(Duration patience);
+
 struct KillReport {
     int killed = 0;
     int left = 0;  ///< still there at the deadline (uninterruptible)

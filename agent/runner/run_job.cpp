@@ -48,13 +48,16 @@ struct Prepared {
     Assignment assignment;
     RunnerIdentity identity;
     std::unique_ptr<Spool> spool;
+    ExecutorSettings executors;
 };
 
 Result<Prepared> prepare(const AttemptFolder& folder) {
     SLUICE_TRY(Assignment assignment, load_assignment(folder));
     SLUICE_TRY(RunnerIdentity identity, make_identity(folder));
     SLUICE_TRY(auto spool, Spool::open(folder.spool(), assignment.job.log_limit));
-    return Prepared{folder, std::move(assignment), std::move(identity), std::move(spool)};
+    SLUICE_TRY(ExecutorSettings executors, load_executor_settings(agent_dir_of(folder.path)));
+    return Prepared{folder, std::move(assignment), std::move(identity), std::move(spool),
+                    std::move(executors)};
 }
 
 }  // namespace
@@ -89,7 +92,7 @@ RunJobExit run_job(const files::Path& dir) {
                                prepared.error().message));
         return RunJobExit::unreadable;
     }
-    auto& [same, assignment, identity, spool] = *prepared;
+    auto& [same, assignment, identity, spool, executors] = *prepared;
     Result<Journal> journal = Journal::open(folder.journal());
     if (!journal) return RunJobExit::unreadable;
 
@@ -104,12 +107,10 @@ RunJobExit run_job(const files::Path& dir) {
     // The token must not reach anything that builds environments or logs.
     protocol::ClaimedJob job = assignment.job;
     job.lease_token.clear();
-    Attempt attempt(folder, std::move(job), identity,
-                    {.source = source,
-                     .sink = sink,
-                     .spool = *spool,
-                     .journal = *journal,
-                     .secrets = &secrets});
+    Attempt attempt(
+        folder, std::move(job), identity,
+        {.source = source, .sink = sink, .spool = *spool, .journal = *journal, .secrets = &secrets},
+        {}, std::move(executors));
     Ending ending = attempt.run();
     send_notice(agent_dir_of(dir), assignment.job.attempt);
     if (ending != Ending::reported)

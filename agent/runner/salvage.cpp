@@ -1,3 +1,4 @@
+#include "agent/executors/executor.hpp"
 #include "agent/log.hpp"
 #include "agent/notify.hpp"
 #include "agent/runner/journal.hpp"
@@ -45,6 +46,15 @@ Result<> deliver(const Assignment& assignment, const RunnerIdentity& identity, c
     return sink.finish(std::move(request), [] {});
 }
 
+/// Containers and what else an executor made outside the runner's process tree.
+Result<> remove_intents(const files::Path& dir, const JournalState& journal) {
+    if (journal.intents.empty()) return {};
+    SLUICE_TRY(ExecutorSettings settings, load_executor_settings(dir.parent_path().parent_path()));
+    for (const auto& [executor, name] : journal.intents)
+        SLUICE_CHECK(remove_leftovers(executor, name, settings));
+    return {};
+}
+
 Result<> salvage(const AttemptFolder& folder) {
     SLUICE_TRY(JournalState journal, Journal::read(folder.journal()));
     Result<RunnerIdentity> identity = load_identity(folder);
@@ -54,6 +64,7 @@ Result<> salvage(const AttemptFolder& folder) {
         if (report.killed > 0)
             log::warn(fmt::format("killed what a dead runner left processes={}", report.killed));
     }
+    SLUICE_CHECK(remove_intents(folder.path, journal));
     if (journal.finished) return {};
     SLUICE_TRY(Assignment assignment, load_assignment(folder));
     if (!identity || !journal.starting) {

@@ -71,9 +71,10 @@ Environment base_environment(const Environment& own) {
     return base;
 }
 
-StepFiles step_files(const AttemptFolder& folder, std::size_t index) {
-    return {folder.step_file(index, "output"), folder.step_file(index, "env"),
-            folder.step_file(index, "summary")};
+StepFiles step_files(const files::Path& folder, std::size_t index) {
+    const AttemptFolder files{folder};
+    return {files.step_file(index, "output"), files.step_file(index, "env"),
+            files.step_file(index, "summary")};
 }
 
 Result<std::string> read_step_file(const files::Path& path) {
@@ -158,21 +159,23 @@ Environment step_environment(const StepSurroundings& around) {
     return env;
 }
 
-Result<std::vector<std::string>> shell_command(const model::StepSpec& step, const std::string& path,
-                                               const files::Path& script_file) {
+Result<std::vector<std::string>> shell_command(const model::StepSpec& step, const FindProgram& find,
+                                               const ScriptFile& script_file) {
     std::vector<std::string> command;
-    auto bash = spawn::find_program("bash", path);
+    auto bash = step.shell.empty() || step.shell == "bash"
+                    ? find("bash")
+                    : Result<std::string>(error(Code::not_found, "not_asked", ""));
     if (step.shell == "bash" || (step.shell.empty() && bash)) {
         if (!bash)
             return error(Code::not_found, "shell_missing",
                          "shell: bash is not installed on this agent");
         command = {*bash, "-eo", "pipefail"};
     } else if (step.shell == "sh" || step.shell.empty()) {
-        auto sh = spawn::find_program("sh", path);
+        auto sh = find("sh");
         command = {sh ? *sh : std::string("/bin/sh"), "-e"};
     } else if (step.shell == "python") {
-        auto python = spawn::find_program("python3", path);
-        if (!python) python = spawn::find_program("python", path);
+        auto python = find("python3");
+        if (!python) python = find("python");
         if (!python)
             return error(Code::not_found, "shell_missing",
                          "shell: python: python3 is not installed on this agent");
@@ -185,13 +188,15 @@ Result<std::vector<std::string>> shell_command(const model::StepSpec& step, cons
         command.insert(command.end(), {"-c", step.run});
         return command;
     }
-    SLUICE_CHECK(files::write_atomic(script_file, step.run, 0600, false));
-    command.push_back(script_file.string());
+    // Readable: in a container the step may be another user; the attempt's folder keeps others out.
+    SLUICE_CHECK(files::write_atomic(script_file.outside, step.run, 0644, false));
+    command.push_back(script_file.inside.string());
     return command;
 }
 
-Result<files::Path> step_directory(const files::Path& workspace, const std::string& relative) {
-    if (relative.empty()) return workspace;
+Result<files::Path> step_directory(const files::Path& workspace, const files::Path& inside,
+                                   const std::string& relative) {
+    if (relative.empty()) return inside;
     std::error_code failed;
     files::Path root = std::filesystem::canonical(workspace, failed);
     files::Path wanted = std::filesystem::canonical(workspace / relative, failed);
@@ -202,7 +207,8 @@ Result<files::Path> step_directory(const files::Path& workspace, const std::stri
     if (end != root.end())
         return error(Code::forbidden, "working_directory",
                      "working_directory: " + relative + " leaves the workspace");
-    return wanted;
+    if (inside == workspace) return wanted;
+    return (inside / std::filesystem::relative(wanted, root)).lexically_normal();
 }
 
 }  // namespace sluice::agent

@@ -3,14 +3,13 @@
 /// Blocking only for those files.
 
 #include "agent/attempt_folder.hpp"
+#include "agent/executors/step_process.hpp"
 
-#include <map>
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace sluice::agent {
-
-using Environment = std::map<std::string, std::string>;
 
 /// What a step may take over from the agent's own environment: PATH HOME LANG TZ (and a PATH if
 /// there is none).
@@ -20,7 +19,7 @@ Environment base_environment(const Environment& own);
 struct StepFiles {
     files::Path output, env, summary;
 };
-StepFiles step_files(const AttemptFolder& folder, std::size_t index);
+StepFiles step_files(const files::Path& folder, std::size_t index);
 
 /// What the step wrote; empty when it made no file. Refused over 1 MiB and when the step put
 /// something else in its place: a pipe would block the runner, a link could name the runner's own
@@ -48,14 +47,21 @@ std::string params_text(const std::map<std::string, model::ParamValue>& params);
 /// A4).
 Environment step_environment(const StepSurroundings& around);
 
+/// One file by the path at which it is written and by the one at which a step finds it.
+struct ScriptFile {
+    files::Path outside, inside;
+};
+/// The path by which a step starts a program, or not_found.
+using FindProgram = std::function<Result<std::string>(const std::string& program)>;
 /// The command of a step: bash `-eo pipefail` when present, else sh `-e`; sh; python. `script_file`
 /// is used for scripts that do not fit into an argument. Refused when the shell is unknown or not
 /// installed.
-Result<std::vector<std::string>> shell_command(const model::StepSpec& step, const std::string& path,
-                                               const files::Path& script_file);
+Result<std::vector<std::string>> shell_command(const model::StepSpec& step, const FindProgram& find,
+                                               const ScriptFile& script_file);
 
-/// The folder where a step runs; refused when it is missing or leaves the workspace (also by a
-/// symbolic link).
-Result<files::Path> step_directory(const files::Path& workspace, const std::string& relative);
+/// The folder where a step runs, below `inside`, which is what the step calls the workspace.
+/// Refused when it is missing or leaves the workspace (also by a symbolic link).
+Result<files::Path> step_directory(const files::Path& workspace, const files::Path& inside,
+                                   const std::string& relative);
 
 }  // namespace sluice::agent

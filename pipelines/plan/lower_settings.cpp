@@ -91,16 +91,8 @@ private:
     void image() {
         const Node* image = job_.find("image");
         if (image == nullptr) return;
-        const Node* name = image->find("name");
-        const std::size_t before = evaluation_.late().size();
         spec_.image = late_text({"image"}, image, config::scope_image, "name");
         if (spec_.image == "none") spec_.image.clear();
-        const bool is_late = evaluation_.late().size() > before;
-        if ((!spec_.image.empty() || is_late) && name != nullptr)
-            evaluation_.diagnostics().warning(
-                name->place, "image_not_used",
-                "containers come later: this version runs the job on the host",
-                "`runs_on` can choose an agent that has what the job needs");
         model::ImageSettings& settings = spec_.image_settings;
         settings.pull = choice(image->find("pull"), model::PullPolicy::missing);
         settings.auth = literal(image->find("auth"));

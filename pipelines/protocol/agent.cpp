@@ -111,6 +111,7 @@ json::Value to_json(const ClaimRequest& value) {
                         {"free", value.free},
                         {"capacity", value.capacity},
                         {"holding", std::move(holding)},
+                        {"executors", wire::strings(value.executors)},
                         {"draining", value.draining},
                         {"wait_ms", value.wait.count()}};
 }
@@ -122,6 +123,7 @@ Result<ClaimRequest> parse_claim(const json::Value& value) {
     out.seq = in.integer("seq", 0, wire::k_max_integer);
     out.free = static_cast<int>(in.integer("free", 0, 100'000));
     out.capacity = static_cast<int>(in.integer_or("capacity", 1, 0, 100'000));
+    if (in.find("executors") != nullptr) out.executors = in.strings_or_empty("executors", 16);
     SLUICE_TRY(out.holding,
                wire::list<AttemptId>(
                    in, "holding", 100'000,

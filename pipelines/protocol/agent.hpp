@@ -63,7 +63,8 @@ struct ClaimRequest {
     std::int64_t seq = 0;  ///< rises with each answered claim (rule 10)
     int free = 0;          ///< slots free now
     int capacity = 1;
-    std::vector<AttemptId> holding;  ///< every attempt whose folder the agent has
+    std::vector<AttemptId> holding;              ///< every attempt whose folder the agent has
+    std::vector<std::string> executors{"host"};  ///< values of the label `executor=`
     bool draining = false;
     Duration wait{0};  ///< long-poll at most this long (server caps at 60 s)
 };

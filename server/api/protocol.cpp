@@ -30,9 +30,10 @@ awaitable<Result<T>> parsed_body(Request& request, Parse parse, std::size_t max_
     co_return parse(value);
 }
 
-std::set<std::string> effective_labels(const store::Agent& agent) {
-    std::set<std::string> labels{"os=" + agent.os, "arch=" + agent.arch, "host=" + agent.host,
-                                 "executor=host"};
+std::set<std::string> effective_labels(const store::Agent& agent,
+                                       const std::vector<std::string>& executors) {
+    std::set<std::string> labels{"os=" + agent.os, "arch=" + agent.arch, "host=" + agent.host};
+    for (const std::string& executor : executors) labels.insert("executor=" + executor);
     if (auto value = json::parse(agent.labels); value && value->is_array())
         for (const auto& label : value->as_array())
             if (label.is_string()) labels.insert(std::string(label.as_string()));
@@ -116,7 +117,8 @@ awaitable<Reply> claim(Api& api, Request& request) {
     if (body->wait > k_poll_max) body->wait = k_poll_max;
 
     auto parked = std::make_shared<core::ParkedClaim>();
-    parked->who = {agent->id, agent->name, effective_labels(*agent), agent->draining};
+    parked->who = {agent->id, agent->name, effective_labels(*agent, body->executors),
+                   agent->draining};
     parked->session = body->session;
     parked->seq = body->seq;
     parked->free = body->free;

@@ -3,6 +3,7 @@
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/shards.hpp"
 #include "server/core/lifecycle.hpp"
+#include "server/core/requirements.hpp"
 #include "server/core/secret_grants.hpp"
 #include "server/core/wait_reason.hpp"
 #include "server/store/run_inputs.hpp"
@@ -33,7 +34,7 @@ store::Job row_of(RunId run, const plan::PlannedJob& planned, Timestamp now) {
     job.kind = planned.spec.kind;
     job.shard_of = plan::shard_group(planned.spec);
     job.planned = json::serialize(plan::to_json(planned));
-    job.queue_key = queue_key(planned.spec.runs_on);
+    job.queue_key = queue_key(required_labels(planned));
     job.created_at = now;
     return job;
 }

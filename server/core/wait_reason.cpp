@@ -1,5 +1,6 @@
 #include "server/core/wait_reason.hpp"
 
+#include "server/core/requirements.hpp"
 #include "server/core/scheduler.hpp"
 
 #include <fmt/format.h>
@@ -20,8 +21,9 @@ std::string wait_for_needs(const plan::PlannedJob& job) {
 }
 
 std::string wait_for_agent(const plan::PlannedJob& job) {
-    if (job.spec.runs_on.empty()) return "waiting for an agent";
-    return "waiting for an agent with " + queue_key(job.spec.runs_on);
+    const std::string labels = queue_key(required_labels(job));
+    if (labels.empty()) return "waiting for an agent";
+    return "waiting for an agent with " + labels;
 }
 
 }  // namespace sluice::core

@@ -17,7 +17,7 @@ ROOMS: Dict[str, List[str]] = {
     "agent": ["pipelines", "platform", "agent/daemon", "agent/runner", "agent/executors", "agent/resources"],
     "agent/daemon": ["pipelines", "platform", "agent", "agent/runner", "agent/executors", "agent/resources"],
     "agent/runner": ["pipelines", "platform", "agent", "agent/executors", "agent/resources"],
-    "agent/executors": ["pipelines", "platform", "agent", "agent/runner"],
+    "agent/executors": ["pipelines", "platform", "agent", "agent/runner", "agent/resources"],
     "agent/resources": ["pipelines", "platform", "agent"],
     "cli": ["pipelines", "platform", "agent/runner", "agent/executors", "hooks/git/install.hpp"],
     # The server, from its leaves to the composition root. Leaves know `runtime` and not each other.
@@ -66,7 +66,8 @@ IMPURE = re.compile(r"^(thread|mutex|shared_mutex|condition_variable|future|atom
                     r"|filesystem|random|ctime|cstdio|time\.h|stdio\.h|unistd\.h|fcntl\.h|dirent\.h|sys/.*"
                     r"|netinet/.*|arpa/.*|boost/asio.*|boost/process.*|spdlog/.*|openssl/.*)$")
 
-LIBC_PROGRAMS = ("hooks/git/hook/", "hooks/git/sluice_hook.c", "agent/executors/sluice_exec.c")
+LIBC_PROGRAMS = ("hooks/git/hook/", "hooks/git/sluice_hook.c", "agent/executors/sluice_exec.c",
+                 "agent/executors/container/keeper")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 

@@ -334,8 +334,9 @@ def by_key(detail):
 class Agent(Program):
     """A separate sluice-agent daemon, enrolled with a fresh token."""
 
-    def __init__(self, server, name="builder", capacity=2, labels=()):
+    def __init__(self, server, name="builder", capacity=2, labels=(), env=None):
         super().__init__(server.root, f"agent-{name}")
+        self.env = dict(env or {})
         self.server, self.name, self.capacity = server, name, capacity
         self.dir = self.root / f"agent-{name}"
         body = {"labels": list(labels)}
@@ -359,7 +360,8 @@ class Agent(Program):
 
     def start(self):
         self.spawn(
-            [BIN / "sluice-agent", "run", "--dir", self.dir, "--capacity", self.capacity], environment(self.root)
+            [BIN / "sluice-agent", "run", "--dir", self.dir, "--capacity", self.capacity],
+            environment(self.root, **self.env),
         )
 
         def ready():

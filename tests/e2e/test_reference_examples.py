@@ -29,6 +29,8 @@ def runnable():
         kind = job.get("kind", "script") if job else None
         if kind != "script" or "Not carried out yet" in prose or LEFT_OUT & set(job) - {topic.removeprefix("job.")}:
             continue
+        if topic == "step.image":
+            continue
         if topic.removeprefix("job.") in LEFT_OUT - {"needs", "extends"}:
             continue
         out[topic] = job

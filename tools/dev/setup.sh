@@ -16,6 +16,8 @@ packages_contract=(
     clang-tidy-14 clang-format-14 cppcheck flake8 pylint mypy shellcheck yamllint
     python3-pytest python3-pytest-cov python3-venv libgtest-dev catch2 lcov gcovr
 )
+# Jobs in containers: a real podman, and images from scratch around a static busybox.
+packages_container=(podman buildah runc conntrack iptables containernetworking-plugins uidmap slirp4netns fuse-overlayfs busybox-static)
 packages_check=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev flake8)
 
 # Node 18 or newer from anywhere will do; Debian's npm brings some hundred packages.
@@ -33,7 +35,7 @@ missing_packages() {
     done
 }
 
-# need GROUP…: installs what is missing of the groups up, test, ui, check, contract; fast when there is nothing to do.
+# need GROUP…: installs what is missing of the groups up, test, ui, container, check, contract; fast when there is nothing to do.
 need() {
     local group wanted=() missing=() as_root=()
     for group in "$@"; do
@@ -74,17 +76,18 @@ need_tools() {
 
 cmd_setup() {
     case "${1:-}" in
-        '') need up test ui check contract && need_tools ;;
+        '') need up test ui container check contract && need_tools ;;
         --for)
             case "${2:-}" in
                 up) need up ;;
-                test) need up test ui ;;
+                test) need up test ui container ;;
                 check) need up check ;;
                 contract) need up test contract && need_tools ;;
-                *) die "--for up, test, check or contract" ;;
+                container) need up test container ;;
+                *) die "--for up, test, check, contract or container" ;;
             esac
             ;;
-        *) die "usage: ./dev setup [--for up|test|check|contract]" ;;
+        *) die "usage: ./dev setup [--for up|test|check|contract|container]" ;;
     esac
     say "all packages are there"
 }

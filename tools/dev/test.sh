@@ -15,8 +15,11 @@ cmd_test() {
     [ "$preset" != dev ] && [ ${#labels[@]} -eq 0 ] && labels=(unit protocol sim)
 
     local groups=(up test) label
-    [ ${#labels[@]} -eq 0 ] && groups+=(ui)
-    for label in "${labels[@]}"; do [ "$label" = ui ] && groups+=(ui); done
+    [ ${#labels[@]} -eq 0 ] && groups+=(ui container)
+    for label in "${labels[@]}"; do
+        [ "$label" = ui ] && groups+=(ui)
+        [[ "$label" = container || "$label" = e2e ]] && groups+=(container)
+    done
     need "${groups[@]}"
     # Asked for by name, the real tools are installed; in a run of everything a missing one skips its test.
     [[ " ${labels[*]} " = *" contract "* ]] && need contract && need_tools

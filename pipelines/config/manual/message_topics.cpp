@@ -58,7 +58,6 @@ constexpr std::array k_rows = {
     Row{"too_many_steps", "job.steps"},
     Row{"duplicate_artifact", "job.artifacts"},
     Row{"env_forbidden", "job.env"},
-    Row{"image_not_used", "job.image"},
     Row{"not_carried_out", "job"},
     Row{"job_too_large", "job"},
     Row{"plan_too_large", "job.matrix"},

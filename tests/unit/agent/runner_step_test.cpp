@@ -260,14 +260,26 @@ TEST_CASE("junit reports are read, and what is missing is a problem, not a failu
     CHECK(has(attempt.finish->reports.problems[1], "../../job.json"));
 }
 
-TEST_CASE("image and artifacts are named as not supported, once", "[runner]") {
+TEST_CASE("without a container engine a job with an image does not run on the host", "[runner]") {
+    Bench bench;
+    files::write_new(bench.agent / "executors.json", R"({"container": {"engine": "none"}})")
+        .value();
+    auto job = bench.server.job({"echo ran"});
+    job.spec.image = "python:3.11";
+    FakeAttempt attempt = bench.run(job);
+    CHECK_FALSE(has(attempt.log, "ran"));
+    REQUIRE(attempt.finish.has_value());
+    CHECK(attempt.finish->outcome.result == model::AttemptResult::errored);
+    CHECK(attempt.finish->outcome.cause == model::Cause::setup);
+    CHECK(attempt.finish->outcome.message ==
+          "this agent's owner allows no containers, so it can't run jobs with an image");
+}
+
+TEST_CASE("artifacts are named as not supported, once", "[runner]") {
     Bench bench;
     auto job = bench.server.job({"echo x"});
-    job.spec.image = "python:3.11";
     job.spec.artifacts = {{"a", {"*.txt"}, std::nullopt, model::UploadWhen::always}};
     FakeAttempt attempt = bench.run(job);
-    CHECK(has(attempt.log,
-              "sluice: image: python:3.11 is not used: this agent runs steps on the host\n"));
     CHECK(has(attempt.log,
               "sluice: artifacts: this agent does not upload artifacts yet; none are kept\n"));
 }

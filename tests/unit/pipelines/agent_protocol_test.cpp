@@ -22,7 +22,7 @@ TEST_CASE("a claim and its reply travel unchanged", "[protocol]") {
                                .wait = 60s};
     CHECK(
         json::serialize(to_json(request)) ==
-        R"({"session":"s1","seq":5,"free":2,"capacity":4,"holding":[3,9],"draining":true,"wait_ms":60000})");
+        R"({"session":"s1","seq":5,"free":2,"capacity":4,"holding":[3,9],"executors":["host"],"draining":true,"wait_ms":60000})");
     const auto got = parse_claim(wire(to_json(request))).value();
     CHECK(got.session == "s1");
     CHECK(got.holding == request.holding);

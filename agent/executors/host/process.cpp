@@ -1,18 +1,13 @@
-#include "agent/executors/host.hpp"
+#include "agent/executors/host/process.hpp"
 
 #include "agent/runner/process_tree.hpp"
 
-#include <boost/asio/buffer.hpp>
-
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 namespace sluice::agent {
 
 namespace {
-constexpr int k_pipe_bytes = 1 << 20;
-constexpr std::size_t k_buffer_bytes = 256 << 10;
 /// A service that is protected from the out-of-memory killer has a negative score, which steps must
 /// not inherit. It is set before the runner starts and never changes.
 bool is_protected() {
@@ -22,9 +17,9 @@ bool is_protected() {
     }();
     return negative;
 }
+}  // namespace
 
-/// sluice-exec beside this program; "" when it is not installed.
-const std::string& helper() {
+const std::string& helper_program() {
     static const std::string path = [] {
         std::error_code failed;
         files::Path found =
@@ -34,49 +29,19 @@ const std::string& helper() {
     return path;
 }
 
-}  // namespace
-
 spawn::Command as_step(spawn::Command command) {
     command.dies_with_us = true;
     if (!is_protected()) return command;
     // The helper would start whatever is there: what cannot be executed must stay spawn's error
     // with its errno.
-    if (helper().empty() || command.argv.empty() || ::access(command.argv[0].c_str(), X_OK) != 0)
+    if (helper_program().empty() || command.argv.empty() ||
+        ::access(command.argv[0].c_str(), X_OK) != 0)
         return command;
-    std::vector<std::string> argv{helper(),          "--parent", std::to_string(::getpid()),
+    std::vector<std::string> argv{helper_program(),  "--parent", std::to_string(::getpid()),
                                   "--oom-score-adj", "0",        "--"};
     argv.insert(argv.end(), command.argv.begin(), command.argv.end());
     command.argv = std::move(argv);
     return command;
-}
-
-OutputPipe::OutputPipe(boost::asio::io_context& io, files::Fd read_end, Taken taken,
-                       std::function<void()> closed)
-    : descriptor_(io, read_end.release()),
-      taken_(std::move(taken)),
-      on_closed_(std::move(closed)) {}
-
-void OutputPipe::read() {
-    // Most steps print little: the big buffer comes with the first full read.
-    if (buffer_.empty()) buffer_.resize(16 << 10);
-    descriptor_.async_read_some(
-        boost::asio::buffer(buffer_),
-        [self = shared_from_this()](boost::system::error_code failed, std::size_t n) {
-            if (n > 0) self->taken_(std::string_view(self->buffer_.data(), n));
-            if (failed) {
-                self->closed_ = true;
-                if (auto closed = std::move(self->on_closed_)) closed();
-                return;
-            }
-            if (n == self->buffer_.size() && n < k_buffer_bytes)
-                self->buffer_.resize(k_buffer_bytes);
-            self->read();
-        });
-}
-
-void OutputPipe::close() {
-    boost::system::error_code ignored;
-    descriptor_.close(ignored);
 }
 
 HostProcess::HostProcess(boost::asio::io_context& io, OutputPipe::Taken taken)
@@ -87,17 +52,13 @@ HostProcess::~HostProcess() {
 }
 
 Result<> HostProcess::start(spawn::Command command) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return files::errno_error(errno, "pipe");
-    files::Fd read_end(ends[0]), write_end(ends[1]);
-    // A refused size (pipe-user-pages-soft) only makes the pipe smaller.
-    ::fcntl(write_end.get(), F_SETPIPE_SZ, k_pipe_bytes);
-    command.out = write_end.get();
-    command.err = write_end.get();
+    SLUICE_TRY(OutputEnds pipe, make_output_pipe());
+    command.out = pipe.write.get();
+    command.err = pipe.write.get();
     SLUICE_TRY(spawn::Process process, spawn::launch(io_.get_executor(), command));
     pid_ = process.id();
     process_.emplace(std::move(process));
-    output_ = std::make_shared<OutputPipe>(io_, std::move(read_end), taken_, [this] { settle(); });
+    output_ = std::make_shared<OutputPipe>(io_, std::move(pipe.read), taken_, [this] { settle(); });
     output_->read();
     process_->async_wait(
         [this](boost::system::error_code, int) { process_ended(process_->native_exit_code()); });

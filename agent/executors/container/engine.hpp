@@ -1,0 +1,87 @@
+#pragma once
+/// The container engine's command line: podman, or docker where it understands the same words.
+/// Argument vectors only, and only the options that are spelled out here: nothing that a pipeline
+/// says becomes an option (security study S18). Any thread.
+
+#include "agent/executors/settings.hpp"
+#include "platform/spawn.hpp"
+
+#include <map>
+#include <optional>
+
+namespace sluice::agent {
+
+/// Label of everything that belongs to an attempt; its value is the attempt's external name.
+inline constexpr const char* k_container_label = "io.sluice.attempt";
+
+/// What an image says about itself.
+struct ImageFacts {
+    std::string id;      ///< what is started, so that it is what was looked at
+    std::string digest;  ///< of the manifest; "" when the engine does not know one
+    std::string user;    ///< "" = root
+    std::map<std::string, std::string> labels;  ///< and annotations
+};
+/// From `image inspect`. Refused when it is not what the engine should have printed.
+Result<ImageFacts> image_facts(std::string_view inspected);
+
+/// Why an image with these facts is not started, or nothing (security study S19).
+std::optional<std::string> refused_image(const ImageFacts& facts);
+
+struct Mount {
+    files::Path from, to;
+    bool read_only = false;
+    bool for_user = false;  ///< given to the container's user, where the engine can
+};
+
+/// Everything about a container that is not the machine owner's decision.
+struct ContainerSpec {
+    std::string name;     ///< derived from the attempt
+    std::string attempt;  ///< value of the label
+    std::string image;    ///< id
+    std::string network;
+    std::string user;                     ///< "" = the image's
+    std::vector<std::string> entrypoint;  ///< empty = the image's
+    std::vector<std::string> arguments;
+    std::map<std::string, std::string> env;
+    std::vector<Mount> mounts;
+    std::map<std::string, std::string> hosts;  ///< name → address
+    std::vector<int> ports;                    ///< published on free ports of the loopback address
+    files::Path directory;
+    std::int64_t cpu_millis = 0;  ///< 0 = no limit
+    std::int64_t memory = 0;      ///< bytes, 0 = no limit
+    std::vector<std::string> gpus;
+    bool bare_init = false;  ///< the container's first process reaps; no need of the engine's
+};
+
+class Engine {
+public:
+    /// Refused with a message for people when this machine has no engine.
+    static Result<Engine> find(const ContainerSettings& settings);
+
+    const std::string& program() const { return program_; }
+    bool is_podman() const { return podman_; }
+
+    /// False for a program whose service does not run. Blocking, a few seconds at most.
+    bool works() const;
+
+    /// A call of the engine with these words.
+    spawn::Command command(std::vector<std::string> words) const;
+    /// Starts a container in the background. Values of variables go by the engine's environment.
+    spawn::Command run(const ContainerSpec& spec) const;
+
+private:
+    Engine(std::string program, bool podman, const ContainerSettings& settings)
+        : program_(std::move(program)), podman_(podman), settings_(settings) {}
+    std::string program_;
+    bool podman_;
+    ContainerSettings settings_;
+};
+
+/// The external name of an attempt: the same from the same folder, and of no other attempt of this
+/// machine.
+std::string external_name(const files::Path& attempt_folder);
+
+/// The last line of an engine's complaint, without its trappings.
+std::string complaint(const spawn::Finished& finished);
+
+}  // namespace sluice::agent

@@ -1,0 +1,288 @@
+#include "agent/executors/container/executor.hpp"
+
+#include "agent/executors/container/process.hpp"
+#include "agent/executors/host/process.hpp"
+#include "agent/runner/process_tree.hpp"
+#include "pipelines/base/text.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/stat.h>
+
+namespace sluice::agent {
+
+namespace {
+
+constexpr Duration k_engine_patience{60'000};
+constexpr Duration k_pull_patience{3'600'000};
+constexpr Duration k_keeper_patience{20'000};
+/// Nobody waits for what the engine's own helpers do after a removal, but not for ever.
+constexpr Duration k_helpers_patience{2'000};
+
+const files::Path k_inside = "/ci";
+const files::Path k_workspace_inside = k_inside / "workspace";
+const files::Path k_files_inside = k_inside / "files";
+
+files::Path shared_folder(const AttemptFolder& folder) {
+    return folder.path / "ci";
+}
+
+bool is_root(std::string_view user) {
+    const std::string_view name = user.substr(0, user.find(':'));
+    return name.empty() || name == "root" || name == "0";
+}
+
+Result<spawn::Finished> run_engine(const Engine& engine, std::vector<std::string> words) {
+    spawn::Command command = engine.command(std::move(words));
+    return spawn::run(
+        command.argv,
+        {.env = command.env, .directory = {}, .input = {}, .timeout = k_engine_patience});
+}
+
+Refusal refusal(model::Cause cause, std::string id, std::string message,
+                Code code = Code::unavailable) {
+    return {error(code, std::move(id), std::move(message)), cause};
+}
+
+}  // namespace
+
+ContainerExecutor::ContainerExecutor(const ExecutorParts& parts, Engine engine)
+    : parts_(parts), engine_(std::move(engine)), name_(external_name(parts.folder.path)) {}
+
+Places ContainerExecutor::places() const {
+    return {k_workspace_inside, k_files_inside, shared_folder(parts_.folder) / "files"};
+}
+
+std::optional<Refusal> ContainerExecutor::call(spawn::Command command, const std::string& what,
+                                               model::Cause cause) {
+    Result<spawn::Finished> done = parts_.lender.run(std::move(command), k_engine_patience, false);
+    if (!done) return Refusal{done.error(), cause};
+    if (done->exit.ok()) return std::nullopt;
+    return refusal(cause, "engine_refused", what + ": " + complaint(*done));
+}
+
+std::optional<Refusal> ContainerExecutor::prepare(const std::string& step_image) {
+    const std::string& image = step_image.empty() ? parts_.job.spec.image : step_image;
+    auto found = containers_.find(image);
+    if (found != containers_.end() && found->second.link) {
+        current_ = &found->second;
+        return std::nullopt;
+    }
+    current_ = nullptr;
+    const auto& allowed = parts_.settings.container.images;
+    if (!allowed.empty() && !text::globs_match(allowed, image))
+        return refusal(model::Cause::policy, "image_not_allowed",
+                       "image " + image + ": this agent's owner does not allow it",
+                       Code::forbidden);
+    if (helper_program().empty())
+        return refusal(model::Cause::setup, "no_helper",
+                       "sluice-exec must be installed beside sluice-agent");
+    if (containers_.empty()) {
+        if (Result<> written = parts_.lender.intend(name(), name_); !written)
+            return Refusal{written.error()};
+    }
+    ImageFacts facts;
+    if (auto refused = fetch(image, facts)) return refused;
+    if (auto why = refused_image(facts))
+        return refusal(model::Cause::policy, "image_refused", "image " + image + ": " + *why,
+                       Code::forbidden);
+    if (auto refused = prepare_network()) return refused;
+    if (facts_.empty())
+        facts_ = {{"image", image}, {"image_id", facts.id}, {"image_digest", facts.digest}};
+    Container& container = containers_[image];
+    container.name = fmt::format("{}-{}", name_, containers_.size());
+    if (auto refused = start_container(image, facts, container)) return refused;
+    current_ = &container;
+    return std::nullopt;
+}
+
+std::optional<Refusal> ContainerExecutor::prepare_network() {
+    if (network_) return std::nullopt;
+    auto refused = call(engine_.command({"network", "create", "--label",
+                                         std::string(k_container_label) + "=" + name_, name_}),
+                        "the job's network could not be made", model::Cause::setup);
+    network_ = !refused;
+    return refused;
+}
+
+std::optional<Refusal> ContainerExecutor::fetch(const std::string& image, ImageFacts& facts) {
+    const auto inspect = [&]() -> Result<ImageFacts> {
+        SLUICE_TRY(spawn::Finished done,
+                   parts_.lender.run(engine_.command({"image", "inspect", "--", image}),
+                                     k_engine_patience, false));
+        if (!done.exit.ok()) return error(Code::not_found, "no_image", complaint(done));
+        return image_facts(done.output);
+    };
+    const model::PullPolicy policy = parts_.job.spec.image_settings.pull;
+    Result<ImageFacts> known = error(Code::not_found, "no_image", "");
+    if (policy != model::PullPolicy::always) {
+        known = inspect();
+        if (known) {
+            facts = std::move(*known);
+            return std::nullopt;
+        }
+        if (known.error().code != Code::not_found)
+            return Refusal{known.error(), model::Cause::setup};
+        if (policy == model::PullPolicy::never)
+            return refusal(model::Cause::image, "no_image",
+                           "image " + image + ": this agent does not have it, and `pull` is never");
+    }
+    parts_.lender.note("pulling " + image);
+    Result<spawn::Finished> pulled = parts_.lender.run(
+        engine_.command({"pull", "--quiet", "--", image}), k_pull_patience, false);
+    if (!pulled) return Refusal{pulled.error(), model::Cause::image};
+    if (!pulled->exit.ok())
+        return refusal(model::Cause::image, "pull_failed",
+                       "image " + image + ": " + complaint(*pulled));
+    known = inspect();
+    if (!known) return Refusal{known.error(), model::Cause::image};
+    facts = std::move(*known);
+    return std::nullopt;
+}
+
+std::optional<Refusal> ContainerExecutor::start_container(const std::string& image,
+                                                          const ImageFacts& facts,
+                                                          Container& container) {
+    const files::Path shared = shared_folder(parts_.folder);
+    const std::string socket_name = "keeper-" + std::to_string(containers_.size());
+    for (const files::Path& path : {shared, shared / "workspace", shared / "files"})
+        if (Result<> made = files::make_dirs(path, 0755); !made) return Refusal{made.error()};
+    // Whoever the steps are: the attempt's folder above lets nobody else in.
+    ::chmod((shared / "files").c_str(), 01777);
+    Result<KeeperSocket> socket = KeeperSocket::listen(shared / socket_name);
+    if (!socket) return Refusal{socket.error()};
+
+    const model::JobSpec& spec = parts_.job.spec;
+    const std::string& user = spec.image_settings.user;
+    const std::string keeper = (k_inside / "sluice-exec").string();
+    ContainerSpec wanted;
+    wanted.name = container.name;
+    wanted.attempt = name_;
+    wanted.image = facts.id;
+    wanted.network = name_;
+    wanted.user = user;
+    wanted.entrypoint = {keeper};
+    if (!spec.image_settings.entrypoint.empty() && image == spec.image) {
+        wanted.entrypoint = spec.image_settings.entrypoint;
+        wanted.arguments = {keeper};
+    }
+    wanted.arguments.insert(wanted.arguments.end(), {"--keep", (k_inside / socket_name).string()});
+    const bool foreign =
+        !is_root(user.empty() ? facts.user : user) || !parts_.settings.container.userns.empty();
+    wanted.mounts = {{shared, k_inside},
+                     {helper_program(), keeper, true},
+                     {parts_.folder.workspace(), k_workspace_inside, false, foreign}};
+    wanted.directory = k_workspace_inside;
+    wanted.cpu_millis = spec.resources.cpu_millis;
+    wanted.memory = spec.resources.memory;
+    wanted.bare_init = true;
+    if (auto refused = call(engine_.run(wanted), "image " + image + " could not be started",
+                            model::Cause::setup))
+        return refused;
+    Result<KeeperLink> link = socket->accept(k_keeper_patience);
+    if (!link) return Refusal{link.error()};
+    Result<Frame> hello = link->receive(k_keeper_patience);
+    if (!hello) return Refusal{hello.error()};
+    for (const std::string& variable : hello->texts)
+        if (std::size_t equals = variable.find('='); equals != std::string::npos)
+            container.env[variable.substr(0, equals)] = variable.substr(equals + 1);
+    container.cgroup = Cgroup::of(link->peer());
+    container.link = std::make_unique<KeeperLink>(std::move(*link));
+    return std::nullopt;
+}
+
+Environment ContainerExecutor::base_environment() const {
+    return current_ == nullptr ? Environment{} : current_->env;
+}
+
+Result<std::string> ContainerExecutor::find_program(const std::string& program,
+                                                    const std::string& path) {
+    if (current_ == nullptr || !current_->link)
+        return error(Code::unavailable, "container_gone", "the container has ended");
+    SLUICE_TRY(Frame answer, current_->link->ask('F', {program, path}));
+    if (answer.letter == 'F' && answer.texts.size() == 1 && !answer.texts[0].empty())
+        return answer.texts[0];
+    return error(Code::not_found, "spawn_failed", program + ": not found in the image");
+}
+
+Result<std::unique_ptr<StepProcess>> ContainerExecutor::start(spawn::Command command,
+                                                              OutputPipe::Taken taken) {
+    if (current_ == nullptr || !current_->link)
+        return error(Code::unavailable, "container_gone", "the container has ended");
+    Container* container = current_;
+    auto process = std::make_unique<ContainerProcess>(parts_.lender.io(), *container->link,
+                                                      [this, container] { lost(*container); });
+    SLUICE_CHECK(process->start(command, std::move(taken)));
+    return std::unique_ptr<StepProcess>(std::move(process));
+}
+
+/// The kernel may have chosen the whole container; then the group went before its count was read.
+void ContainerExecutor::lost(Container& container) {
+    if (auto kills = container.cgroup ? container.cgroup->oom_kills() : std::nullopt)
+        oom_kills_of_lost_ += *kills;
+    else if (auto state = run_engine(
+                 engine_, {"inspect", "--format", "{{.State.OOMKilled}}", container.name});
+             state && state->output.starts_with("true"))
+        ++oom_kills_of_lost_;
+    container.cgroup.reset();
+    container.link.reset();
+}
+
+std::uint64_t ContainerExecutor::oom_kills() const {
+    std::uint64_t kills = oom_kills_of_lost_;
+    for (const auto& [image, container] : containers_)
+        if (container.cgroup) kills += container.cgroup->oom_kills().value_or(0);
+    return kills;
+}
+
+void ContainerExecutor::clean_up() {
+    if (containers_.empty() && !network_) return;
+    // The end of its link ends a container by itself, which saves the engine the killing.
+    std::vector<std::string> words{"rm", "--force", "--volumes"};
+    if (engine_.is_podman()) words.insert(words.end(), {"--ignore", "--time", "0"});
+    for (auto& [image, container] : containers_) {
+        container.link.reset();
+        words.push_back(container.name);
+    }
+    const auto removed = [&](std::vector<std::string> call_words) {
+        auto done = run_engine(engine_, std::move(call_words));
+        return done && done->exit.ok();
+    };
+    const bool all = (containers_.empty() || removed(std::move(words))) &&
+                     (!network_ || removed({"network", "rm", name_}));
+    if (!all)
+        if (Result<> again = remove_containers(engine_, name_); !again)
+            parts_.lender.note("the job's containers could not be removed: " +
+                               again.error().message);
+    wait_for_children(k_helpers_patience);
+}
+
+Result<> remove_containers(const Engine& engine, const std::string& name) {
+    const std::string filter = std::string("label=") + k_container_label + "=" + name;
+    const auto call = [&](std::vector<std::string> words) {
+        return run_engine(engine, std::move(words));
+    };
+    SLUICE_TRY(spawn::Finished listed,
+               call({"ps", "--all", "--quiet", "--no-trunc", "--filter", filter}));
+    if (!listed.exit.ok()) return error(Code::unavailable, "engine_refused", complaint(listed));
+    std::vector<std::string> remove{"rm", "--force", "--volumes"};
+    if (engine.is_podman()) remove.insert(remove.end(), {"--time", "0"});
+    const std::size_t options = remove.size();
+    for (const std::string& id : text::split(listed.output, '\n'))
+        if (text::from_hex(text::trim(id)).value_or("").size() == 32)
+            remove.emplace_back(text::trim(id));
+    if (remove.size() > options) {
+        SLUICE_TRY(spawn::Finished removed, call(std::move(remove)));
+        if (!removed.exit.ok())
+            return error(Code::unavailable, "engine_refused", complaint(removed));
+    }
+    SLUICE_TRY(spawn::Finished networks, call({"network", "ls", "--quiet", "--filter", filter}));
+    if (networks.exit.ok() && !text::trim(networks.output).empty()) {
+        SLUICE_TRY(spawn::Finished removed, call({"network", "rm", name}));
+        if (!removed.exit.ok())
+            return error(Code::unavailable, "engine_refused", complaint(removed));
+    }
+    return {};
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,59 @@
+#pragma once
+/// Steps in containers: one for each image that the job's steps name, kept from the first step with
+/// that image to the end of the attempt, so steps share what they install. They share the network
+/// and the workspace, too.
+
+#include "agent/executors/container/engine.hpp"
+#include "agent/executors/container/link.hpp"
+#include "agent/executors/executor.hpp"
+#include "agent/resources/cgroup.hpp"
+
+namespace sluice::agent {
+
+class ContainerExecutor : public Executor {
+public:
+    ContainerExecutor(const ExecutorParts& parts, Engine engine);
+
+    std::string_view name() const override { return "container"; }
+    std::optional<Refusal> prepare(const std::string& image) override;
+    Places places() const override;
+    Environment base_environment() const override;
+    Result<std::string> find_program(const std::string& program, const std::string& path) override;
+    Result<std::unique_ptr<StepProcess>> start(spawn::Command command,
+                                               OutputPipe::Taken taken) override;
+    std::uint64_t oom_kills() const override;
+    void clean_up() override;
+    std::map<std::string, std::string> facts() const override { return facts_; }
+
+private:
+    struct Container {
+        std::string name;
+        std::unique_ptr<KeeperLink> link;  ///< none = the container is gone
+        Environment env;                   ///< the image's
+        std::optional<Cgroup> cgroup;
+    };
+
+    std::optional<Refusal> prepare_network();
+    /// The image, pulled when it must be.
+    std::optional<Refusal> fetch(const std::string& image, ImageFacts& facts);
+    std::optional<Refusal> start_container(const std::string& image, const ImageFacts& facts,
+                                           Container& container);
+    /// A call of the engine that must succeed; the refusal says `what` went wrong.
+    std::optional<Refusal> call(spawn::Command command, const std::string& what,
+                                model::Cause cause);
+    void lost(Container& container);
+
+    ExecutorParts parts_;
+    Engine engine_;
+    std::string name_;
+    bool network_ = false;
+    std::map<std::string, Container> containers_;  ///< by image
+    Container* current_ = nullptr;
+    std::uint64_t oom_kills_of_lost_ = 0;
+    std::map<std::string, std::string> facts_;
+};
+
+/// Removes all containers and the network of the attempt of that name. Blocking.
+Result<> remove_containers(const Engine& engine, const std::string& name);
+
+}  // namespace sluice::agent

@@ -1,0 +1,27 @@
+#pragma once
+/// Steps as processes of this machine.
+
+#include "agent/executors/executor.hpp"
+
+namespace sluice::agent {
+
+class HostExecutor : public Executor {
+public:
+    explicit HostExecutor(const ExecutorParts& parts) : parts_(parts) {}
+
+    std::string_view name() const override { return "host"; }
+    std::optional<Refusal> prepare(const std::string& image) override;
+    Places places() const override;
+    Environment base_environment() const override;
+    Result<std::string> find_program(const std::string& program, const std::string& path) override;
+    Result<std::unique_ptr<StepProcess>> start(spawn::Command command,
+                                               OutputPipe::Taken taken) override;
+    std::uint64_t oom_kills() const override;
+    void clean_up() override {}
+
+private:
+    ExecutorParts parts_;
+    std::optional<std::uint64_t> oom_kills_before_;
+};
+
+}  // namespace sluice::agent

@@ -1,0 +1,55 @@
+#include "agent/executors/settings.hpp"
+
+#include "pipelines/base/json.hpp"
+
+namespace sluice::agent {
+
+namespace {
+
+Result<ContainerSettings> container_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader reader(value, std::move(pointer));
+    ContainerSettings out;
+    out.engine = reader.string_or("engine", "");
+    if (!out.engine.empty() && out.engine != "podman" && out.engine != "docker" &&
+        out.engine != "none")
+        reader.fail("engine", "`podman`, `docker` or `none`");
+    out.images = reader.strings_or_empty("images");
+    out.userns = reader.string_or("userns", "");
+    out.capabilities = reader.strings_or_empty("capabilities", 64);
+    for (const std::string& name : out.capabilities)
+        if (name.empty() ||
+            name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != std::string::npos ||
+            name == "ALL" || name.starts_with("SYS_"))
+            reader.fail("capabilities", "a name such as CHOWN, none of SYS_* and not ALL");
+    out.read_only = reader.boolean_or("read_only", false);
+    out.pids = static_cast<int>(reader.integer_or("pids", out.pids, 16, 1 << 22));
+    SLUICE_CHECK(reader.finish_strict());
+    return out;
+}
+
+Result<ExecutorSettings> parse(const std::string& text) {
+    SLUICE_TRY(json::Value value, json::parse(text));
+    json::ObjectReader reader(value, "");
+    ExecutorSettings out;
+    if (const json::Value* container = reader.find("container")) {
+        SLUICE_TRY(out.container, container_from_json(*container, reader.pointer("container")));
+    }
+    SLUICE_CHECK(reader.finish_strict());
+    return out;
+}
+
+}  // namespace
+
+Result<ExecutorSettings> load_executor_settings(const files::Path& agent_dir) {
+    const files::Path file = agent_dir / "executors.json";
+    Result<std::string> text = files::read_file(file, 1 << 20);
+    if (!text && text.error().code == Code::not_found) return ExecutorSettings{};
+    if (!text) return text.error();
+    Result<ExecutorSettings> settings = parse(*text);
+    if (settings) return settings;
+    Error refusal = settings.error();
+    refusal.message = file.string() + ": " + refusal.where + " " + refusal.message;
+    return refusal;
+}
+
+}  // namespace sluice::agent

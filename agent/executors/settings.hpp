@@ -1,0 +1,31 @@
+#pragma once
+/// What the owner of a build machine decides about its executors: `executors.json` in the agent's
+/// folder. A missing file means the defaults below.
+
+#include "platform/files.hpp"
+
+#include <string>
+#include <vector>
+
+namespace sluice::agent {
+
+struct ContainerSettings {
+    std::string engine;               ///< `podman`, `docker`, `none`; "" = podman, else docker
+    std::vector<std::string> images;  ///< globs of references that may run; empty = all
+    std::string userns;               ///< value of `--userns`, e.g. `auto`; "" = the engine's way
+    /// Capabilities that jobs keep, e.g. `CHOWN`: a package manager wants some; empty = none.
+    std::vector<std::string> capabilities;
+    bool read_only = false;  ///< the image's files can't be changed; /tmp can
+    int pids = 4096;         ///< processes at once, of one container
+    bool operator==(const ContainerSettings&) const = default;
+};
+
+struct ExecutorSettings {
+    ContainerSettings container;
+    bool operator==(const ExecutorSettings&) const = default;
+};
+
+/// Blocking, any thread. Refused with the file's name and what is wrong in it.
+Result<ExecutorSettings> load_executor_settings(const files::Path& agent_dir);
+
+}  // namespace sluice::agent

@@ -1,0 +1,151 @@
+"""Jobs in containers, by a real podman and images from scratch."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+
+import leftovers
+from containers import IMAGE, container_store  # noqa: F401 (a fixture)
+from fixtures import World
+from harness import Agent, EmbeddedAgent
+from wire import wait_for
+
+pytestmark = pytest.mark.container
+
+
+@pytest.fixture(scope="module")
+def boxes(container_store):  # noqa: F811
+    """A server whose agent has podman; all tests of this file share it."""
+    world = World()
+    server = world.server(capacity=3, env=container_store.env)
+    server.wait_agent_online()
+    server.store = container_store
+    yield server
+    world.end(passed=True)
+
+
+@pytest.fixture
+def box(boxes, name):
+    """A project on it; afterwards no container and no network of a job is left."""
+    boxes.alive_or_fail()
+    yield boxes.project(name, hooks=())
+    leftovers.assert_no_job_left(boxes.root)
+    wait_for(lambda: boxes.store.left() == [], "the end of every container and network")
+
+
+def pipeline(*jobs):
+    return {".ci.yml": "version: 1\non: {push: {}}\njobs:\n" + "".join(f"  {job}\n" for job in jobs)}
+
+
+def one(box, text, state=None, files=None):
+    """Pushes one job `a` and waits: the job, its log, its state."""
+    detail, jobs = box.push_and_end({**pipeline("a: " + text), **(files or {})})
+    job = jobs["a"]
+    log = box.server.log_of(job["id"]).decode()
+    assert state in (None, job["state"]), log + json.dumps(job, indent=1)
+    return job, log
+
+
+def test_a_job_with_an_image_runs_in_it(box):
+    job, log = one(box, "{image: '" + IMAGE + "', steps: ["
+                   "'echo image $FROM_IMAGE in $PWD; cat kept; echo made > out.txt; touch /etc/installed', "
+                   "{run: 'ls /etc/installed out.txt; echo x=1 >> $CI_ENV; exec 2>&1; ls /etc/debian_version'}, "
+                   "{when: always, run: 'echo x is $x; cat /proc/1/comm'}]}", "failed", {"kept": "of the commit\n"})
+    assert "image yes in /ci/workspace\nof the commit\n" in log
+    # Steps share the workspace and what they change in the image.
+    assert "/etc/installed\nout.txt\n" in log
+    assert "/etc/debian_version: No such file" in log
+    assert "x is 1\nsluice-exec\n" in log
+
+
+def test_outputs_and_the_environment_are_as_on_the_host(box):
+    job, log = one(box, "{image: '" + IMAGE + "', params: {who: Ada}, outputs: {answer: number}, env: {A: a b}, run: "
+                   "'echo \"answer=42\" >> $CI_OUTPUT; echo \"[$A] $CI_PARAM_WHO\"; cat $CI_PARAMS_FILE; env'}", "passed")
+    assert job["outputs"] == {"answer": 42}
+    assert "[a b] Ada\n" in log and '{"who": "Ada"}' in log
+    assert "CI_WORKSPACE=/ci/workspace\n" in log and "CONTAINERS_CONF" not in log
+
+
+def test_nothing_is_allowed_that_a_job_does_not_need(box):
+    job, log = one(box, "{image: '" + IMAGE + "', run: 'grep -E \"^(CapEff|CapBnd|NoNewPrivs|Seccomp):\" /proc/self/status; "
+                   "echo pids $(cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null); "
+                   "ls /ci; ip -o link | grep -v LOOPBACK | grep -c eth; cat /ci/../job.json /ci/job.json'}", "failed")
+    assert re.search(r"CapEff:\s*0+\n", log) and re.search(r"CapBnd:\s*0+\n", log)
+    assert re.search(r"NoNewPrivs:\s*1\n", log) and re.search(r"Seccomp:\s*2\n", log)
+    assert "pids 4096" in log
+    # Of the attempt's folder, with its lease token, only the shared part is seen.
+    assert "files\nsluice-exec\nworkspace\n1\n" in log and "lease_token" not in log
+
+
+def test_an_image_with_a_user_of_its_own_may_write_the_workspace(box):
+    image = box.server.store.build("localhost/sluice-user:1", config=("--user", "app"))
+    job, log = one(box, "{image: '" + image + "', outputs: {o: string}, run: 'id -u; echo o=1 >> $CI_OUTPUT; touch f; "
+                   "mkdir -p deep/er; echo x > deep/er/y; chmod 500 deep/er'}", "passed", {"file": "x"})
+    assert "1000\n" in log and job["outputs"] == {"o": "1"}
+    job, log = one(box, "{image: {name: '" + IMAGE + "', user: '1000:1000'}, run: 'id -u; touch f'}", "passed")
+    assert "1000\n" in log
+
+
+def test_a_step_may_have_an_image_of_its_own(box):
+    other = box.server.store.build("localhost/sluice-other:1", {"bin/other": "#!/bin/sh\necho other tool\n"})
+    job, log = one(box, "{image: '" + IMAGE + "', steps: ['echo 1 > f; touch /etc/mark', "
+                   "{image: '" + other + "', run: 'other; cat f; ls /etc/mark'}, "
+                   "{when: always, run: 'ls /etc/mark; echo back'}]}", "failed")
+    assert "other tool\n1\n" in log and "/etc/mark: No such file" in log and "/etc/mark\nback\n" in log
+
+
+def test_what_is_not_there_is_named(box):
+    job, log = one(box, "{image: {name: 'localhost/nothing:9', pull: never}, run: 'true', retry: {infra: 0}}", "errored")
+    assert job["cause"] == "image" and "`pull` is never" in job["message"]
+    job, log = one(box, "{image: '127.0.0.1:9/nothing:9', run: 'true', retry: {infra: 0}}", "errored")
+    assert job["cause"] == "image" and "image 127.0.0.1:9/nothing:9: " in job["message"]
+    assert "pulling 127.0.0.1:9/nothing:9" in log
+
+
+def test_a_checkpoint_image_is_refused(box):
+    image = box.server.store.build("localhost/sluice-checkpoint:1",
+                                   config=("--annotation", "io.podman.annotations.checkpoint.name=x"))
+    job, log = one(box, "{image: '" + image + "', run: 'echo ran'}", "errored")
+    assert job["cause"] == "policy" and "checkpoint" in job["message"] and "ran\n" not in log
+
+
+def test_an_image_is_never_an_option(box):
+    detail, jobs = box.push_and_end(pipeline("a: {image: '--privileged', run: 'true'}"))
+    assert jobs == {} and "image" in json.dumps(detail["run"])
+
+
+def test_a_runner_that_is_killed_leaves_no_container(box):
+    run = box.run_of(box.push(pipeline("a: {image: '" + IMAGE + "', retry: {infra: 0}, run: 'echo begun; sleep 1000'}")))
+    job = wait_for(lambda: box.server.detail(run)["jobs"][0], "the job")
+    wait_for(lambda: b"begun" in box.server.log_of(job["id"]), "the step to run")
+    assert len(box.server.store.left()) == 2  # one container, one network
+    os.kill(EmbeddedAgent(box.server).runner_pid(), signal.SIGKILL)
+    detail = box.server.ended(run)
+    assert detail["jobs"][0]["state"] == "errored" and detail["jobs"][0]["cause"] == "runner_lost"
+
+
+def test_an_agent_without_podman_never_gets_such_a_job(box, world):
+    server = world.server(embedded=False)
+    plain = Agent(server, name="plain")
+    (plain.dir / "executors.json").write_text('{"container": {"engine": "none"}}')
+    world.keep(plain).start()
+    project = server.project("waits", hooks=())
+    run = project.run_of(project.push(pipeline("a: {image: '" + IMAGE + "', run: 'true'}", "b: {run: 'true'}")))
+    wait_for(lambda: [j for j in server.detail(run)["jobs"] if j["key"] == "b" and j["state"] == "passed"], "b")
+    waiting = [j for j in server.detail(run)["jobs"] if j["key"] == "a"][0]
+    assert waiting["state"] == "ready" and waiting["wait_reason"] == "waiting for an agent with executor=container"
+    server.post(f"/api/v1/runs/{run}/cancel", {})
+    server.ended(run)
+
+
+def test_the_owner_of_a_machine_may_name_the_images(box, container_store, world):  # noqa: F811
+    server = world.server(embedded=False)
+    picky = Agent(server, name="picky", env=container_store.env)
+    (picky.dir / "executors.json").write_text('{"container": {"images": ["registry.example/**"]}}')
+    world.keep(picky).start()
+    project = server.project("picky", hooks=())
+    detail, jobs = project.push_and_end(pipeline("a: {image: '" + IMAGE + "', run: 'true'}"))
+    assert jobs["a"]["cause"] == "policy" and "does not allow it" in jobs["a"]["message"]
