@@ -27,8 +27,6 @@ Code code_of(int status) {
     }
 }
 
-/// The server's `{error, message}`, or the status alone when something else answered (a proxy's
-/// HTML page).
 Error refusal(const http_client::Response& response) {
     Error result{code_of(response.status),
                  "http_" + std::to_string(response.status),
@@ -89,6 +87,10 @@ std::optional<protocol::LogReply> conflict_offset(const http_client::Response& r
 }
 
 }  // namespace
+
+Error refusal_of(const http_client::Response& response) {
+    return refusal(response);
+}
 
 bool is_transient(const Error& error) {
     return error.code == Code::unavailable || error.code == Code::timeout ||

@@ -6,6 +6,7 @@
 #include "pipelines/protocol/agent.hpp"
 #include "pipelines/protocol/reports.hpp"
 #include "pipelines/protocol/secrets.hpp"
+#include "platform/files.hpp"
 #include "platform/http_client.hpp"
 
 namespace sluice::agent {
@@ -18,6 +19,10 @@ struct ServerAddress {
 /// No answer, or one that says "not now": connection, time-out, 408, 429, 5xx. Everything else is
 /// final.
 bool is_transient(const Error& error);
+
+/// The server's `{error, message}`, or the status alone when something else answered (a proxy's
+/// HTML page).
+Error refusal_of(const http_client::Response& response);
 
 /// Calls with the agent's own token (or none).
 class AgentApi {
@@ -53,6 +58,11 @@ struct FinishAnswer {
     protocol::FinishReply reply;
 };
 
+struct BlobState {
+    bool known = false;       ///< there is no need to send it
+    std::int64_t offset = 0;  ///< else: so much of it is there
+};
+
 /// Calls of one attempt with its lease token.
 class AttemptApi {
 public:
@@ -76,6 +86,16 @@ public:
     Result<protocol::BaselineReply> baseline();
     /// A full report of the baseline's job, as it was uploaded; code not_found when it has none.
     Result<std::string> baseline_report(std::string_view name);
+
+    // Files (blob_api.cpp).
+    Result<BlobState> blob_state(const protocol::Blob& blob);
+    /// The bytes of `file` from `offset` on. 409 `digest_mismatch` and `offset_mismatch` are
+    /// refusals.
+    Result<> put_blob(const protocol::Blob& blob, std::int64_t offset, const files::Path& file);
+    /// Appends to `to` what it lacks; the bytes are not checked.
+    Result<> get_blob(const std::string& call, const protocol::Blob& blob, const files::Path& to);
+    Result<protocol::InputReply> input(const std::string& name);
+    Result<protocol::CacheReply> cache(const protocol::CacheRequest& wanted);
 
     void interrupt() { client_.interrupt(); }
     void resume() { client_.resume(); }

@@ -5,6 +5,7 @@
 #include "platform/http_client.hpp"
 #include "platform/timezone.hpp"
 #include "server/api/api.hpp"
+#include "server/core/blob_keeper.hpp"
 #include "server/core/dispatch.hpp"
 #include "server/core/outbox.hpp"
 #include "server/core/sweeper.hpp"
@@ -279,6 +280,8 @@ void serve(const Options& options) {
     logs::LogStore logs(data / "logs");
     logs::ReportStore report_files(data / "reports");
     core::ReportLists report_lists(report_files);
+    blobs::BlobStore blobs(data / "blobs");
+    core::BlobKeeper blob_keeper({writer, disk, blobs, clock});
     api::Api api{writer,
                  readers,
                  db,
@@ -286,6 +289,7 @@ void serve(const Options& options) {
                  logs,
                  report_files,
                  report_lists,
+                 blobs,
                  git,
                  leases,
                  scheduler,
@@ -343,13 +347,15 @@ void serve(const Options& options) {
     gate.set_reporter(
         [&outbox](store::Tx& tx, ProjectId project, const std::string& sha,
                   const std::string& branch) { outbox.report_gate(tx, project, sha, branch); });
-    asio::cancellation_signal stop_sweeper, stop_outbox, stop_ticker;
+    asio::cancellation_signal stop_sweeper, stop_outbox, stop_ticker, stop_keeper;
     asio::co_spawn(io, sweeper.run(),
                    asio::bind_cancellation_slot(stop_sweeper.slot(), asio::detached));
     asio::co_spawn(io, outbox.run(),
                    asio::bind_cancellation_slot(stop_outbox.slot(), asio::detached));
     asio::co_spawn(io, ticker.run(),
                    asio::bind_cancellation_slot(stop_ticker.slot(), asio::detached));
+    asio::co_spawn(io, blob_keeper.run(),
+                   asio::bind_cancellation_slot(stop_keeper.slot(), asio::detached));
     // Before anyone can know that we serve: a signal that comes then must find its handler.
     asio::signal_set signals(io, SIGTERM, SIGINT);
     server->start();
@@ -410,6 +416,7 @@ void serve(const Options& options) {
         stop_sweeper.emit(asio::cancellation_type::terminal);
         stop_outbox.emit(asio::cancellation_type::terminal);
         stop_ticker.emit(asio::cancellation_type::terminal);
+        stop_keeper.emit(asio::cancellation_type::terminal);
         patience = std::thread([&] {
             agent.reset();
             std::unique_lock waiting(ended_mutex);

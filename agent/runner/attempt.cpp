@@ -49,6 +49,8 @@ Ending Attempt::run() {
     settle_outcome();
     take_reports();
     take_generated();
+    take_packs();
+    if (stop_ == Stop::lost) return Ending::lost;
     report_.runner_instance = identity_.instance;
     mask_report();
     Result<> kept = ports_.journal.outcome(report_);
@@ -79,6 +81,7 @@ void Attempt::begin() {
     };
     events.stop = [this](StopReason reason, std::string message) {
         ports_.source.interrupt();
+        if (ports_.blobs != nullptr && reason == StopReason::lease_lost) ports_.blobs->interrupt();
         boost::asio::post(io_, [this, reason, message = std::move(message)] {
             request_stop(reason == StopReason::lease_lost ? Stop::lost : Stop::cancelled, message);
         });
@@ -164,8 +167,6 @@ void Attempt::run_steps() {
     }
     job_timer_.cancel();
     report_.duration_ms = milliseconds_since(begin);
-    if (!job_.spec.artifacts.empty())
-        note("artifacts: this agent does not upload artifacts yet; none are kept");
 }
 
 bool Attempt::wants_to_run(const model::StepSpec& step) const {

@@ -9,6 +9,7 @@
 
 #include "agent/attempt_folder.hpp"
 #include "agent/executors/executor.hpp"
+#include "agent/runner/blobs.hpp"
 #include "agent/runner/journal.hpp"
 #include "agent/runner/ports.hpp"
 #include "agent/runner/reports.hpp"
@@ -39,6 +40,7 @@ struct AttemptPorts {
     Spool& spool;
     Journal& journal;
     Secrets* secrets = nullptr;  ///< none: a job that names secrets is refused
+    Blobs* blobs = nullptr;      ///< none: no files are kept
 };
 
 enum class Ending {
@@ -100,6 +102,12 @@ private:
     Result<spawn::Finished> run(spawn::Command command, Duration timeout, bool shown) override;
     bool prepare_executor();
     std::optional<Refusal> prepare_step(const model::StepSpec& step);
+    // Files that come and stay (attempt_packs.cpp).
+    void take_packs();
+    void take_artifacts();
+    Result<protocol::PackRef> send_pack(protocol::PackKind kind, const std::string& name,
+                                        const files::Path& root, std::vector<std::string> paths);
+    void keep_failed(const std::string& what, const Error& refusal);
     void take_output(std::string_view bytes);
 
     AttemptFolder folder_;
@@ -138,5 +146,8 @@ private:
     std::vector<kinds::ExpectedReport> kind_reports_;
     std::optional<AttemptBaseline> baseline_;
 };
+
+/// `12.3 MB`
+std::string size_text(std::int64_t bytes);
 
 }  // namespace sluice::agent

@@ -4,6 +4,7 @@
 #include "agent/notify.hpp"
 #include "agent/proc.hpp"
 #include "agent/runner/attempt.hpp"
+#include "agent/runner/server_blobs.hpp"
 #include "agent/runner/server_sink.hpp"
 #include "agent/runner/server_source.hpp"
 #include "platform/crypto.hpp"
@@ -104,13 +105,18 @@ RunJobExit run_job(const files::Path& dir) {
                     identity.instance, *spool, sending);
     ServerSecrets secrets(assignment.server, assignment.job.attempt, assignment.job.lease_token,
                           identity.instance);
+    ServerBlobs blobs(assignment.server, assignment.job.attempt, assignment.job.lease_token);
     // The token must not reach anything that builds environments or logs.
     protocol::ClaimedJob job = assignment.job;
     job.lease_token.clear();
-    Attempt attempt(
-        folder, std::move(job), identity,
-        {.source = source, .sink = sink, .spool = *spool, .journal = *journal, .secrets = &secrets},
-        {}, std::move(executors));
+    Attempt attempt(folder, std::move(job), identity,
+                    {.source = source,
+                     .sink = sink,
+                     .spool = *spool,
+                     .journal = *journal,
+                     .secrets = &secrets,
+                     .blobs = &blobs},
+                    {}, std::move(executors));
     Ending ending = attempt.run();
     send_notice(agent_dir_of(dir), assignment.job.attempt);
     if (ending != Ending::reported)

@@ -27,6 +27,7 @@ void add_all_commands(CLI::App& app, GlobalOptions& globals, Command& chosen) {
     add_project_commands(app, chosen);
     add_hooks_commands(app, chosen);
     add_run_commands(app, chosen);
+    add_artifact_commands(app, chosen);
     add_schedule_commands(app, chosen);
     add_secret_commands(app, chosen);
     add_gate_command(app, chosen);

@@ -20,6 +20,7 @@ void add_run_local(CLI::App& run, Command& chosen);
 void add_run_show_command(CLI::App& run, Command& chosen);
 void add_run_reports_command(CLI::App& run, Command& chosen);
 void add_run_logs_command(CLI::App& run, Command& chosen);
+void add_artifact_commands(CLI::App& app, Command& chosen);
 void add_schedule_commands(CLI::App& app, Command& chosen);
 void add_secret_commands(CLI::App& app, Command& chosen);
 void add_gate_command(CLI::App& app, Command& chosen);

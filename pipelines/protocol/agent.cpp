@@ -251,6 +251,11 @@ json::Value to_json(const FinishRequest& value) {
         out["inline_log"] = text::to_base64(value.inline_log);
     }
     if (value.generated) out["generated"] = wire::text(*value.generated);
+    if (!value.packs.empty()) {
+        json::Array packs;
+        for (const PackRef& pack : value.packs) packs.push_back(to_json(pack));
+        out["packs"] = std::move(packs);
+    }
     return out;
 }
 
@@ -280,6 +285,7 @@ Result<FinishRequest> parse_finish(const json::Value& value) {
         SLUICE_TRY(out.reports, model::reports_from_json(*reports, in.pointer("reports")));
     }
     out.outputs = in.string_map_or_empty("outputs", 1000);
+    SLUICE_TRY(out.packs, wire::list<PackRef>(in, "packs", k_packs_max, pack_from_json));
     if (in.find("generated") != nullptr) out.generated = in.string("generated", k_generated_max);
     out.duration_ms = in.integer_or("duration_ms", 0, 0, wire::k_max_integer);
     out.salvaged = in.boolean_or("salvaged", false);

@@ -22,6 +22,7 @@
 #include "pipelines/base/json.hpp"
 #include "pipelines/model/outcome.hpp"
 #include "pipelines/model/spec.hpp"
+#include "pipelines/protocol/packs.hpp"
 
 #include <map>
 #include <optional>
@@ -117,6 +118,7 @@ struct FinishRequest {
     std::map<std::string, std::string> outputs;
     /// With JobSpec::generate, of a job that passed: the fragment that it wrote.
     std::optional<std::string> generated{};
+    std::vector<PackRef> packs{};  ///< files that the job leaves; their blobs have been sent
     std::int64_t duration_ms = 0;  ///< first step's start to the end of the last
     bool salvaged = false;
 };

@@ -5,6 +5,7 @@
 
 #include "server/api/auth.hpp"
 #include "server/api/list_cache.hpp"
+#include "server/blobs/blob_store.hpp"
 #include "server/core/feed.hpp"
 #include "server/core/gate.hpp"
 #include "server/core/intake.hpp"
@@ -40,6 +41,7 @@ struct Api {
     logs::LogStore& logs;
     logs::ReportStore& report_files;
     core::ReportLists& report_lists;
+    blobs::BlobStore& blobs;
     git::GitService& git;
     core::LeaseTable& leases;
     core::Scheduler& scheduler;
@@ -86,6 +88,8 @@ std::vector<http::Route> runner_report_routes(Api& api);
 std::vector<http::Route> report_routes(Api& api);
 std::vector<http::Route> secret_routes(Api& api);
 std::vector<http::Route> runner_secret_routes(Api& api);
+std::vector<http::Route> runner_blob_routes(Api& api);
+std::vector<http::Route> artifact_routes(Api& api);
 std::vector<http::Route> system_routes(Api& api);
 
 // ---- helpers of the handlers ----

@@ -2,6 +2,7 @@
 #include "pipelines/plan/ending.hpp"
 #include "pipelines/plan/outputs.hpp"
 #include "server/core/lifecycle.hpp"
+#include "server/core/packs.hpp"
 
 #include <fmt/format.h>
 
@@ -188,6 +189,8 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
     if (!failure.empty())
         outcome = {model::AttemptResult::failed, outcome.exit_code, std::nullopt, Cause::config,
                    failure};
+    SLUICE_CHECK(keep_packs(tx, *attempt, run, planned_of(tx, run.id, job.id).spec, request,
+                            outcome.result, clock_.now()));
     store::finish_attempt(tx, id, json::serialize(model::to_json(outcome)), digest,
                           request.log_size, request.log_crc32c, clock_.now());
     store::set_job_result(tx, job.id, json::serialize(steps),

@@ -22,6 +22,7 @@ jobs:
       - {name: write, run: "cat junit.txt > junit.xml"}
       - {name: judge, run: "test $N = 1"}
     reports: {junit: junit.xml}
+    artifacts: [{name: tests, paths: [junit.xml], when: always}]
   never: {if: branch == 'other', run: "true"}
   after: {needs: [test], run: "true"}
 """
@@ -53,7 +54,10 @@ def lived_in(shared):
         "name": "tests",
         "schedule": "1",
         "secret": "1",
+        "path": "junit.xml",
     }
+    artifact = shared.get(f"/api/v1/jobs/{project.known['job']}/artifacts/tests")
+    project.known["sha256"] = artifact["pack"]["blobs"][0]["sha256"]
     project.broken = broken["run"]["id"]
     return project
 

@@ -275,15 +275,6 @@ TEST_CASE("without a container engine a job with an image does not run on the ho
           "this agent's owner allows no containers, so it can't run jobs with an image");
 }
 
-TEST_CASE("artifacts are named as not supported, once", "[runner]") {
-    Bench bench;
-    auto job = bench.server.job({"echo x"});
-    job.spec.artifacts = {{"a", {"*.txt"}, std::nullopt, model::UploadWhen::always}};
-    FakeAttempt attempt = bench.run(job);
-    CHECK(has(attempt.log,
-              "sluice: artifacts: this agent does not upload artifacts yet; none are kept\n"));
-}
-
 TEST_CASE("a job with source runs in a checkout of its commit", "[runner]") {
     Bench bench;
     TemporaryFolder repository;

@@ -1,0 +1,198 @@
+#include "server/api/pack_files.hpp"
+
+#include "platform/http_client.hpp"
+#include "platform/packs/pack_reader.hpp"
+#include "server/http/range.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::api {
+
+namespace {
+
+using protocol::PackEntry;
+using protocol::PackHead;
+
+struct OpenBlob {
+    std::shared_ptr<files::Fd> fd;
+    std::shared_ptr<packs::SeekableReader> content;
+};
+
+Result<OpenBlob> open_blob(const blobs::BlobStore& blobs, const protocol::Blob& blob) {
+    SLUICE_TRY(files::Fd opened, blobs.open(blob.sha256));
+    auto fd = std::make_shared<files::Fd>(std::move(opened));
+    SLUICE_TRY(packs::SeekableReader reader,
+               packs::SeekableReader::open(packs::get_from(fd->get()), blob.stored, blob.bytes));
+    return OpenBlob{fd, std::make_shared<packs::SeekableReader>(std::move(reader))};
+}
+
+json::Object to_json(const PackEntry& entry, std::string path) {
+    json::Object out{{"path", std::move(path)},
+                     {"type", entry.type == PackEntry::Type::file  ? "file"
+                              : entry.type == PackEntry::Type::dir ? "dir"
+                                                                   : "link"},
+                     {"size", entry.size}};
+    if (entry.executable) out["executable"] = true;
+    if (entry.type == PackEntry::Type::link) out["to"] = entry.to;
+    return out;
+}
+
+/// Collects a page; entries come by path.
+class Page {
+public:
+    explicit Page(const PackQuery& query) : query_(query) {}
+
+    /// False when the page is full.
+    bool add(const PackEntry& entry) {
+        if (!entry.path.starts_with(query_.folder)) return true;
+        const auto slash = entry.path.find('/', query_.folder.size());
+        if (query_.flat || slash == std::string::npos) {
+            // A folder that stands for itself has nothing in it.
+            return put(entry.path, entry.path, to_json(entry, entry.path));
+        }
+        const std::string folder = entry.path.substr(0, slash);
+        // All below a folder come one after another, and `/` sorts by itself.
+        if (folder == folder_) {
+            if (current_ != SIZE_MAX) count(entry);
+            return true;
+        }
+        folder_ = folder;
+        current_ = SIZE_MAX;
+        if (!query_.after.empty() && folder + "/" <= query_.after + "/") return true;
+        if (!put(folder, folder,
+                 json::Object{{"path", folder}, {"type", "dir"}, {"size", 0}, {"files", 0}}))
+            return false;
+        current_ = page_.files.size() - 1;
+        count(entry);
+        return true;
+    }
+    PackPage take() { return std::move(page_); }
+
+private:
+    bool put(const std::string& path, const std::string& cursor, json::Object item) {
+        if (!query_.after.empty() && path <= query_.after) return true;
+        if (page_.files.size() == query_.limit) {
+            page_.next = last_;
+            return false;
+        }
+        page_.files.push_back(std::move(item));
+        last_ = cursor;
+        return true;
+    }
+    void count(const PackEntry& entry) {
+        json::Object& folder = page_.files[current_].as_object();
+        folder["size"] = folder["size"].as_int64() + entry.size;
+        folder["files"] = folder["files"].as_int64() + 1;
+    }
+
+    const PackQuery& query_;
+    PackPage page_;
+    std::string folder_, last_;
+    std::size_t current_ = SIZE_MAX;
+};
+
+}  // namespace
+
+Result<PackPage> pack_page(const blobs::BlobStore& blobs, const protocol::PackRef& pack,
+                           const PackQuery& query) {
+    SLUICE_TRY(const OpenBlob manifest, open_blob(blobs, pack.manifest));
+    Page page(query);
+    const auto take = [&](const PackHead&, const PackEntry& entry) -> Result<bool> {
+        return page.add(entry);
+    };
+    SLUICE_CHECK(packs::each_entry(*manifest.content, {}, take));
+    return page.take();
+}
+
+Result<PackFile> find_pack_file(const blobs::BlobStore& blobs, const protocol::PackRef& pack,
+                                std::string_view path) {
+    SLUICE_TRY(const OpenBlob manifest, open_blob(blobs, pack.manifest));
+    std::optional<PackEntry> found;
+    std::optional<protocol::Blob> blob;
+    const auto take = [&](const PackHead& head, const PackEntry& entry) -> Result<bool> {
+        if (entry.path < path) return true;
+        if (entry.path == path && entry.type == PackEntry::Type::file) {
+            found = entry;
+            if (entry.size > 0) blob = head.blobs[static_cast<std::size_t>(entry.blob)];
+        }
+        return false;
+    };
+    SLUICE_CHECK(packs::each_entry(*manifest.content, {}, take));
+    if (!found) return error(Code::not_found, "not_found", "there is no such file", "path");
+    PackFile out{std::move(*found), {}, {}};
+    if (!blob) return out;
+    // A manifest may name any digest: it opens what the pack was kept with, and nothing else.
+    if (std::find(pack.blobs.begin(), pack.blobs.end(), *blob) == pack.blobs.end())
+        return error(Code::not_found, "not_found", "the file's bytes are none of the pack", "path");
+    SLUICE_TRY(OpenBlob content, open_blob(blobs, *blob));
+    out.fd = std::move(content.fd);
+    out.content = std::move(content.content);
+    return out;
+}
+
+void as_attachment(Reply& reply, std::string_view name) {
+    reply.headers.emplace_back(
+        "Content-Disposition",
+        fmt::format("attachment; filename*=UTF-8''{}", http_client::percent_encode(name)));
+    reply.headers.emplace_back("Content-Security-Policy", "sandbox");
+}
+
+Reply pack_file_reply(Api& api, PackFile file, std::string_view range) {
+    const auto choice = http::parse_range(range, file.entry.size);
+    if (choice.kind == http::RangeChoice::Kind::unsatisfiable) {
+        Reply reply = http::error_reply(
+            error(Code::invalid, "bad_range", "one range of the file is needed", "range"));
+        reply.status = 416;
+        reply.headers.emplace_back("Content-Range", http::content_range(choice, file.entry.size));
+        return reply;
+    }
+    const bool part = choice.kind == http::RangeChoice::Kind::part;
+    const std::int64_t begin = part ? choice.offset : 0;
+    const std::int64_t end = part ? choice.offset + choice.length : file.entry.size;
+    Reply reply{part ? 206 : 200, "application/octet-stream", {}, std::string{}};
+    reply.headers.emplace_back("Accept-Ranges", "bytes");
+    if (part)
+        reply.headers.emplace_back("Content-Range", http::content_range(choice, file.entry.size));
+    const auto slash = file.entry.path.rfind('/');
+    as_attachment(reply, std::string_view(file.entry.path).substr(slash + 1));
+    if (!file.content) return reply;
+    reply.body = http::Producer([&api, file = std::move(file), begin,
+                                 end](http::StreamWriter& out) -> awaitable<void> {
+        for (std::int64_t at = begin; at < end && !out.closed();) {
+            auto read = [&file, at, end]() -> Result<std::string> {
+                const auto most = std::min<std::int64_t>(end - at, 256 * 1024);
+                SLUICE_TRY(const std::string_view piece,
+                           file.content->read(file.entry.at + at, static_cast<std::size_t>(most)));
+                return std::string(piece);
+            };
+            auto piece = co_await runtime::run_on(api.disk, std::move(read));
+            // A part must not pass for the whole: who throws cuts the connection.
+            if (!piece) throw UnexpectedError(piece.error());
+            if (piece->empty()) throw std::runtime_error("a file of a pack is cut off");
+            at += static_cast<std::int64_t>(piece->size());
+            if (!co_await out.write(std::move(*piece))) co_return;
+        }
+    });
+    return reply;
+}
+
+awaitable<Reply> pack_blob_reply(Api& api, protocol::PackRef pack, std::string digest,
+                                 std::string range) {
+    const protocol::Blob* blob = pack.manifest.sha256 == digest ? &pack.manifest : nullptr;
+    for (const protocol::Blob& one : pack.blobs)
+        if (one.sha256 == digest) blob = &one;
+    if (blob == nullptr)
+        co_return http::error_reply(
+            error(Code::not_found, "not_found", "the pack has no such blob", "sha256"));
+    auto open = [&api, &digest] { return api.blobs.open(digest); };
+    auto fd = co_await runtime::run_on(api.disk, std::move(open));
+    if (!fd) co_return http::error_reply(fd.error());
+    Reply reply = http::file_reply(std::make_shared<files::Fd>(std::move(*fd)), blob->stored,
+                                   "application/zstd", range);
+    as_attachment(reply, digest + ".zst");
+    co_return reply;
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,148 @@
+#include "server/blobs/blob_store.hpp"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace sluice::blobs {
+
+namespace {
+
+std::int64_t size_of(int fd) {
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 ? status.st_size : 0;
+}
+
+}  // namespace
+
+Hold::~Hold() {
+    store_.release(digest_);
+}
+
+Upload::Upload(BlobStore& store, files::Path path, std::string digest, std::int64_t length,
+               files::Fd fd, std::uint64_t turn)
+    : store_(store),
+      path_(std::move(path)),
+      digest_(std::move(digest)),
+      length_(length),
+      fd_(std::move(fd)),
+      turn_(turn) {}
+
+Result<> Upload::write(std::string_view bytes) {
+    if (static_cast<std::int64_t>(bytes.size()) > length_ - at_) {
+        ::unlink(path_.c_str());
+        return error(Code::conflict, "digest_mismatch", "more bytes came than were announced");
+    }
+    if (!store_.is_turn(path_, turn_))
+        return error(Code::conflict, "offset_mismatch", "a newer request sends this blob");
+    SLUICE_CHECK(files::write_at(fd_.get(), bytes, at_));
+    hash_.update(bytes);
+    at_ += static_cast<std::int64_t>(bytes.size());
+    return {};
+}
+
+Result<std::unique_ptr<Hold>> Upload::commit() {
+    if (hash_.finish_hex() != digest_) {
+        ::unlink(path_.c_str());
+        return error(Code::conflict, "digest_mismatch",
+                     "the bytes are not those of the digest; send them again");
+    }
+    if (::fdatasync(fd_.get()) != 0) return files::errno_error(errno, "fdatasync");
+    auto hold = store_.hold(digest_);
+    if (!hold) return error(Code::unavailable, "blob_busy", "another has this blob in hand");
+    const files::Path to = store_.path(digest_);
+    SLUICE_CHECK(files::make_dirs(to.parent_path(), 0750));
+    if (::rename(path_.c_str(), to.c_str()) != 0) return files::errno_error(errno, "rename");
+    SLUICE_TRY(const files::Fd folder, files::open(to.parent_path(), O_RDONLY | O_DIRECTORY));
+    if (::fsync(folder.get()) != 0) return files::errno_error(errno, "fsync");
+    return hold;
+}
+
+files::Path BlobStore::path(std::string_view digest) const {
+    return root_ / std::string(digest.substr(0, 2)) / std::string(digest);
+}
+
+files::Path BlobStore::upload_path(AttemptId attempt, std::string_view digest) const {
+    return root_ / "uploads" / fmt::format("{}-{}", attempt.value, digest);
+}
+
+std::int64_t BlobStore::received(AttemptId attempt, std::string_view digest) const {
+    auto fd = files::open(upload_path(attempt, digest), O_RDONLY);
+    return fd ? size_of(fd->get()) : 0;
+}
+
+Result<std::unique_ptr<Upload>> BlobStore::upload(AttemptId attempt, std::string_view digest,
+                                                  std::int64_t offset, std::int64_t length) {
+    const files::Path path = upload_path(attempt, digest);
+    SLUICE_CHECK(files::make_dirs(path.parent_path(), 0750));
+    std::uint64_t turn = 0;
+    {
+        std::lock_guard taking(mutex_);
+        turn = turns_[path] = next_turn_++;
+    }
+    SLUICE_TRY(files::Fd fd,
+               files::open(path, O_RDWR | O_CREAT | (offset == 0 ? O_TRUNC : 0), 0640));
+    const std::int64_t here = size_of(fd.get());
+    if (here != offset)
+        return error(Code::conflict, "offset_mismatch", fmt::format("go on at {}", here));
+    std::unique_ptr<Upload> upload(
+        new Upload(*this, path, std::string(digest), length, std::move(fd), turn));
+    SLUICE_CHECK(crypto::digest_file(upload->fd_.get(), offset, upload->hash_));
+    upload->at_ = offset;
+    return upload;
+}
+
+Result<files::Fd> BlobStore::open(std::string_view digest) const {
+    return files::open(path(digest), O_RDONLY);
+}
+
+std::unique_ptr<Hold> BlobStore::hold(std::string_view digest) {
+    std::lock_guard taking(mutex_);
+    if (!held_.emplace(digest).second) return nullptr;
+    return std::unique_ptr<Hold>(new Hold(*this, std::string(digest)));
+}
+
+void BlobStore::release(const std::string& digest) {
+    std::lock_guard giving(mutex_);
+    held_.erase(digest);
+}
+
+bool BlobStore::is_turn(const files::Path& path, std::uint64_t turn) const {
+    std::lock_guard looking(mutex_);
+    const auto found = turns_.find(path);
+    return found != turns_.end() && found->second == turn;
+}
+
+void BlobStore::remove(std::string_view digest) {
+    ::unlink(path(digest).c_str());
+}
+
+void BlobStore::forget_uploads(const std::set<AttemptId>& live) {
+    std::error_code failed;
+    for (const auto& file : std::filesystem::directory_iterator(root_ / "uploads", failed)) {
+        const std::string name = file.path().filename().string();
+        const auto attempt = AttemptId::parse(name.substr(0, name.find('-')));
+        if (attempt && live.contains(*attempt)) continue;
+        std::lock_guard forgetting(mutex_);
+        turns_.erase(file.path());
+        ::unlink(file.path().c_str());
+    }
+}
+
+std::vector<std::string> BlobStore::all() const {
+    std::vector<std::string> out;
+    std::error_code failed;
+    for (const auto& folder : std::filesystem::directory_iterator(root_, failed)) {
+        if (folder.path().filename() == "uploads") continue;
+        std::error_code inner;
+        for (const auto& file : std::filesystem::directory_iterator(folder.path(), inner))
+            out.push_back(file.path().filename().string());
+    }
+    return out;
+}
+
+}  // namespace sluice::blobs

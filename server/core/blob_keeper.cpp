@@ -1,0 +1,122 @@
+#include "server/core/blob_keeper.hpp"
+
+#include "server/store/attempts.hpp"
+#include "server/store/packs.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace sluice::core {
+
+namespace {
+
+constexpr std::int64_t k_slice = 500;  // rule 14: bulk deletes in slices
+constexpr Duration k_lost_life{3'600'000};
+
+}  // namespace
+
+boost::asio::awaitable<void> BlobKeeper::run() {
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+    for (bool first = true;; first = false) {
+        timer.expires_after(std::chrono::seconds(5));
+        co_await timer.async_wait(boost::asio::use_awaitable);
+        try {
+            co_await round(first);
+        } catch (const boost::system::system_error&) {
+            throw;  // cancelled
+        } catch (const std::exception& error) {
+            spdlog::error("blobs could not be tidied error=\"{}\"", error.what());
+        }
+    }
+}
+
+boost::asio::awaitable<void> BlobKeeper::round(bool first) {
+    if (first) co_await remove_left_over();
+    auto expire = [this](store::Tx& tx) -> Result<std::int64_t> {
+        const Timestamp now = parts_.clock.now();
+        store::unpin_ended(tx, {now.ms - k_lost_life.count()});
+        std::int64_t gone = store::expire_packs(tx, now, k_slice);
+        for (const ProjectId project : store::projects_with_caches(tx))
+            gone += store::trim_caches(tx, project, parts_.cache_bytes);
+        return gone;
+    };
+    const auto gone = co_await parts_.writer.write(std::move(expire));
+    if (gone && *gone > 0) spdlog::info("packs removed count={}", *gone);
+    co_await remove_loose();
+}
+
+boost::asio::awaitable<void> BlobKeeper::remove_loose() {
+    while (true) {
+        // A hold from before the look until the file is gone: an upload of the same bytes that
+        // comes meanwhile is told to try again, and makes the blob anew.
+        std::vector<std::unique_ptr<blobs::Hold>> holds;
+        auto look = [](store::Tx& tx) -> Result<std::vector<std::string>> {
+            return store::loose_blobs(tx, k_slice);
+        };
+        auto loose = co_await parts_.writer.write(std::move(look));
+        if (!loose || loose->empty()) co_return;
+        std::vector<std::string> held;
+        for (std::string& digest : *loose)
+            if (auto hold = parts_.blobs.hold(digest)) {
+                holds.push_back(std::move(hold));
+                held.push_back(std::move(digest));
+            }
+        auto remove = [&held](store::Tx& tx) -> Result<std::vector<std::string>> {
+            std::vector<std::string> out;
+            for (const std::string& digest : held)
+                if (store::remove_blob(tx, digest)) out.push_back(digest);
+            return out;
+        };
+        auto removed = co_await parts_.writer.write(std::move(remove));
+        if (!removed || removed->empty()) co_return;
+        auto unlink = [this, &removed] {
+            for (const std::string& digest : *removed) parts_.blobs.remove(digest);
+            return 0;
+        };
+        (void)co_await runtime::run_on(parts_.disk, std::move(unlink));
+        spdlog::info("blobs removed count={}", removed->size());
+    }
+}
+
+boost::asio::awaitable<void> BlobKeeper::remove_left_over() {
+    auto live = [](store::Tx& tx) -> Result<std::set<AttemptId>> {
+        std::set<AttemptId> out;
+        for (const auto& attempt : store::live_attempts(tx)) out.insert(attempt.id);
+        return out;
+    };
+    const auto attempts = co_await parts_.writer.write(std::move(live));
+    if (!attempts) co_return;
+    auto list = [this, &attempts] {
+        parts_.blobs.forget_uploads(*attempts);
+        return parts_.blobs.all();
+    };
+    const auto here = co_await runtime::run_on(parts_.disk, std::move(list));
+    // A file without a row: a crash came between the two.
+    for (std::size_t at = 0; at < here.size(); at += k_slice) {
+        std::vector<std::unique_ptr<blobs::Hold>> holds;
+        std::vector<std::string> held;
+        for (std::size_t i = at; i < std::min<std::size_t>(here.size(), at + k_slice); ++i)
+            if (auto hold = parts_.blobs.hold(here[i])) {
+                holds.push_back(std::move(hold));
+                held.push_back(here[i]);
+            }
+        auto unknown = [&held](store::Tx& tx) -> Result<std::vector<std::string>> {
+            std::vector<std::string> out;
+            for (const std::string& digest : held)
+                if (!store::blob_size(tx, digest)) out.push_back(digest);
+            return out;
+        };
+        const auto lost = co_await parts_.writer.write(std::move(unknown));
+        if (!lost) co_return;
+        auto unlink = [this, &lost] {
+            for (const std::string& digest : *lost) parts_.blobs.remove(digest);
+            return 0;
+        };
+        (void)co_await runtime::run_on(parts_.disk, std::move(unlink));
+    }
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,40 @@
+#pragma once
+/// Gives the place of files back: packs that have expired, caches beyond their limit, and blobs
+/// that nothing refers to any more.
+
+#include "server/blobs/blob_store.hpp"
+#include "server/core/leases.hpp"
+#include "server/runtime/pool.hpp"
+#include "server/store/writer.hpp"
+
+#include "platform/clock.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+namespace sluice::core {
+
+/// One coroutine on the io executor. Duties are idempotent.
+class BlobKeeper {
+public:
+    struct Parts {
+        store::Writer& writer;
+        runtime::Pool& disk;
+        blobs::BlobStore& blobs;
+        const Clock& clock;
+        std::int64_t cache_bytes = 10LL << 30;  ///< stored, of each project
+    };
+    explicit BlobKeeper(Parts parts) : parts_(parts) {}
+
+    /// A round every few seconds until cancelled; the first also looks for what a crash left.
+    boost::asio::awaitable<void> run();
+    /// One round. For tests, too.
+    boost::asio::awaitable<void> round(bool first);
+
+private:
+    boost::asio::awaitable<void> remove_loose();
+    boost::asio::awaitable<void> remove_left_over();
+
+    Parts parts_;
+};
+
+}  // namespace sluice::core
