@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 namespace sluice::cli::local {
@@ -84,12 +85,15 @@ model::RunState LocalRun::carry_out() {
     }
 }
 
-void LocalRun::advance() {
-    const auto outputs = [this](std::size_t job) {
+plan::OutputsOf LocalRun::outputs() const {
+    return [this](std::size_t job) {
         return jobs_[job].report ? jobs_[job].report->outputs : plan::Outputs{};
     };
+}
+
+void LocalRun::advance() {
     do {
-        advance_once(outputs);
+        advance_once(outputs());
     } while (fail_fast());
 }
 
@@ -188,8 +192,13 @@ void LocalRun::take_interrupts() {
 }
 
 void LocalRun::take_ends() {
+    bool ended = false;
     for (JobRun& job : jobs_)
-        if (job.runner && job.runner->ended()) take_end(job);
+        if (job.runner && job.runner->ended()) {
+            take_end(job);
+            ended = true;
+        }
+    if (ended) make_cells();
     for (plan::PlannedJob& job : grown_) {
         jobs_.emplace_back();
         jobs_.back().planned = std::move(job);
@@ -212,6 +221,31 @@ std::string LocalRun::grow(const JobRun& generator) {
         return plan::describe_failure(generator.planned, growth.diagnostics);
     for (plan::PlannedJob& job : growth.jobs) grown_.push_back(std::move(job));
     return {};
+}
+
+void LocalRun::make_cells() {
+    for (plan::DueMatrix& due : plan::due_matrices(now(jobs_), outputs())) {
+        JobRun& job = jobs_[due.job];
+        job.reason = std::move(due.failure);
+        plan::Growth growth;
+        if (job.reason.empty()) {
+            std::vector<plan::PlannedJob> run = grown_;
+            for (const JobRun& other : jobs_) run.push_back(other.planned);
+            growth =
+                plan::expand({settings_.input, run, job.planned.spec.base, std::move(due.values)});
+            if (config::has_errors(growth.diagnostics))
+                job.reason = plan::describe_failure(job.planned, growth.diagnostics);
+        }
+        if (!job.reason.empty()) {
+            end(job, JobEvent::fail);
+        } else if (growth.jobs.empty()) {
+            job.reason = plan::k_no_cells;
+            end(job, JobEvent::deselect);
+        } else {
+            job.planned = std::move(growth.jobs.front());
+            std::move(growth.jobs.begin() + 1, growth.jobs.end(), std::back_inserter(grown_));
+        }
+    }
 }
 
 void LocalRun::take_end(JobRun& job) {

@@ -53,6 +53,9 @@ private:
     void end(JobRun& job, model::JobEvent event);
     /// Adds the jobs that an attempt has generated; why not, when it cannot be done.
     std::string grow(const JobRun& generator);
+    /// Puts cells in the place of jobs whose matrix has its lists now.
+    void make_cells();
+    plan::OutputsOf outputs() const;
 
     RunSettings settings_;
     const RunFolder& folder_;

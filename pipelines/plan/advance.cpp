@@ -1,6 +1,6 @@
 #include "pipelines/plan/advance.hpp"
 
-#include "pipelines/plan/groups.hpp"
+#include "pipelines/plan/job_index.hpp"
 #include "pipelines/plan/late.hpp"
 
 #include <fmt/format.h>
@@ -39,72 +39,20 @@ bool is_bad(JobState state) {
     return badness(state) >= badness(JobState::blocked);
 }
 
-using Cells = std::vector<std::size_t>;
-
-/// Who stands where: cells by the job they belong to, and by the values of their matrix.
-class Index {
-public:
-    explicit Index(std::span<const JobNow> jobs) : jobs_(jobs) {
-        for (std::size_t i = 0; i < jobs.size(); ++i)
-            by_base_[jobs[i].planned->spec.base].push_back(i);
-        for (const auto& [base, cells] : by_base_)
-            for (std::size_t at = base.find('/'); at != std::string::npos;
-                 at = base.find('/', at + 1))
-                append(groups_[base.substr(0, at)], cells);
-        for (auto& [id, inside] : groups_)
-            if (const auto own = by_base_.find(id); own != by_base_.end())
-                append(inside, own->second);
-    }
-
-    /// The cells of a job with all that it called or generated; for one of these the job alone.
-    const Cells& cells(const std::string& id, const std::string& reader) const {
-        if (!is_inside(reader, id))
-            if (const auto group = groups_.find(id); group != groups_.end()) return group->second;
-        static const Cells none;
-        const auto found = by_base_.find(id);
-        return found == by_base_.end() ? none : found->second;
-    }
-
-    /// The cells that the need means to the reader. Every axis is looked through once, not once per
-    /// need: a matrix of 256 cells that needs another one cell by cell would cost 65,536 looks per
-    /// call.
-    const Cells& cells(const Need& need, const std::string& reader) {
-        const Cells& all = cells(need.job, reader);
-        if (need.matrix.empty()) return all;
-        std::string key = need.job, values;
-        for (const auto& [axis, value] : need.matrix) {
-            key += '\n' + axis;
-            values += '\n' + value;
+DueMatrix evaluate_axes(const PlannedJob& job, std::size_t index, const expr::Value& needs) {
+    DueMatrix out{index, {}, ""};
+    for (const LateAxis& axis : job.axes) {
+        auto values = evaluate_list(axis.text, needs);
+        if (values) {
+            out.values[axis.name] = std::move(*values);
+            continue;
         }
-        auto [found, is_new] = by_axes_.try_emplace(key);
-        if (is_new)
-            for (const std::size_t i : all)
-                if (auto own = values_of(i, need.matrix)) found->second[*own].push_back(i);
-        return found->second[values];
+        out.failure =
+            fmt::format("`matrix.{}` cannot be evaluated: {}", axis.name, values.error().message);
+        break;
     }
-
-private:
-    static void append(Cells& to, const Cells& more) {
-        to.insert(to.end(), more.begin(), more.end());
-    }
-
-    std::optional<std::string> values_of(std::size_t job,
-                                         const std::map<std::string, std::string>& axes) const {
-        std::string out;
-        const auto& matrix = jobs_[job].planned->spec.matrix;
-        for (const auto& [axis, ignored] : axes) {
-            const auto own = matrix.find(axis);
-            if (own == matrix.end()) return std::nullopt;
-            out += '\n' + own->second;
-        }
-        return out;
-    }
-
-    std::span<const JobNow> jobs_;
-    std::map<std::string, Cells> by_base_;
-    std::map<std::string, Cells> groups_;  ///< of ids that others begin with
-    std::map<std::string, std::map<std::string, Cells>> by_axes_;
-};
+    return out;
+}
 
 class Advance {
 public:
@@ -116,6 +64,29 @@ public:
             if (job.planned->max_parallel > 0 && is_active(job.state))
                 ++active_[job.planned->spec.base];
         }
+    }
+
+    std::vector<DueMatrix> due() {
+        std::vector<DueMatrix> out;
+        for (std::size_t i = 0; i < jobs_.size(); ++i) {
+            const PlannedJob& planned = *jobs_[i].planned;
+            if (planned.axes.empty() || !planned.selected || states_[i] != JobState::waiting)
+                continue;
+            const std::set<Names> read = late_reads(planned);
+            std::set<std::string> ids;
+            for (const Names& names : read) ids.insert(names.front());
+            const auto is_there = [&](const std::string& id) {
+                const Cells& cells = cells_read(planned, id);
+                const JobState result = result_of(cells);
+                return has_ended(cells) && result != JobState::not_selected &&
+                       (planned.when != When::success || !is_bad(result));
+            };
+            // What it does without a list, advance() decides.
+            if (!std::all_of(ids.begin(), ids.end(), is_there) || not_produced(planned, read))
+                continue;
+            out.push_back(evaluate_axes(planned, i, needs_of(planned, ids)));
+        }
+        return out;
     }
 
     std::vector<Transition> run(bool run_cancelled) {
@@ -184,7 +155,8 @@ private:
         if (planned.max_parallel > 0 && active_[base] >= planned.max_parallel) return std::nullopt;
         std::set<Names> read;
         std::set<std::string> ids(planned.reads.begin(), planned.reads.end());
-        if (!planned.late_if.empty() || !planned.late.empty()) read = late_reads(planned);
+        if (!planned.late_if.empty() || !planned.late.empty() || !planned.axes.empty())
+            read = late_reads(planned);
         for (const Names& names : read)
             if (!names.empty()) ids.insert(names.front());
         // An ancestor may outlive the need that waits for it: one that was not selected never did.
@@ -227,12 +199,12 @@ private:
                     const std::set<Names>& read) {
         const PlannedJob& planned = *jobs_[job].planned;
         Transition next{job, JobEvent::needs_met, ""};
-        if (planned.late_if.empty() && planned.late.empty()) return next;
-        std::vector<expr::Field> needs;
-        for (const std::string& id : ids) needs.push_back({id, value_of(planned, id)});
-        const expr::Value values = expr::Value::object(std::move(needs));
+        if (planned.late_if.empty() && planned.late.empty() && planned.axes.empty()) return next;
         if (auto reason = not_produced(planned, read))
             return {job, JobEvent::block, std::move(*reason)};
+        // Who records the end of the last list makes the cells with it, so they stand here instead.
+        if (!planned.axes.empty()) return {job, JobEvent::error, "its cells were not made"};
+        const expr::Value values = needs_of(planned, ids);
         const auto holds = evaluate_late_if(planned.late_if, values);
         if (!holds)
             return {job, JobEvent::fail,
@@ -244,6 +216,12 @@ private:
         if (!spec) return {job, JobEvent::fail, spec.error().message};
         next.spec = std::move(*spec);
         return next;
+    }
+
+    expr::Value needs_of(const PlannedJob& planned, const std::set<std::string>& ids) {
+        std::vector<expr::Field> needs;
+        for (const std::string& id : ids) needs.push_back({id, value_of(planned, id)});
+        return expr::Value::object(std::move(needs));
     }
 
     expr::Value value_of(const PlannedJob& planned, const std::string& id) {
@@ -334,7 +312,7 @@ private:
     }
 
     std::span<const JobNow> jobs_;
-    Index index_;
+    JobIndex index_;
     const OutputsOf& outputs_of_;
     std::vector<JobState> states_;
     std::map<std::string, int> active_;       ///< cells that are held, ready or running, by base
@@ -353,6 +331,10 @@ bool starts_at_once(const PlannedJob& job) {
 std::vector<Transition> advance(std::span<const JobNow> jobs, const model::Event& /*event*/,
                                 bool run_cancelled, const OutputsOf& outputs) {
     return Advance(jobs, outputs).run(run_cancelled);
+}
+
+std::vector<DueMatrix> due_matrices(std::span<const JobNow> jobs, const OutputsOf& outputs) {
+    return Advance(jobs, outputs).due();
 }
 
 std::vector<FailFast> fail_fast(std::span<const JobNow> jobs) {

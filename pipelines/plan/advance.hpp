@@ -3,6 +3,7 @@
 /// A6 steps 4-6). Pure; used by the server's lifecycle and by `sluice run`.
 
 #include "pipelines/model/job_state.hpp"
+#include "pipelines/plan/matrix.hpp"
 #include "pipelines/plan/outputs.hpp"
 #include "pipelines/plan/plan.hpp"
 
@@ -41,6 +42,15 @@ using OutputsOf = std::function<Outputs(std::size_t job)>;
 /// any.
 std::vector<Transition> advance(std::span<const JobNow> jobs, const model::Event& event,
                                 bool run_cancelled, const OutputsOf& outputs = {});
+
+/// A job with PlannedJob::axes whose lists are there: it is to be replaced by its cells (expand()
+/// in grow.hpp) in the transaction that records the end of the last list's job.
+struct DueMatrix {
+    std::size_t job = 0;  ///< index into the span
+    AxisValues values;
+    std::string failure;  ///< not empty: why they cannot be evaluated, for people
+};
+std::vector<DueMatrix> due_matrices(std::span<const JobNow> jobs, const OutputsOf& outputs);
 
 /// A cell that `fail_fast` ends because another one has failed (reference A6 step 11). Unlike a
 /// Transition it may run: who asks stops it.

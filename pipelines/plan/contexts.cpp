@@ -112,7 +112,7 @@ expr::Scope common_scope() {
 Type matrix_type(const Matrix& matrix) {
     std::vector<TypeField> fields;
     for (const auto& [name, in_all_cells] : matrix.names) {
-        Type type = Type::string();
+        Type type = matrix.late.contains(name) ? Type::text() : Type::string();
         type.nullable = !in_all_cells;
         fields.push_back({name, std::move(type)});
     }
@@ -155,10 +155,13 @@ Type need_type(const NeedView& need) {
         {"passed", "warned", "failed", "errored", "cancelled", "not_selected", "blocked"});
     if (need.job == nullptr) return Type::object({{"result", result}});
     Type outputs = outputs_type(need, need.optional);
-    if (need.matrix != nullptr && need.matrix->cells.size() > 1 && !need.by_cell)
+    if (need.matrix != nullptr && !need.by_cell &&
+        (need.matrix->is_open || need.matrix->cells.size() > 1))
         outputs = Type::refused(
-            fmt::format("`needs.{}.outputs` would be those of {} cells", need.id,
-                        need.matrix->cells.size()),
+            need.matrix->is_open
+                ? fmt::format("`needs.{}.outputs` would be those of all its cells", need.id)
+                : fmt::format("`needs.{}.outputs` would be those of {} cells", need.id,
+                              need.matrix->cells.size()),
             fmt::format(
                 "read `needs.{0}.cells`, or need one cell: `{{ job: {0}, matrix: [axis] }}`",
                 need.id));

@@ -119,12 +119,49 @@ Node Planner::outputs_node(const model::JobSpec& spec) {
     return outputs;
 }
 
+Growth Planner::expand(const ExpandInput& in) {
+    Growth out;
+    Plan plan;
+    only_ = in.job;
+    late_values_ = &in.values;
+    cells_before_ = in.run.empty() ? 0 : in.run.size() - 1;  // the job itself makes room
+    for (const PlannedJob& job : in.run) {
+        note_present(job.spec.base);
+        plan_bytes_ += json::serialize(to_json(job)).size();
+    }
+    plan_cells(plan);
+    out.diagnostics = diagnostics_.take();
+    std::erase_if(out.diagnostics, [](const config::Diagnostic& diagnostic) {
+        return diagnostic.severity != config::Severity::error;
+    });
+    if (out.diagnostics.empty()) out.jobs = std::move(plan.jobs);
+    return out;
+}
+
+void Planner::plan_cells(Plan& plan) {
+    if (!files_.read()) return;
+    run_.read(files_.all(), files_.main(), calls_, diagnostics_);
+    const std::vector<MergedJob> jobs =
+        calls_.expand(config::merge_jobs(files_.all(), diagnostics_));
+    const Graph graph(jobs, calls_, diagnostics_);
+    check(jobs, graph);
+    if (diagnostics_.has_errors()) return;
+    run_.take_values(input_.event, diagnostics_);
+    lower_all(jobs, graph, plan);
+}
+
 void Planner::check_generated(const std::vector<MergedJob>& jobs) {
-    for (const MergedJob& job : jobs)
+    for (const MergedJob& job : jobs) {
+        const config::Member* matrix = job.node.member("matrix");
+        if (matrix != nullptr && has_late_axis(matrix->value))
+            diagnostics_.error(matrix->place, "bad_generated",
+                               "the matrix of a generated job lists its values",
+                               "the generating job can write them");
         if (const config::Member* member = job.node.member("generate"))
             diagnostics_.error(member->place, "bad_generated",
                                "a generated job cannot generate further jobs",
                                "write all jobs at once");
+    }
 }
 
 void Planner::check_lowered(const PlannedJob& job, const PlannedJob& generator,
@@ -151,23 +188,34 @@ void Planner::check_lowered(const PlannedJob& job, const PlannedJob& generator,
 }
 
 bool may_grow(const Plan& plan) {
+    return std::any_of(plan.jobs.begin(), plan.jobs.end(), [](const PlannedJob& job) {
+        return !job.spec.generate.empty() || !job.axes.empty();
+    });
+}
+
+bool has_open_matrix(const Plan& plan) {
     return std::any_of(plan.jobs.begin(), plan.jobs.end(),
-                       [](const PlannedJob& job) { return !job.spec.generate.empty(); });
+                       [](const PlannedJob& job) { return !job.axes.empty(); });
+}
+
+Growth expand(const ExpandInput& in) {
+    return Planner(in.input).expand(in);
 }
 
 Growth grow(const GrowInput& in) {
     return Planner(in.input).grow(in);
 }
 
-std::string describe_failure(const PlannedJob& generator,
+std::string describe_failure(const PlannedJob& job,
                              const std::vector<config::Diagnostic>& diagnostics) {
     constexpr std::size_t k_max = 4000;
     const auto is_error = [](const config::Diagnostic& diagnostic) {
         return diagnostic.severity == config::Severity::error;
     };
     const auto count = std::count_if(diagnostics.begin(), diagnostics.end(), is_error);
-    std::string out = fmt::format("the generated {} has {} mistake{}", generator.spec.generate,
-                                  count, count == 1 ? "" : "s");
+    std::string out = job.axes.empty() ? fmt::format("the generated {} has", job.spec.generate)
+                                       : "the cells cannot be made,";
+    out += fmt::format(" {} mistake{}", count, count == 1 ? "" : "s");
     for (const config::Diagnostic& diagnostic : diagnostics) {
         if (!is_error(diagnostic)) continue;
         const std::string line = "\n" + config::format(diagnostic);

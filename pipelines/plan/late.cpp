@@ -129,6 +129,7 @@ std::set<Names> late_reads(const PlannedJob& job) {
     std::set<Names> out = names_read(job.late_if, false, "needs");
     for (const LateText& late : job.late)
         out.merge(names_read(late.text, late.type != config::Scalar::condition, "needs"));
+    for (const LateAxis& axis : job.axes) out.merge(names_read(axis.text, true, "needs"));
     return out;
 }
 
@@ -136,6 +137,23 @@ Result<bool> evaluate_late_if(std::string_view late_if, const Value& needs) {
     if (late_if.empty()) return true;
     SLUICE_TRY(const Decision decision, decide_text(late_if, context_of(needs), {}));
     return decision.value;
+}
+
+Result<std::vector<std::string>> evaluate_list(std::string_view text, const Value& needs) {
+    expr::Template parts;
+    std::vector<expr::Problem> problems;
+    if (!expr::parse_template(text, parts, problems, expr::k_generated) || !parts.is_whole())
+        return error(Code::invalid, "bad_expression", "it is not one expression");
+    SLUICE_TRY(const Value value, expr::evaluate(parts.parts[0].ast, context_of(needs)));
+    if (value.kind != Value::Kind::list)
+        return error(Code::invalid, "bad_expression", "it is not a list");
+    std::vector<std::string> out;
+    for (const Value& item : value.items) {
+        if (!expr::can_stand_in_text(item))
+            return error(Code::invalid, "bad_expression", "it holds what is no text");
+        out.push_back(expr::to_plain_text(item));
+    }
+    return out;
 }
 
 Result<model::JobSpec> complete(const PlannedJob& job, const Value& needs) {

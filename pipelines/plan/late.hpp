@@ -26,6 +26,9 @@ std::set<Names> late_reads(const PlannedJob& job);
 /// PlannedJob::late_if, with `needs` as an object of need_value()s; a job that is missing is null.
 Result<bool> evaluate_late_if(std::string_view late_if, const expr::Value& needs);
 
+/// The list that a LateAxis gives, each value as text.
+Result<std::vector<std::string>> evaluate_list(std::string_view text, const expr::Value& needs);
+
 /// The spec with every PlannedJob::late evaluated and checked against its type. Refused with a
 /// sentence that names the key: the job is then failed with cause `config`.
 Result<model::JobSpec> complete(const PlannedJob& job, const expr::Value& needs);

@@ -2,6 +2,7 @@
 
 #include "pipelines/base/text.hpp"
 #include "pipelines/kinds/kind.hpp"
+#include "pipelines/plan/definition.hpp"
 #include "pipelines/plan/evaluation.hpp"
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/lower_settings.hpp"
@@ -52,11 +53,15 @@ public:
         if (const Node* when = node_.find("when"))
             out_.when = parse_enum<model::When>(when->text).value_or(model::When::success);
         set_early();
+        // What reads the matrix is known when it is.
+        if (in_.open != nullptr) later_ = {"needs", "matrix", "env", "params"};
         select();
         if (evaluation_.failed()) return std::nullopt;
-        if (!out_.selected) {
+        if (!out_.selected || in_.open != nullptr) {
             out_.spec.env.clear();
             out_.spec.params.clear();
+            if (out_.selected) open();
+            if (evaluation_.failed()) return std::nullopt;
             return std::move(out_);
         }
         if (early_failed_) evaluate_early();  // now its mistakes count
@@ -83,6 +88,24 @@ public:
 private:
     static const config::Key& step_key(std::string_view name) {
         return *config::find_key(config::scope_step, name);
+    }
+
+    /// What is known of a job whose cells come later: whom they wait for.
+    void open() {
+        out_.spec.name = out_.spec.id;
+        out_.late_if.clear();
+        out_.unsupported = unsupported(node_, evaluation_.diagnostics());
+        evaluation_.late().clear();
+        const Evaluation::Inside inside(evaluation_, {"matrix"});
+        for (const Member& member : node_.find("matrix")->members) {
+            if (!in_.open->late.contains(member.name)) continue;
+            evaluation_.text(member.value, config::Scalar::value);
+            if (evaluation_.late().empty()) return evaluation_.set_failed(true);  // has been said
+            out_.axes.push_back({member.name, std::move(evaluation_.late().back().text)});
+            evaluation_.late().clear();
+        }
+        set_reads();
+        out_.definition = definition_of(in_, *in_.open, evaluation_.diagnostics());
     }
 
     void set_job_context() {
@@ -206,7 +229,7 @@ private:
         }
         const Node* condition = node.find("if");
         if (condition == nullptr) return true;
-        const auto decision = evaluation_.decide_at(*condition, {"needs"});
+        const auto decision = evaluation_.decide_at(*condition, later_);
         if (!decision) return false;
         if (in_.reasons != nullptr)
             if (const auto ast = read_condition(*condition, evaluation_.diagnostics()))
@@ -369,6 +392,7 @@ private:
     Evaluation evaluation_;
     PlannedJob out_;
     std::string shell_, folder_;
+    Contexts later_{"needs"};  ///< of conditions: not known now
     bool early_failed_ = false;
 };
 

@@ -28,10 +28,12 @@ struct LowerInput {
     /// `params` of the run; nullptr = none.
     const std::map<std::string, model::ParamValue>* run_params = nullptr;
     std::vector<Param> params = {};  ///< of the job itself
+    const Matrix* open = nullptr;    ///< not null: the matrix is open, and `cell` stands for it
 };
 
 /// Selection (reference A6 step 3) and lowering. A job that is not selected keeps its identity
-/// only: the rest may read what this event does not have. Nothing after a diagnostic.
+/// only: the rest may read what this event does not have; of an open matrix the same, with
+/// PlannedJob::axes. Nothing after a diagnostic.
 std::optional<PlannedJob> lower(const LowerInput& in, config::Diagnostics& diagnostics);
 
 /// What the job asks for that this version cannot carry out, as sentences for people; what it can

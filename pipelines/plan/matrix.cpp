@@ -15,6 +15,12 @@ namespace {
 using config::Member;
 using config::Node;
 
+/// An axis whose value is an expression.
+bool is_late(const Member& member) {
+    return config::find_key(config::scope_matrix, member.name) == nullptr &&
+           member.value.is_scalar() && config::expression::has_expression(member.value.text);
+}
+
 struct Axis {
     std::string name;
     std::vector<std::string> values;
@@ -22,15 +28,18 @@ struct Axis {
 
 class Expansion {
 public:
-    Expansion(const Node& matrix, const std::string& job, config::Diagnostics& diagnostics)
-        : matrix_(matrix), job_(job), diagnostics_(diagnostics) {}
+    Expansion(const Node& matrix, const std::string& job, config::Diagnostics& diagnostics,
+              const AxisValues* late)
+        : matrix_(matrix), job_(job), diagnostics_(diagnostics), given_(late) {}
 
     Matrix run() {
-        if (!read_axes() || !multiply()) return {};
+        if (!read_axes()) return {};
+        if (!late_.empty() && given_ == nullptr) return open();
+        if (!multiply()) return {};
         exclude();
         include();
         name_cells();
-        if (cells_.empty() && !failed_)
+        if (cells_.empty() && !failed_ && late_.empty())
             fail(matrix_.place, "matrix_empty", fmt::format("the matrix of `{}` has no cell", job_),
                  "add a value, or exclude less");
         if (cells_.size() > k_max_cells) too_large(cells_.size());
@@ -43,6 +52,7 @@ public:
             });
         if (failed_) cells_.clear();
         out.cells = std::move(cells_);
+        out.late = std::move(late_);
         return out;
     }
 
@@ -53,43 +63,62 @@ private:
         diagnostics_.error(place, id, std::move(message), std::move(hint));
     }
 
+    /// What is known before the values are.
+    Matrix open() {
+        Matrix out;
+        out.is_open = true;
+        for (const Axis& axis : axes_) out.names[axis.name] = true;
+        if (const Node* rows = matrix_.find("include"))
+            for (const Node& row : rows->items)
+                for (const Member& member : row.members) {
+                    if (member.value.is_scalar())
+                        check_value(member.value.text, member.value.place);
+                    out.names.try_emplace(member.name, false);
+                }
+        exclude();
+        if (failed_) return {};
+        out.cells.emplace_back();
+        out.late = std::move(late_);
+        return out;
+    }
+
     void too_large(std::size_t count) {
         fail(matrix_.place, "matrix_too_large",
              fmt::format("the matrix of `{}` has {} cells, at most {}", job_, count, k_max_cells),
              "split the job, or exclude cells");
     }
 
-    bool check_value(const Node& node) {
-        const bool fits = node.text.size() <= 128 &&
-                          std::all_of(node.text.begin(), node.text.end(),
+    bool check_value(const std::string& value, const config::Place& place) {
+        const bool fits = value.size() <= 128 &&
+                          std::all_of(value.begin(), value.end(),
                                       [](char c) { return static_cast<unsigned char>(c) >= 0x20; });
         if (!fits)
-            fail(node.place, "bad_matrix_value", "a matrix value is one line of at most 128 bytes",
-                 "");
+            fail(place, "bad_matrix_value", "a matrix value is one line of at most 128 bytes", "");
         return fits;
+    }
+
+    void add_value(Axis& axis, const std::string& value, const config::Place& place) {
+        if (std::find(axis.values.begin(), axis.values.end(), value) != axis.values.end())
+            fail(place, "matrix_twin",
+                 fmt::format("value `{}` stands twice in axis `{}`", value, axis.name),
+                 "remove one");
+        axis.values.push_back(value);
     }
 
     bool read_axes() {
         for (const Member& member : matrix_.members) {
             if (config::find_key(config::scope_matrix, member.name) != nullptr) continue;
-            if (member.value.is_scalar() && config::expression::has_expression(member.value.text)) {
-                fail(member.value.place, "matrix_late",
-                     fmt::format("axis `{}` is an expression: this version makes no cells while a "
-                                 "run goes on",
-                                 member.name),
-                     "list the values, or let a job write the jobs: `generate`");
-                return false;
+            Axis axis{member.name, {}};
+            if (is_late(member)) {
+                late_.insert(member.name);
+                if (given_ != nullptr && !read_given(axis, member.value.place)) return false;
+                axes_.push_back(std::move(axis));
+                continue;
             }
             if (!member.value.is_list()) return false;  // the checker has said so
-            Axis axis{member.name, {}};
             for (const Node& item : member.value.items) {
-                if (!item.is_scalar() || !check_value(item)) return false;
-                if (std::find(axis.values.begin(), axis.values.end(), item.text) !=
-                    axis.values.end())
-                    fail(item.place, "matrix_twin",
-                         fmt::format("value `{}` stands twice in axis `{}`", item.text, axis.name),
-                         "remove one");
-                axis.values.push_back(item.text);
+                if (!item.is_scalar() || !check_value(item.text, item.place)) return false;
+                add_value(axis, item.text, item.place);
             }
             if (axis.values.empty())
                 fail(member.place, "matrix_empty", fmt::format("axis `{}` has no value", axis.name),
@@ -97,6 +126,16 @@ private:
             axes_.push_back(std::move(axis));
         }
         return !failed_;
+    }
+
+    bool read_given(Axis& axis, const config::Place& place) {
+        const auto values = given_->find(axis.name);
+        if (values == given_->end()) return false;
+        for (const std::string& value : values->second) {
+            if (!check_value(value, place)) return false;
+            add_value(axis, value, place);
+        }
+        return true;
     }
 
     bool multiply() {
@@ -141,7 +180,7 @@ private:
             }
             const std::size_t before = cells_.size();
             if (known) std::erase_if(cells_, [&](const Cell& cell) { return matches(cell, row); });
-            if (known && cells_.size() == before)
+            if (known && cells_.size() == before && late_.empty())
                 diagnostics_.warning(row.place, "exclude_matches_nothing",
                                      "this entry of `exclude` matches no cell",
                                      "values are compared as text: `3.10` is not `3.1`");
@@ -167,7 +206,8 @@ private:
         for (const Node& row : list->items) {
             bool valid = true;
             for (const Member& member : row.members)
-                valid = member.value.is_scalar() && check_value(member.value) && valid;
+                valid = member.value.is_scalar() &&
+                        check_value(member.value.text, member.value.place) && valid;
             if (!valid) continue;
             bool used = false;
             for (Cell& cell : cells_) {
@@ -183,6 +223,7 @@ private:
     void add_cell(const Node& row) {
         for (const Axis& axis : axes_) {
             if (row.find(axis.name) != nullptr) continue;
+            if (!late_.empty()) return;  // it is for values that the lists do not have this time
             fail(row.place, "matrix_incomplete",
                  fmt::format("this entry matches no cell, and as a new cell it lacks axis `{}`",
                              axis.name),
@@ -199,7 +240,9 @@ private:
         for (const Node& row : list.items) {
             Cell cell;
             for (const Member& member : row.members) {
-                if (!member.value.is_scalar() || !check_value(member.value)) return;
+                if (!member.value.is_scalar() ||
+                    !check_value(member.value.text, member.value.place))
+                    return;
                 cell.values[member.name] = member.value.text;
                 if (!is_axis(member.name)) axes_.push_back({member.name, {}});
             }
@@ -234,6 +277,8 @@ private:
     const Node& matrix_;
     const std::string& job_;
     config::Diagnostics& diagnostics_;
+    const AxisValues* given_;
+    std::set<std::string> late_;
     std::vector<Axis> axes_;
     std::vector<Cell> cells_;
     bool failed_ = false;
@@ -241,8 +286,13 @@ private:
 
 }  // namespace
 
-Matrix expand_matrix(const Node& matrix, const std::string& job, config::Diagnostics& diagnostics) {
-    return Expansion(matrix, job, diagnostics).run();
+bool has_late_axis(const Node& matrix) {
+    return std::any_of(matrix.members.begin(), matrix.members.end(), is_late);
+}
+
+Matrix expand_matrix(const Node& matrix, const std::string& job, config::Diagnostics& diagnostics,
+                     const AxisValues* late) {
+    return Expansion(matrix, job, diagnostics, late).run();
 }
 
 }  // namespace sluice::plan

@@ -118,7 +118,16 @@ Need need_of_cell(const DeclaredNeed& declared, const std::string& job, const Ce
 std::size_t count_cells(const Need& need, const Needables& jobs) {
     const auto found = jobs.find(need.job);
     if (found == jobs.end() || found->second.matrix == nullptr) return 1;
-    const auto& cells = found->second.matrix->cells;
+    const Matrix& matrix = *found->second.matrix;
+    // Before there are cells: one when every axis is named.
+    if (matrix.is_open)
+        return std::all_of(matrix.names.begin(), matrix.names.end(),
+                           [&](const auto& name) {
+                               return !name.second || need.matrix.contains(name.first);
+                           })
+                   ? 1
+                   : 2;
+    const auto& cells = matrix.cells;
     return static_cast<std::size_t>(std::count_if(
         cells.begin(), cells.end(), [&](const Cell& c) { return has_values(c, need.matrix); }));
 }

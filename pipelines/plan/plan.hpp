@@ -68,6 +68,13 @@ struct LateText {
     bool operator==(const LateText&) const = default;
 };
 
+/// An axis of a matrix whose values are the output of another job.
+struct LateAxis {
+    std::string name;
+    std::string text;  ///< one `${{ }}` that reads `needs` and gives a list
+    bool operator==(const LateAxis&) const = default;
+};
+
 /// A node of the run's graph.
 struct PlannedJob {
     model::JobSpec spec;
@@ -76,10 +83,14 @@ struct PlannedJob {
     std::string
         late_if;  ///< an `if` that reads needs.*, evaluated when the needs have ended; "" = none
     std::vector<LateText> late;  ///< see complete() in late.hpp
-    bool fail_fast = false;      ///< of its matrix: a failure of a cell cancels the others
-    int max_parallel = 0;        ///< of its matrix: cells at a time; 0 = all
-    bool selected = true;        ///< false: starts as not_selected
-    std::string reason;          ///< why it was not selected, for people
+    /// Not empty: the job stands for the cells of its matrix until they can be made (due_matrices()
+    /// in advance.hpp, expand() in grow.hpp), and holds no more than who is waited for.
+    std::vector<LateAxis> axes;
+    std::string definition;  ///< with axes: a digest of what the cells will be made of
+    bool fail_fast = false;  ///< of its matrix: a failure of a cell cancels the others
+    int max_parallel = 0;    ///< of its matrix: cells at a time; 0 = all
+    bool selected = true;    ///< false: starts as not_selected
+    std::string reason;      ///< why it was not selected, for people
     /// Base ids whose outputs it reads and that are not optional (reference A6 steps 4 and 6).
     std::vector<std::string> reads;
     /// Why this version cannot carry the job out, sentences for people. Not empty: the run must not
@@ -168,7 +179,7 @@ std::optional<std::vector<schedule::Schedule>> read_schedules(const std::vector<
 /// A2).
 bool is_skipped(const model::Event& event);
 
-/// What planning needs again when a run grows: all but the event, the files and the tree.
+/// What planning needs again when a run grows: all but the event and the tree.
 json::Value to_json(const Input& input);
 Result<Input> input_from_json(const json::Value& value, std::string pointer = "");
 

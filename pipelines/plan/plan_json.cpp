@@ -40,6 +40,31 @@ Result<LateText> late_text_from_json(const json::Value& value, std::string point
     return late;
 }
 
+Result<LateAxis> late_axis_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader in(value, std::move(pointer));
+    LateAxis axis{in.string("name", 64), in.string("text", 1 << 20)};
+    SLUICE_CHECK(in.finish_strict());
+    return axis;
+}
+
+json::Value files_to_json(const std::vector<SourceFile>& files) {
+    json::Array out;
+    for (const SourceFile& file : files) {
+        json::Object item{{"path", wire::text(file.path)}, {"text", wire::text(file.text)}};
+        if (!file.problem.empty()) item["problem"] = wire::text(file.problem);
+        out.push_back(std::move(item));
+    }
+    return out;
+}
+
+Result<SourceFile> file_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader in(value, std::move(pointer));
+    SourceFile file{in.string("path", 65'536), in.string("text", 16 << 20),
+                    in.string_or("problem", "", 4096)};
+    SLUICE_CHECK(in.finish_strict());
+    return file;
+}
+
 json::Value late_text_to_json(const LateText& late) {
     json::Object out{{"at", wire::text(late.at)}, {"text", wire::text(late.text)}};
     if (late.type != config::Scalar::value) out["type"] = wire::text_of(late.type);
@@ -74,6 +99,14 @@ json::Value to_json(const PlannedJob& job) {
         for (const LateText& text : job.late) late.push_back(late_text_to_json(text));
         out["late"] = std::move(late);
     }
+    if (!job.axes.empty()) {
+        json::Array axes;
+        for (const LateAxis& axis : job.axes)
+            axes.push_back(
+                json::Object{{"name", wire::text(axis.name)}, {"text", wire::text(axis.text)}});
+        out["axes"] = std::move(axes);
+        out["definition"] = wire::text(job.definition);
+    }
     if (job.fail_fast) out["fail_fast"] = true;
     if (job.max_parallel > 0) out["max_parallel"] = job.max_parallel;
     if (!job.selected) out["selected"] = false;
@@ -95,6 +128,8 @@ Result<PlannedJob> planned_job_from_json(const json::Value& value, std::string p
     job.when = wire::enum_or(in, "when", model::When::success);
     job.late_if = in.string_or("late_if", "", 1 << 20);
     SLUICE_TRY(job.late, wire::list<LateText>(in, "late", 10'000, late_text_from_json));
+    SLUICE_TRY(job.axes, wire::list<LateAxis>(in, "axes", 64, late_axis_from_json));
+    job.definition = in.string_or("definition", "", 128);
     job.fail_fast = in.boolean_or("fail_fast", false);
     job.max_parallel = static_cast<int>(in.integer_or("max_parallel", 0, 0, 10'000));
     job.selected = in.boolean_or("selected", true);
@@ -115,6 +150,8 @@ json::Value to_json(const Input& input) {
                      {"run_url", wire::text(input.run_url)},
                      {"trusted", input.trusted}};
     if (input.changed_paths) out["changed_paths"] = wire::strings(*input.changed_paths);
+    if (!input.files.empty()) out["files"] = files_to_json(input.files);
+    if (!input.fragments.empty()) out["fragments"] = files_to_json(input.fragments);
     return out;
 }
 
@@ -131,6 +168,8 @@ Result<Input> input_from_json(const json::Value& value, std::string pointer) {
     input.trusted = in.boolean_or("trusted", false);
     if (in.find("changed_paths") != nullptr)
         input.changed_paths = in.strings_or_empty("changed_paths", 1'000'000);
+    SLUICE_TRY(input.files, wire::list<SourceFile>(in, "files", 1000, file_from_json));
+    SLUICE_TRY(input.fragments, wire::list<SourceFile>(in, "fragments", 1000, file_from_json));
     SLUICE_CHECK(in.finish_strict());
     return input;
 }

@@ -111,9 +111,11 @@ void Planner::check(const std::vector<MergedJob>& jobs, const Graph& graph) {
         if (jobs[i].opens == 0) check_job(jobs[i], diagnostics_);
         const Node* matrix = jobs[i].node.find("matrix");
         const bool has_matrix = matrix != nullptr && matrix->is_map();
-        if (has_matrix) matrices_[i] = expand_matrix(*matrix, jobs[i].id, diagnostics_);
+        if (has_matrix)
+            matrices_[i] = expand_matrix(*matrix, jobs[i].id, diagnostics_,
+                                         jobs[i].id == only_ ? late_values_ : nullptr);
         if (!has_matrix && jobs[i].opens == 0) matrices_[i].cells.push_back({});
-        cells += matrices_[i].cells.size();
+        if (only_.empty() || jobs[i].id == only_) cells += matrices_[i].cells.size();
         needables_.try_emplace(jobs[i].id,
                                Needable{&jobs[i], has_matrix ? &matrices_[i] : nullptr});
         events_[i] = events_of_job(jobs, i);
@@ -121,6 +123,7 @@ void Planner::check(const std::vector<MergedJob>& jobs, const Graph& graph) {
     }
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const Needable& own = needables_.at(jobs[i].id);
+        if (!only_.empty()) break;  // was checked when the run was planned
         check_needs_by_cell(graph.needs(i), own, needables_, diagnostics_);
         check_types({calls_, jobs[i], own.matrix, need_views(graph, calls_, jobs[i], i, needables_),
                      events_[i], run_.params(), params_[i]},
@@ -139,7 +142,6 @@ void Planner::too_many(std::size_t jobs) {
 }
 
 void Planner::lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, Plan& plan) {
-    std::set<std::string>& present = present_;
     std::size_t weight = 0;
     for (const std::size_t i : graph.order()) {
         const File& file = files_.of(jobs[i]);
@@ -147,7 +149,7 @@ void Planner::lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, 
         const Fired fired = growing_        ? Fired{true}
                             : file.triggers ? fires(*file.triggers, input_.event)
                                             : Fired{};
-        if (jobs[i].opens != 0) continue;
+        if (jobs[i].opens != 0 || (!only_.empty() && jobs[i].id != only_)) continue;
         if (!fired.fired || !events_[i].contains(std::string(to_text(input_.event.kind)))) {
             note_absent(jobs[i]);
             continue;
@@ -159,10 +161,7 @@ void Planner::lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, 
                                "make fewer cells, or smaller jobs");
             return;
         }
-        for (std::size_t at = jobs[i].id.find('/'); at != std::string::npos;
-             at = jobs[i].id.find('/', at + 1))
-            present.insert(jobs[i].id.substr(0, at));  // the callers, by what they called
-        present.insert(jobs[i].id);
+        note_present(jobs[i].id);
         // A need that this event does not bring counts as satisfied (A6 step 4), so nobody has
         // to know of it.
         std::set<std::string> optional;
@@ -171,14 +170,15 @@ void Planner::lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, 
         for (const Cell& cell : matrices_[i].cells) {
             std::vector<Need> needs;
             for (const DeclaredNeed& need : graph.needs(i))
-                if (present.contains(need.job))
+                if (present_.contains(need.job))
                     needs.push_back(need_of_cell(need, jobs[i].id, cell, needables_, diagnostics_));
             auto planned = lower({input_, calls_, jobs[i], cell, fired.paths, std::move(needs),
-                                  optional, note(jobs[i], cell), &run_.values(), params_[i]},
+                                  optional, note(jobs[i], cell), &run_.values(), params_[i],
+                                  matrices_[i].is_open ? &matrices_[i] : nullptr},
                                  diagnostics_);
             if (!planned) continue;
             check_one_cell(*planned, jobs[i].place);
-            set_matrix_limits(*planned, jobs[i].node);
+            if (planned->axes.empty()) set_matrix_limits(*planned, jobs[i].node);
             for (PlannedJob& part : split_into_shards(std::move(*planned))) {
                 if (!spend(json::serialize(to_json(part)).size(), jobs[i].place)) return;
                 plan.jobs.push_back(std::move(part));
@@ -188,6 +188,12 @@ void Planner::lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, 
                 return too_many(plan.jobs.size() + cells_before_);
         }
     }
+}
+
+void Planner::note_present(const std::string& id) {
+    for (std::size_t at = id.find('/'); at != std::string::npos; at = id.find('/', at + 1))
+        present_.insert(id.substr(0, at));
+    present_.insert(id);
 }
 
 std::vector<Reason>* Planner::note(const MergedJob& job, const Cell& cell) {

@@ -25,6 +25,7 @@ public:
 
     Outcome run();
     Growth grow(const GrowInput& in);
+    Growth expand(const ExpandInput& in);
 
 private:
     void plan(Outcome& out);
@@ -37,6 +38,8 @@ private:
     void lower_all(const std::vector<config::MergedJob>& jobs, const Graph& graph, Plan& plan);
     /// The place for the reasons of a cell, nullptr when nobody asks.
     std::vector<Reason>* note(const config::MergedJob& job, const Cell& cell);
+    /// This job, and its callers by what they called.
+    void note_present(const std::string& id);
     void note_absent(const config::MergedJob& job);
     /// `outputs` are those of one cell.
     void check_one_cell(const PlannedJob& job, const config::Place& place);
@@ -47,7 +50,8 @@ private:
     /// A6 step 4: who reads the outputs of a job that is not needed is not needed either.
     static void deselect_readers(Plan& plan);
 
-    // Of generated jobs, in growth.cpp.
+    // In growth.cpp.
+    void plan_cells(Plan& plan);
     void plan_generated(const GrowInput& in, const PlannedJob& generator,
                         std::vector<PlannedJob>& out);
     /// The generator as the caller of what it wrote: it sees itself and what it waited for, by the
@@ -74,6 +78,8 @@ private:
     std::list<std::pair<config::MergedJob, Matrix>> outside_;  ///< of a run that grows: the others
     std::set<std::string> present_;                            ///< ids of what the event brings
     bool growing_ = false;                                     ///< the file is a generated fragment
+    std::string only_;                         ///< not empty: the one job whose cells are made
+    const AxisValues* late_values_ = nullptr;  ///< of that job
     std::size_t cells_before_ = 0;
     std::size_t plan_bytes_ = 0;
 };

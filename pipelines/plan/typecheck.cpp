@@ -61,7 +61,9 @@ public:
         for (const Member& member : view_.job.node.members) {
             const Key* key = config::find_key(config::scope_job, member.name);
             if (key == nullptr || key->scalar == Scalar::condition) continue;
-            if (member.name == "steps") {
+            if (member.name == "matrix") {
+                check_axes(member.value);
+            } else if (member.name == "steps") {
                 check_steps(member.value, *key);
             } else if (member.name == "params") {
                 const Type both = std::exchange(scope_["params"], outer_params_type_);
@@ -193,6 +195,66 @@ private:
             walk(member.value, *key);
             label_ = {};
         }
+    }
+
+    /// Axes that are outputs of other jobs.
+    void check_axes(const Node& matrix) {
+        for (const Member& axis : matrix.members) {
+            if (config::find_key(config::scope_matrix, axis.name) != nullptr ||
+                !axis.value.is_scalar() || !expr::has_expression(axis.value.text))
+                continue;
+            expr::Template parts;
+            std::vector<expr::Problem> problems;
+            if (expr::parse_template(axis.value.text, parts, problems)) {
+                if (parts.is_whole())
+                    check_axis(axis, parts.parts[0].ast, problems);
+                else
+                    problems.push_back(axis_problem(axis, "is a text",
+                                                    "write one `${{ }}` and nothing around it", 0));
+            }
+            report(axis.value, parts.is_whole() ? parts.parts[0].offset : 0, problems);
+        }
+    }
+
+    static expr::Problem axis_problem(const Member& axis, std::string_view what, std::string hint,
+                                      std::size_t offset) {
+        return {config::Severity::error, "matrix_late",
+                fmt::format("axis `{}` {}", axis.name, what), std::move(hint), offset};
+    }
+
+    void check_axis(const Member& axis, const expr::Ast& ast,
+                    std::vector<expr::Problem>& problems) {
+        const Type matrix = std::exchange(scope_["matrix"],
+                                          Type::refused("`matrix` cannot be read inside `matrix`"));
+        const Type type = expr::check(ast, scope_of(axis.value), narrowed_, problems);
+        check_needs(ast, problems);
+        scope_["matrix"] = matrix;
+        if (!problems.empty() && problems.back().severity == config::Severity::error) return;
+        const auto names = names_read(ast, "needs");
+        const auto fail = [&](std::string_view what, std::string hint) {
+            problems.push_back(axis_problem(axis, what, std::move(hint), ast.begin));
+        };
+        const bool is_text =
+            type.kind == Type::Kind::list && !type.item.empty() &&
+            (type.item[0].kind == Type::Kind::string || type.item[0].kind == Type::Kind::number ||
+             type.item[0].kind == Type::Kind::boolean);
+        if (names.empty())
+            fail("reads no output of another job", "list the values");
+        else if (type.kind != Type::Kind::list)
+            fail(fmt::format("takes a list, and this is {}", expr::describe(type)),
+                 "declare the output of type list: `outputs: { versions: list }`");
+        else if (!is_text)
+            fail(fmt::format("takes a list of values, and this is {}", expr::describe(type)), "");
+        else if (type.nullable || reads_optional(names))
+            fail("may get no list: the need is `optional`", "remove `optional`");
+    }
+
+    bool reads_optional(const std::set<Names>& names) const {
+        return std::any_of(view_.ancestors.begin(), view_.ancestors.end(), [&](const auto& need) {
+            return need.optional && std::any_of(names.begin(), names.end(), [&](const Names& read) {
+                       return read.front() == need.id;
+                   });
+        });
     }
 
     void check_steps(const Node& steps, const Key& key) {

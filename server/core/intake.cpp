@@ -362,7 +362,13 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     run.diagnostics = json::serialize(diagnostics);
     if (outcome.plan) run.concurrency = outcome.plan->concurrency;
     run.plan = std::move(outcome.plan);
-    if (run.plan && plan::may_grow(*run.plan)) run.input = json::serialize(plan::to_json(input));
+    if (run.plan && plan::may_grow(*run.plan)) {
+        if (!plan::has_open_matrix(*run.plan)) {
+            input.files.clear();
+            input.fragments.clear();
+        }
+        run.input = json::serialize(plan::to_json(input));
+    }
     // Code of strangers: it runs on our machines only after someone with write access has looked
     // (reference A9, T0).
     if (tier == model::Tier::t0) run.hold = "from a fork: held until someone approves the run";

@@ -19,15 +19,15 @@ using model::JobState;
 /// Plans of runs that are remembered.
 constexpr std::size_t k_plans_kept = 256;
 
-plan::Outputs outputs_of(store::Tx& tx, JobId id) {
+}  // namespace
+
+plan::Outputs Lifecycle::outputs_of(store::Tx& tx, JobId id) {
     plan::Outputs out;
     const auto value = json::parse(store::job_outputs(tx, id)).value();
     for (const auto& [name, text] : value.as_object())
         out.emplace(name, std::string(text.as_string()));
     return out;
 }
-
-}  // namespace
 
 Lifecycle::Lifecycle(Scheduler& scheduler, LeaseTable& leases, EventFeed& feed,
                      const ServiceClock& service, const Clock& clock)
@@ -100,6 +100,7 @@ std::shared_ptr<RunPlan> Lifecycle::load_plan(store::Tx& tx, RunId run_id) {
             planned.spec = model::job_spec_from_json(json::parse(job.spec, limits).value()).value();
         kept->uses_slots |= planned.spec.concurrency.has_value();
         kept->uses_fail_fast |= planned.fail_fast;
+        kept->uses_matrices |= !planned.axes.empty();
         kept->ids.push_back(job.id);
     }
     keep_plan(run_id, kept);

@@ -19,6 +19,8 @@
 
 namespace sluice::core {
 
+inline constexpr std::int64_t k_max_run_jobs = 4'000;
+
 /// A run to be created.
 struct NewRun {
     RunId id;  ///< drawn before planning, because expressions may read it; none = draw now
@@ -46,6 +48,7 @@ struct RunPlan {
     std::optional<model::Concurrency> concurrency;  ///< of the run as a whole
     bool uses_slots = false;                        ///< a job, or the run, is in a group
     bool uses_fail_fast = false;                    ///< a matrix of the run does
+    bool uses_matrices = false;                     ///< some waits for its values
     std::vector<plan::PlannedJob> jobs;             ///< in the order of job ids
     std::vector<JobId> ids;
 };
@@ -147,6 +150,12 @@ private:
                    const RunPlan& planned);
     /// Inserts the jobs of a run that goes on.
     void grow(store::Tx& tx, const store::Run& run, const std::vector<plan::PlannedJob>& jobs);
+    /// The job that stands for the cells becomes them, or ends when there are none.
+    void expand(store::Tx& tx, RunId run, const MadeCells& made);
+    /// False when this end brings the last list of a matrix whose cells are not among `made`.
+    bool are_cells_made(store::Tx& tx, const store::Job& ending, const model::Outcome& outcome,
+                        const plan::Outputs& outputs, const std::vector<MadeCells>& made);
+    static plan::Outputs outputs_of(store::Tx& tx, JobId job);
     const plan::PlannedJob& planned_of(store::Tx& tx, RunId run, JobId job);
     void hold_for_approval(store::Tx& tx, JobId job, const model::JobSpec& spec);
     /// A job became ready: it is offered, or asks for the slot that it needs first.
@@ -163,7 +172,9 @@ private:
     /// `timeout.queue` counts from that service time on.
     void limit_queue(store::Tx& tx, JobId job, const model::JobSpec& spec, std::int64_t from);
     void change(store::Tx& tx, const store::Run& run, store::JobChange change);
-    void end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome);
+    /// `matrices`: cells that come into being when the job ends with it.
+    void end_attempt(store::Tx& tx, const store::Attempt& attempt, const model::Outcome& outcome,
+                     const std::vector<MadeCells>& matrices = {});
     void cancel_live(store::Tx& tx, const store::Run& run, const store::Job& job,
                      const std::string& why, model::Cause cause);
     void end_cancelled(store::Tx& tx, const store::Run& run, const store::Job& job,

@@ -17,24 +17,6 @@ using model::Cause;
 using model::JobEvent;
 using model::JobState;
 
-/// The outputs that the job declares, of their types. A runner sends no others; an agent that does
-/// must not put text where a digest is expected.
-plan::Outputs known_outputs(const model::JobSpec& spec, const protocol::FinishRequest& request) {
-    plan::Outputs out;
-    std::size_t bytes = 0;
-    for (const auto& [name, value] : request.outputs) {
-        const auto declared = spec.outputs.find(name);
-        if (declared == spec.outputs.end()) continue;
-        auto known = plan::canonical_output(declared->second.type, value);
-        if (!known) continue;
-        bytes += known->size();
-        if (bytes <= plan::k_max_outputs_bytes) out[name] = std::move(*known);
-    }
-    return out;
-}
-
-constexpr std::int64_t k_max_jobs = 4'000;
-
 /// Two JSON arrays as one.
 std::string joined(const std::string& first, const std::string& second) {
     constexpr json::Limits k_limits{.bytes = 64 << 20, .depth = 16};
@@ -82,7 +64,7 @@ Result<> Lifecycle::start(store::Tx& tx, AttemptId id, const std::string& instan
 /// Applies the outcome of an attempt that has just ended to its job: retry, or a terminal state,
 /// then what follows.
 void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
-                            const model::Outcome& outcome) {
+                            const model::Outcome& outcome, const std::vector<MadeCells>& matrices) {
     const auto run = store::find_run(tx, attempt.run).value();
     const auto job = store::find_job(tx, attempt.job).value();
     const auto planned = plan_of(tx, attempt.run);
@@ -135,7 +117,32 @@ void Lifecycle::end_attempt(store::Tx& tx, const store::Attempt& attempt,
     }
     next.to = model::next_state(next.from, plan::end_event(spec, outcome)).value();
     change(tx, run, next);
+    for (const MadeCells& made : matrices) expand(tx, attempt.run, made);
     advance(tx, attempt.run);
+}
+
+bool Lifecycle::are_cells_made(store::Tx& tx, const store::Job& ending,
+                               const model::Outcome& outcome, const plan::Outputs& outputs,
+                               const std::vector<MadeCells>& made) {
+    const auto planned = plan_of(tx, ending.run);
+    if (!planned->uses_matrices || outputs.empty()) return true;
+    const auto briefs = store::job_briefs(tx, ending.run);
+    std::vector<plan::JobNow> now;
+    for (std::size_t i = 0; i < briefs.size(); ++i) {
+        now.push_back({&planned->jobs[i], briefs[i].state});
+        if (briefs[i].id == ending.id)
+            now[i].state = model::next_state(JobState::running,
+                                             plan::end_event(planned->jobs[i].spec, outcome))
+                               .value();
+    }
+    const auto due = plan::due_matrices(now, [&](std::size_t job) {
+        return briefs[job].id == ending.id ? outputs : outputs_of(tx, briefs[job].id);
+    });
+    return std::all_of(due.begin(), due.end(), [&](const plan::DueMatrix& matrix) {
+        return std::any_of(made.begin(), made.end(), [&](const MadeCells& cells) {
+            return cells.job == planned->jobs[matrix.job].spec.base;
+        });
+    });
 }
 
 Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
@@ -170,8 +177,8 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
     json::Array steps;
     for (const auto& step : request.steps) steps.push_back(model::to_json(step));
     json::Object outputs;
-    for (const auto& [name, value] : known_outputs(planned_of(tx, job.run, job.id).spec, request))
-        outputs[name] = value;
+    const auto known = known_outputs(planned_of(tx, job.run, job.id).spec, request);
+    for (const auto& [name, value] : known) outputs[name] = value;
     auto outcome = request.outcome;
     const auto run = store::find_run(tx, attempt->run).value();
     std::string failure = grown.failure;
@@ -181,11 +188,14 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
     // Planned while the attempt was not this job's; its jobs must not be lost.
     if (generates && request.generated && !grown.is_planned)
         return error(Code::unavailable, "not_planned", "the generated jobs were not planned");
+    // Two jobs whose lists one matrix takes may have ended while each saw the other running.
+    if (!are_cells_made(tx, job, outcome, known, grown.matrices))
+        return error(Code::unavailable, "not_planned", "the cells of a matrix were not planned");
     const auto added = static_cast<std::int64_t>(grown.jobs.size());
     // Another generator of the run may have ended since this was planned.
-    if (failure.empty() && added > 0 && run.jobs_total + added > k_max_jobs)
+    if (failure.empty() && added > 0 && run.jobs_total + added > k_max_run_jobs)
         failure = fmt::format("the generated jobs are {}, and a run has at most {}: {} are there",
-                              added, k_max_jobs, run.jobs_total);
+                              added, k_max_run_jobs, run.jobs_total);
     if (!failure.empty())
         outcome = {model::AttemptResult::failed, outcome.exit_code, std::nullopt, Cause::config,
                    failure};
@@ -199,7 +209,7 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
     if (grown.diagnostics != "[]")
         store::set_run_diagnostics(tx, run.id, joined(run.diagnostics, grown.diagnostics));
     if (failure.empty() && added > 0) grow(tx, run, grown.jobs);
-    end_attempt(tx, *attempt, outcome);
+    end_attempt(tx, *attempt, outcome, grown.matrices);
     tx.after_commit([this, id] { leases_.erase(id); });
     return store::find_job(tx, attempt->job).value().state;
 }

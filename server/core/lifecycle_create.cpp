@@ -1,5 +1,6 @@
 // Lifecycle: runs and their jobs come into being.
 #include "pipelines/plan/groups.hpp"
+#include "pipelines/plan/grow.hpp"
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/shards.hpp"
 #include "server/core/lifecycle.hpp"
@@ -8,6 +9,9 @@
 #include "server/core/wait_reason.hpp"
 #include "server/store/run_inputs.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <set>
 
 namespace sluice::core {
@@ -19,7 +23,7 @@ namespace {
 
 /// Whether the job was decided or completed by one of these jobs.
 bool reads_any(const plan::PlannedJob& job, const std::set<std::string>& bases) {
-    if (job.late.empty() && job.late_if.empty()) return false;
+    if (job.late.empty() && job.late_if.empty() && job.axes.empty()) return false;
     for (const auto& names : plan::late_reads(job))
         if (!names.empty() && bases.contains(names.front())) return true;
     return false;
@@ -35,6 +39,7 @@ store::Job row_of(RunId run, const plan::PlannedJob& planned, Timestamp now) {
     job.shard_of = plan::shard_group(planned.spec);
     job.planned = json::serialize(plan::to_json(planned));
     job.queue_key = queue_key(required_labels(planned));
+    job.expands = !planned.axes.empty();
     job.created_at = now;
     return job;
 }
@@ -52,14 +57,28 @@ void deselect(store::Job& job, const plan::PlannedJob& planned, Timestamp now) {
     job.finished_at = now.ms;
 }
 
-std::vector<plan::PlannedJob> made_by(const std::string& generator,
-                                      const std::vector<store::Job>& jobs) {
+plan::PlannedJob planned_in(const store::Job& job) {
     constexpr json::Limits k_limits{.bytes = 16 << 20, .depth = 64};
+    return plan::planned_job_from_json(json::parse(job.planned, k_limits).value()).value();
+}
+
+/// What had come into being for a planned job: what it generated, or its cells.
+std::vector<plan::PlannedJob> made_of(const plan::PlannedJob& planned,
+                                      const std::vector<store::Job>& jobs) {
     std::vector<plan::PlannedJob> out;
     for (const auto& job : jobs)
-        if (plan::is_inside(job.base, generator))
-            out.push_back(
-                plan::planned_job_from_json(json::parse(job.planned, k_limits).value()).value());
+        if (planned.axes.empty() ? plan::is_inside(job.base, planned.spec.base)
+                                 : job.base == planned.spec.base && !job.expands)
+            out.push_back(planned_in(job));
+    return out;
+}
+
+/// Jobs whose lists gave no cells: whoever tries again needs other lists.
+std::set<std::string> givers_of_bad_lists(const std::vector<store::Job>& jobs) {
+    std::set<std::string> out;
+    for (const auto& job : jobs)
+        if (job.expands && !model::is_ok(job.state))
+            for (const auto& names : plan::late_reads(planned_in(job))) out.insert(names.front());
     return out;
 }
 
@@ -115,6 +134,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
     }
 
     std::set<std::string> again;  // bases of which a cell is not carried over
+    const std::set<std::string> bad_lists = givers_of_bad_lists(before);
     auto kept = std::make_shared<RunPlan>();
     kept->event = fresh.event;
     kept->concurrency = fresh.concurrency;
@@ -126,7 +146,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         // A definition that changed since (it can't for the same commit, but the planner may be
         // newer) is run again; so is what was made of the results of a job that runs again.
         if (same != earlier.end() && same->second.planned == job.planned &&
-            !reads_any(planned, again)) {
+            !bad_lists.contains(job.base) && !reads_any(planned, again)) {
             const auto& old = same->second;
             job.spec = old.spec;
             job.state = old.state;
@@ -162,6 +182,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         const JobId id = store::insert_job(tx, job);
         kept->uses_slots |= planned.spec.concurrency.has_value();
         kept->uses_fail_fast |= planned.fail_fast;
+        kept->uses_matrices |= !planned.axes.empty();
         kept->jobs.push_back(planned);
         if (!job.spec.empty())
             kept->jobs.back().spec =
@@ -173,9 +194,18 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         return job.carried_from != 0;
     };
     for (const auto& planned : fresh.plan->jobs) {
+        // The cells that lists had given which are carried over.
+        if (!planned.axes.empty() && !reads_any(planned, again)) {
+            const auto cells = made_of(planned, before);
+            for (const auto& cell : cells) add(cell);
+            if (!cells.empty()) {
+                store::add_run_jobs(tx, run.id, static_cast<std::int64_t>(cells.size()) - 1);
+                continue;
+            }
+        }
         if (!add(planned) || planned.spec.generate.empty()) continue;
         // What a generator that is carried over had made belongs to it.
-        const auto made = made_by(planned.spec.base, before);
+        const auto made = made_of(planned, before);
         for (const auto& job : made) add(job);
         store::add_run_jobs(tx, run.id, static_cast<std::int64_t>(made.size()));
     }
@@ -188,6 +218,44 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
     const bool may_advance = !kept->concurrency || !fresh.hold.empty();
     if (may_advance && ready.size() != kept->ids.size()) advance(tx, run.id);
     return run.id;
+}
+
+void Lifecycle::expand(store::Tx& tx, RunId run_id, const MadeCells& made) {
+    const auto run = store::find_run(tx, run_id).value();
+    auto kept = std::make_shared<RunPlan>(*plan_of(tx, run_id));
+    const auto at =
+        std::find_if(kept->jobs.begin(), kept->jobs.end(), [&](const plan::PlannedJob& job) {
+            return job.spec.base == made.job && !job.axes.empty();
+        });
+    if (at == kept->jobs.end()) return;
+    const JobId id = kept->ids[static_cast<std::size_t>(at - kept->jobs.begin())];
+    const auto job = store::find_job(tx, id).value();
+    if (job.state != JobState::waiting) return;
+    store::JobChange next;
+    next.id = id;
+    next.from = job.state;
+    next.message = made.failure;
+    const auto added = static_cast<std::int64_t>(made.cells.size()) - 1;
+    // Others may have come into being since these were planned.
+    if (next.message.empty() && run.jobs_total + added > k_max_run_jobs)
+        next.message = fmt::format("its cells are {}, and a run has at most {} jobs: {} are there",
+                                   made.cells.size(), k_max_run_jobs, run.jobs_total);
+    if (!next.message.empty() || made.cells.empty()) {
+        const auto event = next.message.empty() ? JobEvent::deselect : JobEvent::fail;
+        if (event == JobEvent::fail) next.cause = model::Cause::config;
+        if (next.message.empty()) next.message = plan::k_no_cells;
+        next.to = model::next_state(job.state, event).value();
+        change(tx, run, next);
+        return;
+    }
+    *at = made.cells.front();
+    store::Job cell = row_of(run_id, *at, clock_.now());
+    cell.wait_reason = wait_for_needs(*at);
+    store::replace_job(tx, id, cell);
+    kept->uses_slots |= at->spec.concurrency.has_value();
+    kept->uses_fail_fast |= at->fail_fast;
+    keep_plan(run_id, kept);
+    grow(tx, run, {made.cells.begin() + 1, made.cells.end()});
 }
 
 void Lifecycle::grow(store::Tx& tx, const store::Run& run,

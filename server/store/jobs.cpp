@@ -12,17 +12,18 @@ constexpr const char* k_columns =
     "SELECT id, run_id, key, base, name, kind, shard_of, planned, spec, state, queue_key, "
     "priority, attempt_id, attempts, wait_reason, cause, "
     "message, exit_code, not_before, steps, reports, outputs, log_attempt, log_size, agent, "
-    "coalesce(carried_from, 0), base_job, "
+    "coalesce(carried_from, 0), base_job, expands, "
     "created_at, started_at, finished_at FROM jobs ";
 
 template <class... Keys>
 std::vector<Job> select(Tx& tx, std::string_view where, const Keys&... keys) {
     std::vector<Job> out;
     for (auto& row : tx.all<I, I, S, S, S, S, S, S, S, S, S, I, I, I, S, S, S, OI, I, S, S, S, I, I,
-                            S, I, I, I, OI, OI>(k_columns + std::string(where), keys...)) {
+                            S, I, I, I, I, OI, OI>(k_columns + std::string(where), keys...)) {
         auto& [id, run, job_key, base, name, kind, shard_of, planned, spec, state, queue, priority,
                attempt, attempts, wait, cause, message, exit, not_before, steps, reports, outputs,
-               log_attempt, log_size, agent, carried, base_job, created, started, finished] = row;
+               log_attempt, log_size, agent, carried, base_job, expands, created, started,
+               finished] = row;
         out.push_back(Job{{id},
                           {run},
                           std::move(job_key),
@@ -50,6 +51,7 @@ std::vector<Job> select(Tx& tx, std::string_view where, const Keys&... keys) {
                           std::move(agent),
                           carried,
                           {base_job},
+                          expands != 0,
                           {created},
                           started,
                           finished});
@@ -65,14 +67,14 @@ JobId insert_job(Tx& tx, const Job& j) {
         "queue_key, "
         "priority, "
         "wait_reason, message, cause, "
-        "exit_code, steps, reports, outputs, log_attempt, log_size, agent, carried_from, "
+        "exit_code, steps, reports, outputs, log_attempt, log_size, agent, carried_from, expands, "
         "created_at, started_at, finished_at) "
         "VALUES (:a, :b, :c, :d, :e, :shard_of, :f, :f2, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, "
-        ":q, :r, :s, nullif(:t, 0), :u, :v, :w) RETURNING id",
+        ":q, :r, :s, nullif(:t, 0), :x, :u, :v, :w) RETURNING id",
         j.run, j.key, j.base, j.name, j.kind, j.shard_of, j.planned, j.spec, to_text(j.state),
         j.queue_key, j.priority, j.wait_reason, j.message, to_text(j.cause), j.exit_code, j.steps,
-        j.reports, j.outputs, j.log_attempt, j.log_size, j.agent, j.carried_from, j.created_at,
-        j.started_at, j.finished_at);
+        j.reports, j.outputs, j.log_attempt, j.log_size, j.agent, j.carried_from, I{j.expands},
+        j.created_at, j.started_at, j.finished_at);
     return {std::get<0>(*row)};
 }
 
@@ -80,6 +82,22 @@ std::optional<Job> find_job(Tx& tx, JobId id) {
     auto rows = select(tx, "WHERE id = :a", id);
     if (rows.empty()) return std::nullopt;
     return std::move(rows.front());
+}
+
+bool has_expanding_jobs(Tx& tx, RunId run) {
+    return tx
+        .one<I>(
+            "SELECT 1 FROM jobs WHERE run_id = :a AND expands = 1 AND state = 'waiting' LIMIT 1",
+            run)
+        .has_value();
+}
+
+void replace_job(Tx& tx, JobId id, const Job& cell) {
+    tx.exec(
+        "UPDATE jobs SET key = :a, name = :b, kind = :c, shard_of = :d, planned = :e, queue_key = "
+        ":f, wait_reason = :g, expands = 0 WHERE id = :h AND expands = 1",
+        cell.key, cell.name, cell.kind, cell.shard_of, cell.planned, cell.queue_key,
+        cell.wait_reason, id);
 }
 
 std::vector<Job> jobs_of(Tx& tx, RunId run) {

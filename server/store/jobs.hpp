@@ -37,12 +37,17 @@ struct Job {
     std::int64_t log_size = 0;
     std::string agent;
     std::int64_t carried_from = 0;
-    JobId base_job;  ///< what it was compared with while it ran
+    JobId base_job;        ///< what it was compared with while it ran
+    bool expands = false;  ///< stands for the cells of an open matrix (plan::PlannedJob::axes)
     Timestamp created_at;
     std::optional<std::int64_t> started_at, finished_at;
 };
 JobId insert_job(Tx& tx, const Job& job);
 std::optional<Job> find_job(Tx& tx, JobId id);
+/// Whether a waiting job of the run stands for cells that are to be made.
+bool has_expanding_jobs(Tx& tx, RunId run);
+/// A job that stood for cells becomes one of them; its state stays.
+void replace_job(Tx& tx, JobId id, const Job& cell);
 /// In order of insertion (topological).
 std::vector<Job> jobs_of(Tx& tx, RunId run);
 /// What went wrong in a run, in order of its jobs: key and message only.

@@ -75,7 +75,11 @@ constexpr std::array k_details = {
         "Each combination of the axes' values is a cell, a job of its own: `test (3.11, linux)`. "
         "Values are strings, as they stand: `3.10` is not `3.1`. `include`, `exclude`, "
         "`max_parallel` "
-        "and `fail_fast` are no axes."},
+        "and `fail_fast` are no axes. An axis may be a list that another job writes, "
+        "`${{ needs.list.outputs.versions }}`: the cells are made when that job has ended, and "
+        "their "
+        "values are text. An empty list means that there is nothing to do: the job is "
+        "not_selected."},
     Row{"need.matrix",
         "A list of axes: the cells that have my value of these. A map: the cells that have these "
         "values. `needs.JOB.outputs` can be read when one cell is left, `needs.JOB.cells` always."},

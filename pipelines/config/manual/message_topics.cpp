@@ -48,6 +48,7 @@ constexpr std::array k_rows = {
     Row{"exclude_matches_nothing", "matrix.exclude"},
     Row{"matrix_empty", "job.matrix"},
     Row{"matrix_incomplete", "matrix.include"},
+    Row{"matrix_late", "job.matrix"},
     Row{"matrix_too_large", "job.matrix"},
     Row{"matrix_twin", "job.matrix"},
     Row{"unknown_axis", "job.matrix"},

@@ -219,3 +219,99 @@ TEST_CASE("what planning must know again goes through JSON", "[grow]") {
     input.changed_paths.reset();
     CHECK_FALSE(input_from_json(to_json(input)).value().changed_paths);
 }
+
+namespace {
+
+/// A run with an open matrix, and the cells that lists give.
+Strings cells_of(const Run& run, const AxisValues& values) {
+    const Growth growth = expand({run.input, run.jobs, "test", values});
+    Strings out;
+    for (const auto& d : growth.diagnostics) out.push_back(config::format(d));
+    for (const PlannedJob& job : growth.jobs) out.push_back(job.spec.id);
+    return out;
+}
+
+const char* const k_open =
+    "  list: { outputs: { l: list, m: list }, run: x }\n"
+    "  test: { needs: [list], matrix: { v: \"${{ needs.list.outputs.l }}\", os: [a, b], "
+    "exclude: [{ v: old, os: b }], include: [{ v: new, extra: e }] }, "
+    "name: \"${{ matrix.v }}${{ matrix.extra ?? '' }}\", env: { V: \"${{ matrix.v }}\" }, run: y "
+    "}\n"
+    "  after: { needs: [test], run: z }\n";
+
+}  // namespace
+
+TEST_CASE("a matrix over outputs stands open until its lists are there", "[grow]") {
+    const Run run(k_open);
+    REQUIRE(run.jobs.size() == 3);
+    const PlannedJob& open = run.jobs[1];
+    CHECK(open.spec.id == "test");
+    REQUIRE(open.axes.size() == 1);
+    CHECK(open.axes[0] == LateAxis{"v", "${{ needs.list.outputs.l }}"});
+    CHECK(open.reads == Strings{"list"});
+    CHECK(planned_job_from_json(to_json(open)).value() == open);
+    CHECK(cells_of(run, {{"v", {"old", "new"}}}) ==
+          Strings{"test (old, a)", "test (new, a)", "test (new, b)"});
+    CHECK(cells_of(run, {{"v", {"old"}}}) == Strings{"test (old, a)"});
+    CHECK(cells_of(run, {{"v", {}}}).empty());
+    const auto growth = expand({run.input, run.jobs, "test", {{"v", {"new"}}}});
+    REQUIRE(growth.jobs.size() == 2);
+    CHECK(growth.jobs[0].spec.name == "newe");
+    CHECK(growth.jobs[0].spec.env.at("V") == "new");
+    CHECK(growth.jobs[0].axes.empty());
+    CHECK(growth.jobs[0].needs == open.needs);
+}
+
+TEST_CASE("lists that give no cells are told", "[grow]") {
+    const Run run(k_open);
+    CHECK(cells_of(run, {{"v", {"x", "x"}}}) ==
+          Strings{".ci.yml:5:39: error: value `x` stands twice in axis `v` hint: remove one"});
+    CHECK(cells_of(run, {{"v", {std::string(129, 'x')}}}) ==
+          Strings{".ci.yml:5:39: error: a matrix value is one line of at most 128 bytes"});
+    Strings many;
+    for (int i = 0; i < 129; ++i) many.push_back(std::to_string(i));
+    const Strings told = cells_of(run, {{"v", many}});
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].find("the matrix of `test` has 258 cells, at most 256") != std::string::npos);
+}
+
+TEST_CASE("an edit of a job whose cells are not there yet is seen", "[grow]") {
+    const auto definition = [](const std::string& run) {
+        return Run("  list: { outputs: { l: list }, run: x }\n  test: { needs: [list], matrix: { "
+                   "v: "
+                   "\"${{ needs.list.outputs.l }}\" }, if: \"matrix.v != 'x'\", run: " +
+                   run + " }\n")
+            .jobs[1]
+            .definition;
+    };
+    CHECK(definition("y") == definition("y"));
+    CHECK(definition("y") != definition("z"));
+}
+
+TEST_CASE("an open matrix is due when the last of its lists is there", "[grow]") {
+    using model::JobState;
+    const Run run(
+        "  a: { outputs: { l: list }, run: x }\n  b: { outputs: { l: list }, run: x }\n"
+        "  test: { needs: [a, b], matrix: { x: \"${{ needs.a.outputs.l }}\", y: \"${{ "
+        "needs.b.outputs.l }}\" }, run: y }\n"
+        "  pair: { needs: [{ job: test, matrix: [x, y] }], matrix: { x: [1], y: [2] }, run: z }\n");
+    const auto due = [&](JobState a, JobState b, bool written = true) {
+        std::vector<JobNow> now;
+        for (const PlannedJob& job : run.jobs) now.push_back({&job});
+        now[0].state = a;
+        now[1].state = b;
+        const OutputsOf outputs = [&](std::size_t job) {
+            if (job > 1 || !written) return Outputs{};
+            return Outputs{{"l", job == 0 ? "[\"p\",\"q\"]" : "[]"}};
+        };
+        // Who needs a cell of it waits for the job that stands for the cells.
+        if (b == JobState::running) CHECK(advance(now, run.input.event, false, outputs).empty());
+        return due_matrices(now, outputs);
+    };
+    CHECK(due(JobState::passed, JobState::running).empty());
+    CHECK(due(JobState::passed, JobState::passed, false).empty());
+    const auto both = due(JobState::passed, JobState::warned);
+    REQUIRE(both.size() == 1);
+    CHECK(both[0].job == 2);
+    CHECK(both[0].values == AxisValues{{"x", {"p", "q"}}, {"y", {}}});
+}
