@@ -4,6 +4,7 @@
 #include "pipelines/config/document.hpp"
 #include "pipelines/config/expression/syntax.hpp"
 #include "pipelines/config/schema.hpp"
+#include "pipelines/plan/output_types.hpp"
 
 #include <fmt/format.h>
 
@@ -20,7 +21,6 @@ using config::Member;
 using config::MergedJob;
 using config::Node;
 
-constexpr std::size_t k_max_fragments = 100;
 constexpr std::size_t k_max_jobs = 4'000;
 // Fragments multiply: bounds all that calls bring, as config::weight() counts.
 constexpr std::size_t k_max_weight = 1'000'000;
@@ -39,16 +39,6 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 
 void erase(Node& map, std::string_view key) {
     std::erase_if(map.members, [&](const Member& member) { return member.name == key; });
-}
-
-/// Marks everything in the node as standing in that call.
-void enter(Node& node, int call) {
-    node.place.call = call;
-    for (Node& item : node.items) enter(item, call);
-    for (Member& member : node.members) {
-        member.place.call = call;
-        enter(member.value, call);
-    }
 }
 
 /// Adds the caller's member where the inner map has none.
@@ -326,6 +316,7 @@ void Calls::call_jobs(MergedJob job, const Fragment& fragment, const Chain& chai
                                 fragment, place);
     job.opens = number;
     const MergedJob caller = job;
+    const std::size_t caller_at = out_.size();
     out_.push_back(std::move(job));
     for (const MergedJob& source : fragment.jobs) {
         if (!spend(k_call_weight + config::weight(source.node), place)) return;
@@ -338,6 +329,56 @@ void Calls::call_jobs(MergedJob job, const Fragment& fragment, const Chain& chai
         take_from_caller(inner, caller);
         expand_job(std::move(inner), chain);
     }
+    give_outputs(caller.id, fragment, caller_at);
+}
+
+/// An output of the fragment is that of the one job in it which declares it.
+void Calls::give_outputs(const std::string& caller, const Fragment& fragment,
+                         std::size_t caller_at) {
+    const Member* outputs = fragment.file.root.member("outputs");
+    if (outputs == nullptr || !outputs->value.is_map()) return;
+    const auto declared = outputs_of(fragment.file.root);
+    for (const Member& output : outputs->value.members) {
+        std::vector<const MergedJob*> givers;
+        for (std::size_t i = caller_at + 1; i < out_.size(); ++i)
+            if (out_[i].id.find('/', caller.size() + 1) == std::string::npos &&
+                outputs_of(out_[i].node).contains(output.name))
+                givers.push_back(&out_[i]);
+        const auto fail = [&](std::string message, std::string hint) {
+            diagnostics_.error(output.place, "bad_call", std::move(message), std::move(hint));
+        };
+        const std::string name = config::shown(output.name);
+        if (givers.empty()) {
+            fail(fmt::format("no job of this fragment has an output `{}`", name),
+                 "a job declares and writes it, the fragment passes it on");
+        } else if (givers.size() > 1) {
+            fail(fmt::format("`{}` and `{}` both have an output `{}`", givers[0]->id, givers[1]->id,
+                             name),
+                 "give them different names");
+        } else if (givers[0]->node.find("matrix") != nullptr) {
+            fail(fmt::format("`{}` has cells, so there would be several `{}`", givers[0]->id, name),
+                 "let a job without a matrix gather them");
+        } else if (outputs_of(givers[0]->node).at(output.name) != declared.at(output.name)) {
+            fail(fmt::format("`{}` is {} here and {} in `{}`", name,
+                             to_text(declared.at(output.name)),
+                             to_text(outputs_of(givers[0]->node).at(output.name)), givers[0]->id),
+                 "say the same in both");
+        } else {
+            givers_[caller][output.name] = givers[0]->id;
+        }
+    }
+    give(out_[caller_at].node, fragment.file.root, "outputs");
+}
+
+std::string Calls::giver_of(const std::string& caller, const std::string& output) const {
+    std::string at = caller;
+    // What a fragment passes on may be passed on to it.
+    for (auto found = givers_.find(at); found != givers_.end(); found = givers_.find(at)) {
+        const auto giver = found->second.find(output);
+        if (giver == found->second.end()) return {};
+        at = giver->second;
+    }
+    return at == caller ? std::string{} : at;
 }
 
 /// What holds for all jobs inside. `needs`, `if` and `changes` are read where the graph and the
@@ -381,127 +422,6 @@ void Calls::check_secrets(const Node& holder, const std::set<std::string>& given
             fmt::format("`{}` is not among the secrets of the caller `{}`",
                         config::shown(name->text), caller),
             fmt::format("add it there: `secrets: {{ NAME: {} }}`", config::shown(name->text)));
-    }
-}
-
-const Calls::Fragment* Calls::open(const Node& uses, const Chain& chain, std::string& reference) {
-    if (!uses.is_scalar() || expr::has_expression(uses.text) ||
-        config::check_scalar(config::Scalar::fragment, uses.text))
-        return nullptr;  // has been said
-    reference = resolve_reference(uses.text, diagnostics_.path(uses.place.file));
-    const std::string shown = config::shown(uses.text);
-    if (is_remote(reference) && !remote_allowed_) {
-        diagnostics_.error(uses.place, "bad_call",
-                           fmt::format("a generated job cannot use `{}`", shown),
-                           "only fragments of this repository: `./.ci/lib/x.yml`");
-        return nullptr;
-    }
-    if (const auto seen = std::find(chain.begin(), chain.end(), reference); seen != chain.end()) {
-        std::string path;
-        for (auto it = seen; it != chain.end(); ++it) path += *it + " → ";
-        diagnostics_.error(uses.place, "uses_cycle",
-                           fmt::format("`uses` goes in a circle: {}{}", path, reference),
-                           "remove one of them");
-        return nullptr;
-    }
-    if (chain.size() >= k_max_call_depth) {
-        diagnostics_.error(
-            uses.place, "too_deep",
-            fmt::format("fragments call each other deeper than {}", k_max_call_depth),
-            "call this one from further out");
-        return nullptr;
-    }
-    const auto source = std::find_if(fragments_.begin(), fragments_.end(),
-                                     [&](const auto& file) { return file.path == reference; });
-    if (source == fragments_.end() && is_remote(reference)) {
-        diagnostics_.error(uses.place, "fragment_missing",
-                           fmt::format("`{}` was not fetched", shown),
-                           "only a server fetches fragments of other repositories");
-        return nullptr;
-    }
-    if (source == fragments_.end()) {
-        std::vector<std::string> known;
-        for (const SourceFile& file : fragments_) known.push_back("./" + file.path);
-        const auto near = text::nearest(uses.text, known);
-        diagnostics_.error(uses.place, "fragment_missing",
-                           fmt::format("`{}` does not exist at this commit", shown),
-                           near ? fmt::format("did you mean `{}`?", *near)
-                                : "the path begins at the root of the repository");
-        return nullptr;
-    }
-    if (!source->problem.empty()) {
-        diagnostics_.error(uses.place, "fragment_unreadable",
-                           fmt::format("`{}` {}", shown, source->problem), "");
-        return nullptr;
-    }
-    return read(*source);
-}
-
-const Calls::Fragment* Calls::read(const SourceFile& source) {
-    const auto [at, is_new] = read_.try_emplace(source.path);
-    if (!is_new) return at->second ? &*at->second : nullptr;
-    if (read_.size() > k_max_fragments) {
-        diagnostics_.error({}, "too_many_files",
-                           fmt::format("more than {} fragments", k_max_fragments), "join some");
-        return nullptr;
-    }
-    const int index = diagnostics_.add_file(source.path, config::without_bom(source.text));
-    auto file = config::parse_fragment(index, diagnostics_);
-    if (!file) return nullptr;
-    Fragment fragment;
-    const Node* steps = file->root.find("steps");
-    fragment.has_steps = steps != nullptr && steps->is_list();
-    if (!fragment.has_steps && file->root.find("jobs") == nullptr) return nullptr;
-    fragment.params = read_params(file->root.find("params"), diagnostics_);
-    std::vector<config::File> files;
-    files.push_back(std::move(*file));
-    if (const Member* outputs = files.front().root.member("outputs");
-        outputs != nullptr && !fragment.has_steps)
-        diagnostics_.error(outputs->place, "bad_call",
-                           "`outputs` of a fragment with jobs asks for outputs of callers, which "
-                           "this version does not have",
-                           "remove it");
-    if (!fragment.has_steps) fragment.jobs = config::merge_jobs(files, diagnostics_);
-    fragment.file = std::move(files.front());
-    at->second = std::move(fragment);
-    return &*at->second;
-}
-
-int Calls::add_call(Call call, const Fragment& fragment, const config::Place& place) {
-    const auto number = static_cast<int>(calls_.size());
-    call.params = fragment.params;
-    // What a default reads, it reads in the fragment.
-    for (Param& param : call.params)
-        if (param.fallback) enter(*param.fallback, number);
-    check_with(call, place);
-    calls_.push_back(std::move(call));
-    return number;
-}
-
-void Calls::check_with(const Call& call, const config::Place& place) {
-    const Node* with = call.node.find("with");
-    std::vector<std::string> known;
-    for (const Param& param : call.params) {
-        known.push_back(param.name);
-        const Node* value = with == nullptr ? nullptr : with->find(param.name);
-        if (value == nullptr && !param.fallback)
-            diagnostics_.error(place, "bad_call",
-                               fmt::format("`{}` wants param `{}`, which has no default",
-                                           config::shown(call.reference), param.name),
-                               fmt::format("give it: `with: {{ {}: … }}`", param.name));
-        if (value == nullptr || !value->is_scalar() || expr::has_expression(value->text)) continue;
-        if (const auto complaint = check_param(param, value->text))
-            diagnostics_.error(value->place, complaint->id, complaint->message, complaint->hint);
-    }
-    if (with == nullptr) return;
-    for (const Member& member : with->members) {
-        if (std::find(known.begin(), known.end(), member.name) != known.end()) continue;
-        const auto near = text::nearest(member.name, known);
-        diagnostics_.error(member.place, "bad_call",
-                           fmt::format("`{}` has no param `{}`", config::shown(call.reference),
-                                       config::shown(member.name)),
-                           near ? fmt::format("did you mean `{}`?", *near)
-                                : "declare it there: `params: { name: { type: string } }`");
     }
 }
 

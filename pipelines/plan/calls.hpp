@@ -37,6 +37,9 @@ inline bool is_remote(std::string_view reference) {
     return reference.starts_with("git+");
 }
 
+/// Marks everything in the node as standing in that call.
+void enter(config::Node& node, int call);
+
 class Calls {
 public:
     /// `fragments` outlive this object and `diagnostics`.
@@ -56,6 +59,8 @@ public:
     std::vector<int> chain(int number) const;
     /// The id as the plan knows it that a node of this call writes.
     std::string full_id(int number, const std::string& id) const;
+    /// The job whose output that of the caller is; "" = not a caller, or it has none of that name.
+    std::string giver_of(const std::string& caller, const std::string& output) const;
 
 private:
     struct Fragment {
@@ -73,6 +78,7 @@ private:
                    std::string reference);
     void expand_steps(config::MergedJob& job, const Chain& chain);
     std::vector<config::Node> steps_of(config::MergedJob& job, const Fragment& fragment, int call);
+    void give_outputs(const std::string& caller, const Fragment& fragment, std::size_t caller_at);
     void take_from_caller(config::MergedJob& inner, const config::MergedJob& caller);
     void check_all_secrets(const config::MergedJob& job, const std::set<std::string>& given,
                            const std::string& caller);
@@ -89,6 +95,7 @@ private:
     std::vector<Call> calls_;
     std::map<std::string, std::optional<Fragment>> read_;
     std::vector<config::MergedJob> out_;
+    std::map<std::string, std::map<std::string, std::string>> givers_;  ///< by caller, by output
     bool remote_allowed_ = true;
     std::size_t spent_ = 0;
 };

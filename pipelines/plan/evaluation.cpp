@@ -31,6 +31,26 @@ expr::Ast call_of(std::string function, expr::Ast argument) {
     return out;
 }
 
+/// `needs['ID'].outputs.NAME`
+expr::Ast output_of(const std::string& id, const std::string& name) {
+    expr::Ast needs;
+    needs.kind = expr::Ast::Kind::name;
+    needs.name = "needs";
+    expr::Ast job;
+    job.kind = expr::Ast::Kind::index;
+    job.children.push_back(std::move(needs));
+    job.children.emplace_back().value = Value::of(id);
+    expr::Ast outputs;
+    outputs.kind = expr::Ast::Kind::member;
+    outputs.name = "outputs";
+    outputs.children.push_back(std::move(job));
+    expr::Ast out;
+    out.kind = expr::Ast::Kind::member;
+    out.name = name;
+    out.children.push_back(std::move(outputs));
+    return out;
+}
+
 }  // namespace
 
 Evaluation::Evaluation(const Input& input, const Calls& calls, int call, std::string job,
@@ -100,15 +120,12 @@ std::optional<expr::Ast> Evaluation::late_param(const Param& param, const Node& 
         if (part.is_expression) resolve(part.ast, given.place.call);
     if (!reads(parts, {"needs"})) return std::nullopt;
     if (!param.options.empty() || param.min || param.max || !param.pattern.empty()) {
-        fail(given, 0, "bad_param",
-             fmt::format("{}: param `{}` has values that it does not take, so it cannot read "
-                         "`needs`: they are checked before any job has run",
-                         where(), param.name),
-             "a param of type string, number or boolean without `options`, `min`, `max` and "
-             "`pattern` can");
-        expr::Ast instead;  // what reads it is not wrong, too
-        instead.value = Value::of("");
-        return instead;
+        // Before anything reads it: late texts are evaluated in their order.
+        TextProblem problem;
+        auto checked = fold_text(parts, context_of(given.place.call), {"needs"}, problem);
+        if (!checked) return std::nullopt;  // text() says so
+        late_.push_back({"", std::move(checked->text), config::Scalar::value, "",
+                         json::serialize(to_json(param))});
     }
     // The parts are joined as text, as they would be now, and read back as what the param is: a
     // number or boolean may stand in a script, so it must be one whatever the output holds.
@@ -134,6 +151,19 @@ std::optional<expr::Ast> Evaluation::late_param(const Param& param, const Node& 
 }
 
 void Evaluation::resolve(expr::Ast& ast, int number) const {
+    resolve_call(ast, number);
+    // An output of a caller is one of a job that it calls.
+    expr::Ast giver;
+    replace_chains(ast, [&](const Names& names) -> const expr::Ast* {
+        if (names.size() != 4 || names[0] != "needs" || names[2] != "outputs") return nullptr;
+        const std::string id = calls_.giver_of(names[1], names[3]);
+        if (id.empty()) return nullptr;
+        giver = output_of(id, names[3]);
+        return &giver;
+    });
+}
+
+void Evaluation::resolve_call(expr::Ast& ast, int number) const {
     if (number == 0) return;
     const Call& call = calls_.at(number);
     if (!call.prefix.empty())

@@ -86,6 +86,7 @@ private:
     /// Names as the plan knows them for those that a fragment writes, and for a param that reads
     /// `needs` what it was given.
     void resolve(expr::Ast& ast, int call) const;
+    void resolve_call(expr::Ast& ast, int call) const;
     /// The value of a param as an expression, when it reads `needs`.
     std::optional<expr::Ast> late_param(const Param& param, const config::Node& given);
 

@@ -5,6 +5,7 @@
 #include "pipelines/plan/condition.hpp"
 #include "pipelines/plan/fold_text.hpp"
 #include "pipelines/plan/lower_value.hpp"
+#include "pipelines/plan/params.hpp"
 
 #include <fmt/format.h>
 
@@ -107,6 +108,23 @@ Result<Placed> text(const LateText& late, const expr::Context& context) {
     return Placed{late.at, typed_value(late.type, folded->text)};
 }
 
+/// Why the param does not take the value, for people.
+std::optional<std::string> wrong_param(const LateText& late, const expr::Context& context) {
+    const auto value = json::parse(late.param);
+    const auto param = value ? param_from_json(*value) : Result<Param>(value.error());
+    if (!param) return "a param cannot be read: " + param.error().message;
+    expr::Template parts;
+    std::vector<expr::Problem> problems;
+    if (!expr::parse_template(late.text, parts, problems, expr::k_generated))
+        return problems.front().message;
+    TextProblem problem;
+    const auto folded = fold_text(parts, context, {}, problem);
+    if (!folded) return fmt::format("param `{}`: {}", param->name, problem.message);
+    const auto complaint = check_param(*param, folded->text);
+    if (!complaint) return std::nullopt;
+    return complaint->message + (complaint->hint.empty() ? "" : ", " + complaint->hint);
+}
+
 }  // namespace
 
 Value need_value(JobState result, std::span<const CellFacts> cells) {
@@ -164,6 +182,11 @@ Result<model::JobSpec> complete(const PlannedJob& job, const Value& needs) {
     for (const LateText& late : job.late) {
         // What a step reads that never runs may be null.
         if (late.at.starts_with(never)) continue;
+        if (!late.param.empty()) {
+            if (const auto complaint = wrong_param(late, context))
+                return error(Code::invalid, "bad_param", *complaint);
+            continue;
+        }
         auto placed =
             late.type == config::Scalar::condition ? condition(late, context) : text(late, context);
         if (!placed)

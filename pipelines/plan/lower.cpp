@@ -4,6 +4,7 @@
 #include "pipelines/kinds/kind.hpp"
 #include "pipelines/plan/definition.hpp"
 #include "pipelines/plan/evaluation.hpp"
+#include "pipelines/plan/groups.hpp"
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/lower_settings.hpp"
 #include "pipelines/plan/params.hpp"
@@ -11,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::plan {
@@ -293,7 +295,8 @@ private:
         std::set<std::string> ids;
         for (const Names& names : late_reads(out_))
             if (names.size() >= 2 && (names[1] == "outputs" || names[1] == "best") &&
-                !in_.optional.contains(names[0]))
+                std::none_of(in_.optional.begin(), in_.optional.end(),
+                             [&](const std::string& id) { return is_part_of(names[0], id); }))
                 ids.insert(names[0]);
         out_.reads.assign(ids.begin(), ids.end());
     }

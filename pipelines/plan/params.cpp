@@ -225,6 +225,24 @@ std::map<std::string, std::string> stand_ins(const std::vector<Param>& params) {
     return out;
 }
 
+Result<Param> param_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader in(value, std::move(pointer));
+    const auto bound = [&](const char* name) -> std::optional<double> {
+        const json::Value* found = in.find(name);
+        if (found == nullptr || !found->is_number()) return std::nullopt;
+        return found->to_number<double>();
+    };
+    Param param;
+    param.name = in.string("name", 1024);
+    param.type = model::wire::enum_or(in, "type", ParamType::string);
+    param.options = in.strings_or_empty("options", 10'000);
+    param.min = bound("min");
+    param.max = bound("max");
+    param.pattern = in.string_or("pattern", "", 1 << 16);
+    SLUICE_CHECK(in.finish());
+    return param;
+}
+
 json::Value to_json(const Param& param) {
     namespace wire = model::wire;
     json::Object out{{"name", wire::text(param.name)}, {"type", wire::text_of(param.type)}};

@@ -22,6 +22,9 @@ namespace sluice::plan {
 /// `bad_param` for settings that do not go together and for a default that does not fit.
 std::vector<Param> read_params(const config::Node* node, config::Diagnostics& diagnostics);
 
+/// As to_json() wrote it, without a default and help.
+Result<Param> param_from_json(const json::Value& value, std::string pointer = "");
+
 /// What is wrong with a value, expressions being evaluated already.
 std::optional<config::Complaint> check_param(const Param& param, std::string_view value);
 

@@ -65,6 +65,9 @@ struct LateText {
     std::string text;  ///< `${{ }}` in it read only `needs`; of `/steps/N/env/X` also `steps`
     config::Scalar type = config::Scalar::value;  ///< what the value must be
     std::string choices;                          ///< with Scalar::choice, separated by spaces
+    /// Not empty: no place of the spec but a value that a fragment's param gets, and this is the
+    /// Param, as JSON: the job fails when it does not take the value.
+    std::string param;
     bool operator==(const LateText&) const = default;
 };
 

@@ -35,7 +35,7 @@ Result<LateText> late_text_from_json(const json::Value& value, std::string point
     json::ObjectReader in(value, std::move(pointer));
     LateText late{in.string("at", 1024), in.string("text", 1 << 20),
                   wire::enum_or(in, "type", config::Scalar::value),
-                  in.string_or("choices", "", 1024)};
+                  in.string_or("choices", "", 1024), in.string_or("param", "", 1 << 20)};
     SLUICE_CHECK(in.finish_strict());
     return late;
 }
@@ -69,6 +69,7 @@ json::Value late_text_to_json(const LateText& late) {
     json::Object out{{"at", wire::text(late.at)}, {"text", wire::text(late.text)}};
     if (late.type != config::Scalar::value) out["type"] = wire::text_of(late.type);
     if (!late.choices.empty()) out["choices"] = wire::text(late.choices);
+    if (!late.param.empty()) out["param"] = wire::text(late.param);
     return out;
 }
 

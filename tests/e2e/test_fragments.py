@@ -67,6 +67,55 @@ def test_what_holds_for_the_caller_holds_for_all_its_jobs(project):
         "release/make": "blocked", "release/sign/sum": "blocked", "last": "blocked"}
 
 
+OUTPUTS = {
+    ".ci.yml": """
+version: 1
+on: {push: {}, manual: {}}
+jobs:
+  pick: {outputs: {mode: string}, run: "cat mode >> $CI_OUTPUT"}
+  release:
+    needs: [pick]
+    uses: ./.ci/lib/release.yml
+    with: {mode: "${{ needs.pick.outputs.mode }}"}
+  use:
+    needs: [release]
+    env: {NOTES: "${{ needs.release.outputs.notes }}"}
+    run: 'echo "got $NOTES, ${{ needs.release.outputs.size }}"'
+""",
+    ".ci/lib/release.yml": """
+version: 1
+params: {mode: {type: choice, options: [fast, slow]}}
+outputs: {notes: string, size: number}
+jobs:
+  make: {outputs: {size: number}, run: "echo size=42 >> $CI_OUTPUT; echo ${{ params.mode }}"}
+  text: {needs: [make], outputs: {notes: string}, run: "echo 'notes=all $(new)' >> $CI_OUTPUT"}
+""",
+    "mode": "mode=slow\n",
+}
+
+
+def test_outputs_of_what_a_caller_calls_are_its_outputs(project, ci):
+    _, jobs = project.push_and_end(OUTPUTS, "passed")
+    assert ci.log_of(jobs["release/make"]["id"]) == b"slow\n"
+    assert ci.log_of(jobs["use"]["id"]) == b"got all $(new), 42\n"
+
+
+def test_a_value_that_comes_late_must_be_one_that_the_param_takes(project):
+    detail, jobs = project.push_and_end({**OUTPUTS, "mode": "mode=slow; touch pwned\n"}, "failed")
+    assert (jobs["release/make"]["state"], jobs["release/make"]["cause"]) == ("failed", "config")
+    assert jobs["release/make"]["message"] == "param `mode` is one of fast, slow, got `slow; touch pwned`"
+    assert jobs["use"]["state"] == "blocked"
+
+
+def test_a_local_run_hands_outputs_of_a_fragment_on(tmp_path):
+    checkout = Checkout(tmp_path)
+    checkout.write(OUTPUTS)
+    checkout.commit()
+    assert set(checkout.states()[0].values()) == {"passed"}
+    checkout.write({"mode": "mode=other\n"})
+    assert checkout.states()[0]["release/make"] == "failed"
+
+
 def test_mistakes_in_fragments_have_their_place_in_the_right_file(project):
     detail, _ = project.push_and_end(
         {**FILES, ".ci/lib/sign.yml": "version: 1\njobs: {sum: {needs: [gone], steps: [x]}}\n",

@@ -158,3 +158,59 @@ TEST_CASE("whatever calls whatever, ids are unique and needs stand before", "[ca
         }
     }
 }
+
+namespace {
+
+std::string told(const Outcome& outcome) {
+    std::string out;
+    for (const auto& d : outcome.diagnostics) out += config::format(d) + "\n";
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("an output of a caller is that of the job inside which declares it", "[calls]") {
+    const Files files{{"release.yml",
+                       "version: 1\noutputs: { digest: digest, notes: string }\njobs:\n"
+                       "  build: { outputs: { digest: digest }, run: x }\n"
+                       "  text: { needs: [build], uses: ./text.yml }\n"},
+                      {"text.yml",
+                       "version: 1\noutputs: { notes: string }\njobs:\n"
+                       "  write: { outputs: { notes: string }, run: x }\n"}};
+    const auto outcome = planned(
+        "jobs:\n  release: { uses: ./release.yml }\n"
+        "  use: { needs: [release], if: \"needs.release.outputs.notes != ''\", "
+        "run: \"deploy ${{ needs.release.outputs.digest }}\" }\n"
+        "  spare: { needs: [{ job: release, optional: true }], "
+        "env: { D: \"${{ needs.release.outputs.digest ?? 'none' }}\" }, run: y }\n",
+        files);
+    CHECK(ids(outcome) == Strings{"release/build", "release/text/write", "use", "spare"});
+    const auto& jobs = outcome.plan->jobs;
+    CHECK(jobs[2].late_if == "(needs['release/text/write'].outputs.notes != '')");
+    REQUIRE(jobs[2].late.size() == 1);
+    CHECK(jobs[2].late[0].text == "deploy ${{ needs['release/build'].outputs.digest }}");
+    CHECK(jobs[2].reads == Strings{"release/build", "release/text/write"});
+    CHECK(jobs[3].reads.empty());
+}
+
+TEST_CASE("outputs of a fragment with jobs that nobody gives, or several, are refused", "[calls]") {
+    const auto message = [](const std::string& outputs, const std::string& jobs) {
+        return told(
+            planned("jobs: { c: { uses: ./f.yml } }\n",
+                    {{"f.yml", "version: 1\noutputs: { " + outputs + " }\njobs:\n" + jobs}}));
+    };
+    CHECK(message("x: string", "  a: { run: y }\n") ==
+          "f.yml:2:12: error: no job of this fragment has an output `x` hint: a job declares and "
+          "writes it, the fragment passes it on\n");
+    CHECK(message("x: string",
+                  "  a: { outputs: { x: string }, run: y }\n  b: { outputs: { x: "
+                  "string }, run: y }\n") ==
+          "f.yml:2:12: error: `c/a` and `c/b` both have an output `x` hint: give them different "
+          "names\n");
+    CHECK(
+        message("x: string", "  a: { matrix: { v: [1, 2] }, outputs: { x: string }, run: y }\n") ==
+        "f.yml:2:12: error: `c/a` has cells, so there would be several `x` hint: let a job without "
+        "a matrix gather them\n");
+    CHECK(message("x: number", "  a: { outputs: { x: string }, run: y }\n") ==
+          "f.yml:2:12: error: `x` is number here and string in `c/a` hint: say the same in both\n");
+}

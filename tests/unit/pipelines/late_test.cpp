@@ -487,7 +487,7 @@ TEST_CASE("no output gets into a script by a param that is a number or boolean",
     }
 }
 
-TEST_CASE("a param that is checked when the plan is made cannot come later", "[late]") {
+TEST_CASE("a param that decides where a job runs cannot come later", "[late]") {
     Input input;
     input.event.kind = model::EventKind::push;
     input.event.branch = "main";
@@ -507,13 +507,53 @@ version: 1
 params: { mode: { type: choice, options: [x, y], default: x }, label: { type: string, default: z } }
 jobs: { b: { run: "echo ${{ params.mode }}", runs_on: "${{ slug(params.label) }}" } }
 )yaml"}};
-    CHECK(
-        message("mode") ==
-        "`c/b` for a push event: param `mode` has values that it does not take, so it cannot read "
-        "`needs`: they are checked before any job has run\n");
+    CHECK(message("mode").empty());
     CHECK(message("label") ==
           "`c/b` for a push event: this is needed before any job has run, and a param in it reads "
           "`needs`\n");
+}
+
+TEST_CASE("a value that comes late is checked against its param", "[late]") {
+    Input input;
+    input.event.branch = "main";
+    input.event.sha = std::string(40, 'a');
+    input.files = {{".ci.yml", R"yaml(
+version: 1
+on: { push: {} }
+jobs:
+  a: { run: x, outputs: { s: string, n: number } }
+  c:
+    needs: [a]
+    uses: ./.ci/lib/f.yml
+    with: { mode: "${{ needs.a.outputs.s }}", level: "${{ needs.a.outputs.n }}", tag: "v${{ needs.a.outputs.s }}" }
+)yaml"}};
+    input.fragments = {{".ci/lib/f.yml", R"yaml(
+version: 1
+params:
+  mode: { type: choice, options: [fast, slow] }
+  level: { type: number, min: 1, max: 3 }
+  tag: { type: string, pattern: "v*s*" }
+steps: ["make ${{ params.mode }} ${{ params.level }}", { run: publish, env: { TAG: "${{ params.tag }}" } }]
+)yaml"}};
+    const Outcome outcome = make_plan(input);
+    for (const auto& d : outcome.diagnostics) UNSCOPED_INFO(config::format(d));
+    REQUIRE(outcome.plan.has_value());
+    const PlannedJob& job = outcome.plan->jobs[1];
+    CHECK(planned_job_from_json(to_json(job)).value() == job);
+    const auto told = [&](const std::string& s, const std::string& n) {
+        const PlannedJob& giver = outcome.plan->jobs[0];
+        const Outputs outputs{{"s", s}, {"n", n}};
+        const CellFacts cell{&giver.spec, JobState::passed, &outputs};
+        const auto spec = complete(
+            job, expr::Value::object({{"a", need_value(JobState::passed, std::span(&cell, 1))}}));
+        return spec ? spec->steps[0].run + "; " + spec->steps[1].env.at("TAG")
+                    : spec.error().message;
+    };
+    CHECK(told("fast", "2") == "make fast 2; vfast");
+    CHECK(told("fats", "2") ==
+          "param `mode` is one of fast, slow, got `fats`, did you mean `fast`?");
+    CHECK(told("x; rm -rf /", "2") == "param `mode` is one of fast, slow, got `x; rm -rf /`");
+    CHECK(told("slow", "4") == "param `level` is at most 3, got `4`");
 }
 
 TEST_CASE("max_parallel lets that many cells be held, ready or running at a time", "[late]") {
