@@ -98,12 +98,28 @@ void enter_failed_job(const Terminal& out, const std::vector<local::JobRun>& job
         const std::string id = printable(job.planned.spec.id);
         out.line(fmt::format("\nA shell in {} of {}; `exit` leaves it. The workspace goes with it.",
                              printable(command->directory), id));
+        const model::StepSpec& step = job.planned.spec.steps.at(*job.telling_step());
+        out.line(fmt::format("What failed there is step \"{}\"; the ↑ key brings it again.",
+                             printable(step.name)));
         out.flush();
-        if (auto opened = local::open_shell(*command, "(" + id + ") \\w \\$ "); !opened)
+        const files::Path history = job.dir / "history";
+        (void)files::write_atomic(history, step.run + "\n", 0600, false);
+        if (auto opened = local::open_shell(*command, "(" + id + ") \\w \\$ ", history.string());
+            !opened)
             out.line(opened.error().message);
         return;
     }
     out.line("\nNo shell: no job failed in one of its steps.");
+}
+
+/// How to look closer, for who has a terminal.
+void hint_at_shell(const Terminal& out, const std::vector<local::JobRun>& jobs) {
+    for (const local::JobRun& job : jobs)
+        if (job.state == model::JobState::failed && job.telling_step()) {
+            out.line(fmt::format("a shell in its place: sluice run --shell {}",
+                                 printable(job.planned.spec.base)));
+            return;
+        }
 }
 
 /// Everything but logs and results goes, unless it was asked for.
@@ -155,9 +171,9 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
     SLUICE_CHECK(local::make_snapshot(checkout, paths, folder.snapshot()));
 
     const Terminal& screen = context.globals.json ? context.err : context.out;
-    screen.line(fmt::format("{} #{}: {}, {} files of the dirty tree", printable(checkout.name),
+    screen.line(fmt::format("{} #{}: {}, {} file{} of the working tree", printable(checkout.name),
                             folder.number(), printable(local::describe(pipeline.input.event)),
-                            paths.size()));
+                            paths.size(), paths.size() == 1 ? "" : "s"));
     screen.flush();
     settings.input = pipeline.input;
     settings.checkout = checkout;
@@ -185,6 +201,8 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
     else
         local::print_summary(screen, run.jobs(), state, took);
     if (options.keep) screen.line("workspaces: " + printable(folder.path().string()));
+    if (!options.shell && !context.globals.json && !run.interrupted() && ::isatty(1) != 0)
+        hint_at_shell(screen, run.jobs());
     if (options.shell && !run.interrupted()) enter_failed_job(screen, run.jobs());
     tidy(options, folder, run.jobs());
     return verdict(state);

@@ -116,9 +116,11 @@ void RunView::print_failure(const JobRun& job) {
             begin = job.report->steps[*step].log_begin;
             end = job.report->steps[*step].log_end;
         }
-        const Tail tail = last_lines(log, begin, end, k_tail_lines, out_.has_colour());
+        Tail tail = last_lines(log, begin, end, k_tail_lines, out_.has_colour());
         const std::string bar = "  " + out_.paint(Colour::dim, "│") + " ";
         if (tail.cut) out_.line(bar + "…");
+        while (!tail.lines.empty() && tail.lines.front().empty())
+            tail.lines.erase(tail.lines.begin());
         for (const std::string& line : tail.lines) out_.line(bar + line);
     }
     out_.line("  log: " + printable(log.string()));
@@ -149,7 +151,7 @@ void RunView::tick(const std::vector<JobRun>& jobs) {
         std::string line =
             fmt::format("{} {}  {:>6}  {}", k_frames[frame_ % k_frames.size()],
                         padded(printable(job.planned.spec.id), name_width_),
-                        human_duration(elapsed / 1000 * 1000), printable(running_step(job)));
+                        human_duration(elapsed / 100 * 100), printable(running_step(job)));
         out_.line(cut_to_width(line, static_cast<std::size_t>(out_.width()) - 1));
         ++drawn_;
     }

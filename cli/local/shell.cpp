@@ -47,10 +47,12 @@ Result<protocol::LocalCommand> command_of(const JobRun& job) {
                       protocol::parse_local_command);
 }
 
-Result<> open_shell(const protocol::LocalCommand& step, const std::string& prompt) {
+Result<> open_shell(const protocol::LocalCommand& step, const std::string& prompt,
+                    const std::string& history) {
     std::map<std::string, std::string> env = step.env;
     env["TERM"] = environment("TERM").value_or("dumb");
     env["PS1"] = prompt;
+    env["HISTFILE"] = history;
     auto bash = spawn::find_program("bash", env["PATH"]);
     std::vector<std::string> argv =
         bash ? std::vector<std::string>{*bash, "--norc", "--noprofile", "-i"}

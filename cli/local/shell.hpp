@@ -10,7 +10,9 @@ namespace sluice::cli::local {
 Result<protocol::LocalCommand> command_of(const JobRun& job);
 
 /// An interactive shell on this terminal until it ends: bash, else sh. The job's variables are
-/// exact; only TERM and the prompt are added. Refused when no shell can be started.
-Result<> open_shell(const protocol::LocalCommand& step, const std::string& prompt);
+/// exact; only TERM, the prompt and HISTFILE (`history`, a file) are added. Refused when no shell
+/// can be started.
+Result<> open_shell(const protocol::LocalCommand& step, const std::string& prompt,
+                    const std::string& history);
 
 }  // namespace sluice::cli::local

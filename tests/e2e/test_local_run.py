@@ -376,8 +376,34 @@ def test_a_shell_opens_in_place_of_the_failed_step(app):
     terminal.type('echo "<$FROM_JOB,$FROM_STEP,$STEP,$(cat file),$CI_JOB_NAME>"; exit\n')
     output = terminal.end()
     assert "<one,two,three,left,bad>" in output
+    assert 'What failed there is step "exit 1"; the ↑ key brings it again.' in output
     assert terminal.code == 1
     assert not list(app.root.glob("cache/**/workspace")), "the workspace goes with the shell"
+
+
+def test_what_failed_can_be_repeated_in_the_shell(app):
+    app.pipeline("""
+  bad: {run: "echo tried-$((20 + 3)); exit 1"}
+""")
+    terminal = OnTerminal(app, "--shell")
+    terminal.until("(bad)")
+    terminal.type("\x1b[A\n")  # the key ↑: the step's script, whose `exit 1` ends the shell
+    output = terminal.end()
+    assert output.count("tried-23") == 2, output
+
+
+def test_a_terminal_is_told_how_to_look_closer_and_a_pipe_is_not(app):
+    app.pipeline("""
+  bad: {run: "echo; echo the $((1 + 1)) ends; exit 1"}
+""")
+    terminal = OnTerminal(app)
+    output = terminal.end()
+    assert "a shell in its place: sluice run --shell bad" in output
+    assert "1 file of the working tree" in output
+    lines = output.splitlines()
+    said = next(i for i, line in enumerate(lines) if "the 2 ends" in line)
+    assert "│" in lines[said] and "│" not in lines[said - 1], "an empty line stands before what was printed"
+    assert "--shell" not in app.run().stdout
 
 
 def test_workspaces_are_kept_on_request_only(app):
