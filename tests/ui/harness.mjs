@@ -1,8 +1,10 @@
 // Starts what a UI test needs: Debian's chromium, and a server. SLUICE_URL and SLUICE_TOKEN name a real
 // one; without them the tests run against web/dev/fake-server.mjs, which serves web/dist.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { after, afterEach, before, beforeEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -71,6 +73,32 @@ export async function openPage(context) {
 export async function signIn(page, server) {
     await page.goto(`${server.url}/#token=${encodeURIComponent(server.token)}`);
     await page.getByRole('heading', { name: 'Projects' }).waitFor();
+}
+
+/**
+ * Registers what the cases of a describe() share: one server and one browser, and for each case a page of a visitor of its
+ * own, without faults at the end. `take` gets `{server, browser, context, page}` as they come. `args` are the fake server's.
+ */
+export function eachOnAPage(take, { args = [], signedIn = true } = {}) {
+    const parts = {};
+    before(async () => {
+        parts.server = await startServer(args);
+        parts.browser = await startBrowser();
+    });
+    after(async () => {
+        await parts.browser?.stop();
+        parts.server?.stop();
+    });
+    beforeEach(async () => {
+        parts.context = await parts.browser.newContext();
+        parts.page = await openPage(parts.context);
+        take(parts);
+        if (signedIn) await signIn(parts.page, parts.server);
+    });
+    afterEach(async () => {
+        await parts.context.close();
+        assert.deepEqual(parts.page.faults, []);
+    });
 }
 
 /** Waits until `condition()` is true in this process; fails with `what` at the deadline. */

@@ -1,32 +1,14 @@
 // The log view: live, long, folded, searched.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, afterEach, describe, it } from 'node:test';
-import { eventually, onFake, openPage, signIn, skip, startBrowser, startServer } from './harness.mjs';
+import { describe, it } from 'node:test';
+import { eachOnAPage, eventually, onFake, skip } from './harness.mjs';
 
 const why = skip || (onFake ? false : 'needs the logs of the fake server');
 
 describe('the log', { skip: why, timeout: 900_000 }, () => {
     let server;
-    let browser;
-    let context;
     let page;
-    before(async () => {
-        server = await startServer(['--live-lines', '120']);
-        browser = await startBrowser();
-    });
-    after(async () => {
-        await browser?.stop();
-        server?.stop();
-    });
-    beforeEach(async () => {
-        context = await browser.newContext();
-        page = await openPage(context);
-        await signIn(page, server);
-    });
-    afterEach(async () => {
-        await context.close();
-        assert.deepEqual(page.faults, []);
-    });
+    eachOnAPage((parts) => ({ server, page } = parts), { args: ['--live-lines', '120'] });
 
     const lines = () => page.getByRole('region', { name: 'Log lines' });
     const scroll = () => lines().evaluate((view) => ({ top: view.scrollTop, below: view.scrollHeight - view.scrollTop - view.clientHeight }));

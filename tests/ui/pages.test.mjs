@@ -1,29 +1,13 @@
 // What the pages show, in a real browser.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, afterEach, describe, it } from 'node:test';
-import { eventually, onFake, openPage, signIn, skip, startBrowser, startServer } from './harness.mjs';
+import { describe, it } from 'node:test';
+import { eachOnAPage, eventually, onFake, openPage, signIn, skip } from './harness.mjs';
 
 describe('the pages', { skip, timeout: 900_000 }, () => {
     let server;
-    let browser;
     let context;
     let page;
-    before(async () => {
-        server = await startServer();
-        browser = await startBrowser();
-    });
-    after(async () => {
-        await browser?.stop();
-        server?.stop();
-    });
-    beforeEach(async () => {
-        context = await browser.newContext();
-        page = await openPage(context);
-    });
-    afterEach(async () => {
-        await context.close();
-        assert.deepEqual(page.faults, []);
-    });
+    eachOnAPage((parts) => ({ server, context, page } = parts), { signedIn: false });
 
     it('ask for a token and say when it is wrong', async () => {
         await page.goto(`${server.url}/agents`);

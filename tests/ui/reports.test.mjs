@@ -1,32 +1,14 @@
 // Reports of jobs and trends: lists that the server pages, filters, keys, charts.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, afterEach, describe, it } from 'node:test';
-import { eventually, onFake, openPage, signIn, skip, startBrowser, startServer } from './harness.mjs';
+import { describe, it } from 'node:test';
+import { eachOnAPage, eventually, onFake, skip } from './harness.mjs';
 
 const why = skip || (onFake ? false : 'needs the reports of the fake server');
 
 describe('reports', { skip: why, timeout: 900_000 }, () => {
     let server;
-    let browser;
-    let context;
     let page;
-    before(async () => {
-        server = await startServer();
-        browser = await startBrowser();
-    });
-    after(async () => {
-        await browser?.stop();
-        server?.stop();
-    });
-    beforeEach(async () => {
-        context = await browser.newContext();
-        page = await openPage(context);
-        await signIn(page, server);
-    });
-    afterEach(async () => {
-        await context.close();
-        assert.deepEqual(page.faults, []);
-    });
+    eachOnAPage((parts) => ({ server, page } = parts));
 
     const list = () => page.getByRole('list', { name: /^[0-9]+ (tests?|findings?|files?)$/ });
     const rows = () => list().locator('button[data-index]');
