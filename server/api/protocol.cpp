@@ -1,5 +1,6 @@
 #include "pipelines/protocol/agent.hpp"
 
+#include "platform/failpoint.hpp"
 #include "server/api/api.hpp"
 #include "server/api/lease_route.hpp"
 #include "server/api/report_base.hpp"
@@ -131,10 +132,12 @@ awaitable<Reply> claim(Api& api, Request& request) {
             store::set_agent_seen(tx, agent.id, api.clock.now());
             api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, "online", api.clock.now()});
         }
+        if (!jobs.empty()) failpoint::hit("claim", "in");
         return jobs;
     };
     auto jobs = co_await api.writer.write(std::move(lease));
     if (!jobs) co_return http::error_reply(jobs.error());
+    if (!jobs->empty()) failpoint::hit("claim", "after_commit");
     // A client that hangs up ends this coroutine at its wait: the claim must not stay behind and
     // swallow a job.
     struct Unpark {
@@ -177,9 +180,12 @@ awaitable<Reply> start(Api& api, Request& request, AttemptId id) {
     auto body = co_await parsed_body<protocol::StartRequest>(request, protocol::parse_start);
     if (!body) co_return http::error_reply(body.error());
     auto change = [&api, id, instance = body->runner_instance](store::Tx& tx) -> Result<> {
-        return api.lifecycle.start(tx, id, instance);
+        auto started = api.lifecycle.start(tx, id, instance);
+        failpoint::hit("start", "in");
+        return started;
     };
     auto done = co_await api.writer.write(std::move(change));
+    failpoint::hit("start", "after_commit");
     if (!done) co_return http::error_reply(done.error());
     co_return json_reply(json::Object{});
 }
@@ -245,7 +251,9 @@ awaitable<Reply> append_log(Api& api, Request& request, AttemptId id) {
         }
         if (filled == 0) break;
         auto write = [&api, id, offset, bytes = std::string_view(buffer.data(), filled)] {
-            return api.logs.append(id, offset, bytes);
+            auto written = api.logs.append(id, offset, bytes);
+            failpoint::hit("log", "in");
+            return written;
         };
         auto appended = co_await runtime::run_on(api.disk, std::move(write));
         if (!appended)
@@ -259,6 +267,7 @@ awaitable<Reply> append_log(Api& api, Request& request, AttemptId id) {
         live->log_grew->notify();
     }
     api.leases.extend(id, api.service.now(), api.scheduler.times().lease);
+    failpoint::hit("log", "after_commit");
     auto now = api.leases.find(id);
     co_return log_reply(now ? &*now : nullptr, size, 200);
 }
@@ -329,6 +338,7 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
     }
     auto state = co_await finish_attempt(api, id, std::move(body), digest);
     if (!state) co_return http::error_reply(state.error());
+    failpoint::hit("finish", "after_commit");
     api.logs.close(id);
     co_return json_reply(protocol::to_json(protocol::FinishReply{*state}));
 }

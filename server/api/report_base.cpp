@@ -2,6 +2,7 @@
 
 #include "pipelines/plan/plan.hpp"
 #include "platform/crypto.hpp"
+#include "platform/failpoint.hpp"
 #include "server/core/report_book.hpp"
 
 #include <algorithm>
@@ -154,6 +155,7 @@ awaitable<Result<model::JobState>> finish_attempt(Api& api, AttemptId id,
             SLUICE_TRY(const model::JobState state,
                        api.lifecycle.finish(tx, id, told, digest, grown));
             if (finishing) core::record(tx, *finishing, told.reports, weighed, api.clock.now());
+            failpoint::hit("finish", "in");
             return Ended{state, false};
         };
         auto ended = co_await api.writer.write(std::move(change));

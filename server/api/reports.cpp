@@ -1,6 +1,7 @@
 /// Reports of jobs from and for runners: full ones, and what a job is compared with.
 
 #include "pipelines/protocol/reports.hpp"
+#include "platform/failpoint.hpp"
 #include "server/api/api.hpp"
 #include "server/api/lease_route.hpp"
 #include "server/api/report_base.hpp"
@@ -17,9 +18,12 @@ awaitable<Reply> put_report(Api& api, Request& request, AttemptId id) {
     SLUICE_CO_TRY_REPLY(const std::string bytes,
                         co_await request.body->read_all(protocol::k_report_max));
     auto put = [&api, id, &name, &digest, &bytes] {
-        return api.report_files.put(id, name, digest, bytes);
+        auto kept = api.report_files.put(id, name, digest, bytes);
+        failpoint::hit("upload", "in");
+        return kept;
     };
     auto done = co_await runtime::run_on(api.disk, std::move(put));
+    failpoint::hit("upload", "after_commit");
     if (!done) co_return http::error_reply(done.error());
     api.leases.extend(id, api.service.now(), api.scheduler.times().lease);
     co_return Reply{204, "", {}, std::string{}};

@@ -1,4 +1,5 @@
 #include "pipelines/config/expression/value.hpp"
+#include "platform/failpoint.hpp"
 #include "server/api/api.hpp"
 #include "server/api/views.hpp"
 
@@ -158,9 +159,12 @@ awaitable<Reply> cancel(Api& api, Request& request, const Principal& who) {
     auto id = path_id<RunId>(request, "run");
     if (!id) co_return http::error_reply(id.error());
     auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<> {
-        return api.lifecycle.cancel_run(tx, id, by);
+        auto asked = api.lifecycle.cancel_run(tx, id, by);
+        failpoint::hit("cancel", "in");
+        return asked;
     };
     auto done = co_await api.writer.write(std::move(change));
+    failpoint::hit("cancel", "after_commit");
     if (!done) co_return http::error_reply(done.error());
     co_return co_await show_run_only(api, *id, 200);
 }

@@ -28,8 +28,10 @@ Reply error_reply(const Error& error) {
     json::Object body{{"error", error.id}, {"message", error.message}};
     if (!error.where.empty()) body.emplace("where", error.where);
     Reply reply = json_reply(status_of(error.code), json::serialize(body));
-    // The same code for two sides of a timeout: here the client was slow, not somebody behind us.
-    if (error.id == k_body_too_slow) reply.status = 408;
+    // The same code for two sides of a timeout: here the client was slow, not somebody behind us. A
+    // body that breaks off is no mistake of who sent it: 400 would tell a runner that its outcome
+    // is refused for good, when a network has cut it.
+    if (error.id == k_body_too_slow || error.id == "body_incomplete") reply.status = 408;
     if (error.code == Code::unauthorized) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
     if (error.code == Code::unavailable) reply.headers.emplace_back("Retry-After", "1");
     return reply;

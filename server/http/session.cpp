@@ -1,5 +1,6 @@
 #include "server/http/session.hpp"
 
+#include "platform/failpoint.hpp"
 #include "server/http/reply_head.hpp"
 #include "server/http/reply_writer.hpp"
 
@@ -187,6 +188,20 @@ std::optional<Refusal> Session::accept_head(std::string_view bytes, Request& req
     return std::nullopt;
 }
 
+namespace {
+
+/// What failpoints call a request: `finish` of /agent/v1/attempts/7/finish; an upload is named by
+/// what is sent, not by its name.
+std::string transition_of(std::string_view path) {
+    if constexpr (!failpoint::k_built_in) return {};
+    const std::size_t last = path.rfind('/');
+    if (last == std::string_view::npos) return {};
+    if (path.substr(0, last).ends_with("/reports")) return "upload";
+    return std::string(path.substr(last + 1));
+}
+
+}  // namespace
+
 awaitable<bool> Session::serve_one() {
     auto head_size = co_await read_head();
     if (head_size == 0) co_return false;
@@ -201,11 +216,14 @@ awaitable<bool> Session::serve_one() {
     request.body = &body;
 
     busy_since_.store(state_->now_ms.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    const std::string transition = transition_of(request.path);
+    failpoint::hit(transition, "before");
     Reply reply = co_await handle(request);
     bool keep = keep_alive_ && !state_->stopping && body.can_drain() && !wants_close(reply);
     SendOptions options{request.method == Method::head, http10_, !keep};
     bool sent = false;
     if (!connection_.gone()) sent = co_await send_reply(connection_, reply, options);
+    failpoint::hit(transition, "after_reply");
     busy_since_.store(k_not_busy, std::memory_order_relaxed);
     if (!sent) connection_.set_gone();
     if (!sent || !keep) co_return false;

@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 
+import history
 import leftovers
 from harness import BIN, Agent, EmbeddedAgent, Program, Server
 
@@ -60,6 +61,7 @@ class World:
                 self.stop_all()
                 for server in (program for program in self.programs if isinstance(program, Server)):
                     server.assert_one_ending_each()
+                    history.check(server)
                 leftovers.assert_nothing_left(self.root)
         finally:
             if not passed:

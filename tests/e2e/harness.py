@@ -334,10 +334,10 @@ def by_key(detail):
 class Agent(Program):
     """A separate sluice-agent daemon, enrolled with a fresh token."""
 
-    def __init__(self, server, name="builder", capacity=2, labels=(), env=None):
+    def __init__(self, server, name="builder", capacity=2, labels=(), env=None, url=None):
         super().__init__(server.root, f"agent-{name}")
         self.env = dict(env or {})
-        self.server, self.name, self.capacity = server, name, capacity
+        self.server, self.name, self.capacity, self.url = server, name, capacity, url or server.url
         self.dir = self.root / f"agent-{name}"
         body = {"labels": list(labels)}
         token = server.post("/api/v1/agents/enrolment-tokens", body)["token"]
@@ -348,7 +348,7 @@ class Agent(Program):
             BIN / "sluice-agent",
             "enrol",
             "--server",
-            self.server.url,
+            self.url,
             "--dir",
             dir or self.dir,
             "--name",

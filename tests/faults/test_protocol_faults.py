@@ -1,6 +1,7 @@
 """What a broken, stale or lying agent does: one job, one result, no byte of a log lost or doubled."""
 
 import concurrent.futures
+import socket
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_an_offset_that_is_no_number_is_refused(fake):
         reply = lease.call("log", b"x", "PATCH", {"Upload-Offset": wrong})
         assert reply.status == 400 and reply.json["error"] == "bad_offset", (wrong, reply)
     assert lease.finish().status == 200
+
+
+def test_a_request_that_breaks_off_is_to_be_sent_again(fake):
+    """The client's side was closed by a network: 400 would be the end of a finish that is right."""
+    host, _, port = fake.server.url.partition("://")[2].rpartition(":")
+    lease = fake.one_job().started()
+    with socket.create_connection((host, int(port)), timeout=30) as wire:
+        wire.sendall(f"POST /agent/v1/attempts/{lease.job['attempt']}/finish HTTP/1.1\r\nHost: {host}:{port}\r\n"
+                     f"Authorization: Lease {lease.token}\r\nContent-Length: 500\r\n\r\n".encode() + b"{\"runner_")
+        wire.shutdown(socket.SHUT_WR)
+        head = wire.recv(65536)
+    assert head.startswith(b"HTTP/1.1 408 "), head
+    assert lease.finish().json == {"state": "passed"}
 
 
 def test_a_finish_may_be_repeated_but_not_changed(fake):

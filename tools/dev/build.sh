@@ -28,6 +28,14 @@ cmd_bench() {
     exec "$python" bench/run.py "$@"
 }
 
+cmd_sim() {
+    local seeds=${1:-5000}
+    case "$seeds" in '' | *[!0-9]*) die "usage: ./dev sim [SEEDS]" ;; esac
+    need up test
+    build dev sim_core
+    SLUICE_SIM_SEEDS=$seeds exec build/dev/bin/sim_core "[sim]"
+}
+
 cmd_fuzz() {
     local wanted=${1:-} seconds=${2:-30} target corpus name failed=0
     case "$wanted" in '' | *[!0-9]*) ;; *) seconds=$wanted wanted='' ;; esac
