@@ -155,6 +155,35 @@ awaitable<Reply> list_tests(Api& api, Request& request, const Scope& scope) {
     co_return page_reply(std::move(*page), window);
 }
 
+/// The page of a list that no other job is needed for; the rest of the query has been read.
+template <class Query>
+awaitable<Reply> paged(Api& api, const Request& request, const Scope& scope, Query query,
+                       Result<core::ListPage> (*pages)(Api&, const std::vector<AttemptId>&,
+                                                       const Query&)) {
+    SLUICE_CO_TRY_REPLY(const Window window, query_window(request));
+    query.text = query_text(request, "q");
+    query.offset = window.offset;
+    query.limit = window.limit;
+    auto load = [&api, &query, pages, attempts = scope.attempts()] {
+        return pages(api, attempts, query);
+    };
+    auto page = co_await runtime::run_on(api.disk, std::move(load));
+    if (!page) co_return no_such_report();
+    co_return page_reply(std::move(*page), window);
+}
+
+Result<core::ListPage> findings_page(Api& api, const std::vector<AttemptId>& attempts,
+                                     const core::FindingQuery& query) {
+    SLUICE_TRY(const auto list, api.report_lists.findings(attempts));
+    return core::page_of(*list, query);
+}
+
+Result<core::ListPage> coverage_page(Api& api, const std::vector<AttemptId>& attempts,
+                                     const core::CoverageQuery& query) {
+    SLUICE_TRY(const auto list, api.report_lists.coverage(attempts));
+    return core::page_of(*list, query);
+}
+
 awaitable<Reply> list_findings(Api& api, Request& request, const Scope& scope) {
     using Sort = core::FindingQuery::Sort;
     core::FindingQuery query;
@@ -164,18 +193,8 @@ awaitable<Reply> list_findings(Api& api, Request& request, const Scope& scope) {
     SLUICE_CO_TRY_REPLY(query.sort, query_sort<Sort>(request, {{"reported", Sort::as_reported},
                                                                {"file", Sort::file},
                                                                {"worst", Sort::worst}}));
-    SLUICE_CO_TRY_REPLY(const Window window, query_window(request));
     query.tool = query_text(request, "tool");
-    query.text = query_text(request, "q");
-    query.offset = window.offset;
-    query.limit = window.limit;
-    auto load = [&api, &query, attempts = scope.attempts()]() -> Result<core::ListPage> {
-        SLUICE_TRY(const auto list, api.report_lists.findings(attempts));
-        return core::page_of(*list, query);
-    };
-    auto page = co_await runtime::run_on(api.disk, std::move(load));
-    if (!page) co_return no_such_report();
-    co_return page_reply(std::move(*page), window);
+    co_return co_await paged(api, request, scope, std::move(query), findings_page);
 }
 
 awaitable<Reply> list_coverage(Api& api, Request& request, const Scope& scope) {
@@ -184,18 +203,8 @@ awaitable<Reply> list_coverage(Api& api, Request& request, const Scope& scope) {
     SLUICE_CO_TRY_REPLY(query.sort,
                         query_sort<Sort>(request, {{"name", Sort::name}, {"worst", Sort::worst}}));
     SLUICE_CO_TRY_REPLY(const auto words, query_words(request, "summary", {"true", "false"}));
-    SLUICE_CO_TRY_REPLY(const Window window, query_window(request));
     query.summary = words.contains("true");
-    query.text = query_text(request, "q");
-    query.offset = window.offset;
-    query.limit = window.limit;
-    auto load = [&api, &query, attempts = scope.attempts()]() -> Result<core::ListPage> {
-        SLUICE_TRY(const auto list, api.report_lists.coverage(attempts));
-        return core::page_of(*list, query);
-    };
-    auto page = co_await runtime::run_on(api.disk, std::move(load));
-    if (!page) co_return no_such_report();
-    co_return page_reply(std::move(*page), window);
+    co_return co_await paged(api, request, scope, std::move(query), coverage_page);
 }
 
 awaitable<Reply> list_items(Api& api, Request& request) {
