@@ -111,4 +111,12 @@ Result<protocol::CacheReply> AttemptApi::cache(const protocol::CacheRequest& wan
     return protocol::parse_cache_reply(value);
 }
 
+Result<protocol::MemoReply> AttemptApi::memo(const protocol::MemoRequest& wanted) {
+    SLUICE_TRY(const http_client::Response response,
+               post("memo", protocol::to_json(wanted), k_call_timeout));
+    if (!response.ok()) return refusal_of(response);
+    SLUICE_TRY(const json::Value value, json::parse(response.body, {.bytes = 16u << 20}));
+    return protocol::parse_memo_reply(value);
+}
+
 }  // namespace sluice::agent

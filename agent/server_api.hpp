@@ -96,6 +96,7 @@ public:
     Result<> get_blob(const std::string& call, const protocol::Blob& blob, const files::Path& to);
     Result<protocol::InputReply> input(const std::string& name);
     Result<protocol::CacheReply> cache(const protocol::CacheRequest& wanted);
+    Result<protocol::MemoReply> memo(const protocol::MemoRequest& wanted);
 
     void interrupt() { client_.interrupt(); }
     void resume() { client_.resume(); }

@@ -39,7 +39,11 @@ Ending Attempt::run() {
     // Secrets are given to who has started.
     if (!job_.spec.replayable || wants_secrets(job_.spec))
         until([&] { return start_answered_ || stop_ != Stop::none; });
-    if (stop_ == Stop::none && fetch_secrets() && fetch_source() && prepare_executor()) run_steps();
+    if (stop_ == Stop::none && fetch_secrets() && fetch_source() && prepare_executor() &&
+        take_inputs() && !reuse()) {
+        restore_caches();
+        run_steps();
+    }
     for (model::StepStatus& step : report_.steps)
         if (step.state == model::StepState::pending) step.state = model::StepState::skipped;
     end_processes();
@@ -47,9 +51,13 @@ Ending Attempt::run() {
     if (stop_ == Stop::lost) return Ending::lost;
 
     settle_outcome();
-    take_reports();
-    take_generated();
-    take_packs();
+    if (reused_from_.empty()) {
+        take_reports();
+        take_generated();
+        take_packs();
+    } else if (report_.outcome.result == model::AttemptResult::passed) {
+        report_.outcome.message = "reused the result of " + reused_from_;
+    }
     if (stop_ == Stop::lost) return Ending::lost;
     report_.runner_instance = identity_.instance;
     mask_report();

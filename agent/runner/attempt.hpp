@@ -104,6 +104,19 @@ private:
     std::optional<Refusal> prepare_step(const model::StepSpec& step);
     // Files that come and stay (attempt_packs.cpp).
     void take_packs();
+    void take_outputs();
+    void take_environment();
+    // What is kept between runs (attempt_cache.cpp).
+    void restore_caches();
+    /// True when the result of an earlier run stands for this one (attempt_memo.cpp).
+    bool reuse();
+    void save_caches();
+    bool make_own_folder();
+    /// A path of the workspace as steps name it.
+    std::string seen_by_steps(const files::Path& path) const;
+    /// False when the job cannot begin (attempt_inputs.cpp).
+    bool take_inputs();
+    Result<> take_input(const std::string& name, const model::InputSpec& input);
     void take_artifacts();
     Result<protocol::PackRef> send_pack(protocol::PackKind kind, const std::string& name,
                                         const files::Path& root, std::vector<std::string> paths);
@@ -141,11 +154,17 @@ private:
     model::Outcome failure_;
     protocol::FinishRequest report_;
 
+    std::string reused_from_;             ///< not empty: the job did not run
+    std::set<std::string> exact_caches_;  ///< keys that were there already
     bool kind_expanded_ = false;
     std::set<std::size_t> splits_;  ///< steps after which tests are split
     std::vector<kinds::ExpectedReport> kind_reports_;
     std::optional<AttemptBaseline> baseline_;
 };
+
+/// What of `paths` the globs and names match; a name stands for what is below it, too.
+std::vector<std::string> chosen_paths(const std::vector<std::string>& paths,
+                                      const std::vector<std::string>& wanted);
 
 /// `12.3 MB`
 std::string size_text(std::int64_t bytes);

@@ -52,6 +52,10 @@ void Attempt::take_value(std::size_t index, const std::string& name, const std::
                             name));
         return;
     }
+    if (!model::is_value(declared->second.type))
+        return refuse_output(fmt::format(
+            "output `{}` is a {}: leave it at {}", name, to_text(declared->second.type),
+            declared->second.path.empty() ? "$CI_OUTPUT_DIR/" + name : declared->second.path));
     auto known = plan::canonical_output(declared->second.type, value);
     if (!known) return refuse_output(fmt::format("output `{}` {}", name, known.error().message));
     report_.outputs[name] = std::move(*known);

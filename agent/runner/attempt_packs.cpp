@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <sys/utsname.h>
+
 #include <algorithm>
 
 namespace sluice::agent {
@@ -22,9 +24,21 @@ bool names(const std::string& pattern, const std::string& path) {
            (path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/');
 }
 
-/// What of `paths` the globs and names of `wanted` match.
-std::vector<std::string> chosen(const std::vector<std::string>& paths,
-                                const std::vector<std::string>& wanted) {
+bool wants(model::UploadWhen when, model::AttemptResult result) {
+    switch (when) {
+        case model::UploadWhen::success: return result == model::AttemptResult::passed;
+        case model::UploadWhen::failure:
+            return result == model::AttemptResult::failed ||
+                   result == model::AttemptResult::errored;
+        case model::UploadWhen::always: return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::vector<std::string> chosen_paths(const std::vector<std::string>& paths,
+                                      const std::vector<std::string>& wanted) {
     const text::Globs globs(wanted);
     std::vector<std::string> plain;
     std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(plain),
@@ -40,19 +54,6 @@ std::vector<std::string> chosen(const std::vector<std::string>& paths,
     }
     return out;
 }
-
-bool wants(model::UploadWhen when, model::AttemptResult result) {
-    switch (when) {
-        case model::UploadWhen::success: return result == model::AttemptResult::passed;
-        case model::UploadWhen::failure:
-            return result == model::AttemptResult::failed ||
-                   result == model::AttemptResult::errored;
-        case model::UploadWhen::always: return true;
-    }
-    return false;
-}
-
-}  // namespace
 
 std::string size_text(std::int64_t bytes) {
     if (bytes < 1000) return fmt::format("{} B", bytes);
@@ -98,7 +99,71 @@ void Attempt::keep_failed(const std::string& what, const Error& refusal) {
 
 void Attempt::take_packs() {
     if (ports_.blobs == nullptr || stop_ == Stop::lost) return;
+    take_environment();
+    take_outputs();
     take_artifacts();
+    save_caches();
+}
+
+void Attempt::take_environment() {
+    const bool asks =
+        std::any_of(job_.spec.outputs.begin(), job_.spec.outputs.end(), [](const auto& output) {
+            return output.second.type == model::OutputType::model ||
+                   output.second.type == model::OutputType::dataset;
+        });
+    if (!asks) return;
+    struct utsname system {};
+    if (::uname(&system) == 0)
+        report_.environment["os"] =
+            fmt::format("{} {} {}", system.sysname, system.release, system.machine);
+    if (executor_)
+        for (auto& [name, value] : executor_->facts()) report_.environment[name] = value;
+    // A kind that knows more has left it there.
+    constexpr std::size_t k_packages_max = 48 << 10;
+    if (auto packages = text_inside(folder_.workspace(), ".sluice/environment.txt", k_packages_max))
+        report_.environment["packages"] = text::sanitize_utf8(*packages, k_packages_max);
+}
+
+void Attempt::take_outputs() {
+    model::Outcome& outcome = report_.outcome;
+    for (const auto& [name, output] : job_.spec.outputs) {
+        if (model::is_value(output.type) || outcome.result != model::AttemptResult::passed)
+            continue;
+        const std::string what = fmt::format("output {}", name);
+        const std::string relative = output.path.empty() ? ".sluice/outputs/" + name : output.path;
+        auto inside = path_inside(folder_.workspace(), relative);
+        if (!inside) return keep_failed(what, inside.error());
+        const files::Path at = std::move(*inside);
+        std::error_code failed;
+        const auto type = std::filesystem::symlink_status(at, failed).type();
+        const bool is_dir = type == std::filesystem::file_type::directory;
+        const bool fits = is_dir ? output.type != model::OutputType::file
+                                 : type == std::filesystem::file_type::regular &&
+                                       output.type != model::OutputType::dir;
+        if (!fits) {
+            const char* why = type == std::filesystem::file_type::not_found ? "was not written"
+                              : is_dir ? "is a folder, and its type is file"
+                              : output.type == model::OutputType::dir ? "is no folder"
+                                                                      : "is no regular file";
+            outcome = {model::AttemptResult::failed, std::nullopt, std::nullopt,
+                       model::Cause::config, fmt::format("{}: {} {}", what, relative, why)};
+            note(outcome.message);
+            return;
+        }
+        std::vector<std::string> paths{at.filename().string()};
+        if (is_dir) {
+            auto listed = packs::list_tree(at, false);
+            if (!listed) return keep_failed(what, listed.error());
+            paths = std::move(*listed);
+        }
+        auto sent = send_pack(protocol::PackKind::output, name, is_dir ? at : at.parent_path(),
+                              std::move(paths));
+        if (!sent) return keep_failed(what, sent.error());
+        sent->single = !is_dir;
+        note(fmt::format("{}: {} files, {}", what, sent->files, size_text(sent->bytes)));
+        report_.outputs[name] = "sha256:" + sent->manifest.sha256;
+        report_.packs.push_back(std::move(*sent));
+    }
 }
 
 void Attempt::take_artifacts() {
@@ -112,7 +177,7 @@ void Attempt::take_artifacts() {
             if (!listed) return keep_failed(what, listed.error());
             all = std::move(*listed);
         }
-        std::vector<std::string> paths = chosen(*all, artifact.paths);
+        std::vector<std::string> paths = chosen_paths(*all, artifact.paths);
         if (paths.empty()) {
             note(what + ": no file matches, nothing is kept");
             continue;

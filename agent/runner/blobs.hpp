@@ -3,7 +3,7 @@
 /// artifacts, inputs and outputs, caches (docs/decisions/0016). The agent's implementation talks to
 /// the server, that of `sluice run` to a folder.
 
-#include "pipelines/protocol/packs.hpp"
+#include "pipelines/protocol/memo.hpp"
 #include "platform/files.hpp"
 
 namespace sluice::agent {
@@ -25,6 +25,11 @@ public:
     virtual Result<protocol::CacheReply> cache(const protocol::CacheRequest& request) = 0;
     virtual Result<> fetch_cache(const protocol::CacheReply& cache, const protocol::Blob& blob,
                                  const files::Path& to) = 0;
+
+    /// Whether the result of the job is known already. Refused with a reason where nobody knows.
+    virtual Result<protocol::MemoReply> memo(const protocol::MemoRequest&) {
+        return error(Code::unsupported, "no_memos", "results of earlier runs are not kept here");
+    }
 
     /// Ends what is under way with id `interrupted`, and what follows until resume(). Any thread.
     virtual void interrupt() = 0;

@@ -4,6 +4,7 @@
 #include "agent/log.hpp"
 #include "agent/proc.hpp"
 #include "agent/runner/attempt.hpp"
+#include "agent/runner/local_blobs.hpp"
 #include "agent/runner/local_sink.hpp"
 #include "agent/runner/local_source.hpp"
 #include "agent/runner/process_tree.hpp"
@@ -44,12 +45,17 @@ Result<Ending> carry(const AttemptFolder& folder, const protocol::LocalJob& loca
     SLUICE_TRY(Journal journal, Journal::open(folder.journal()));
     SLUICE_TRY(auto sink, LocalSink::open(folder.path, *spool, local.keep_commands));
     LocalSource source(local.source);
+    LocalBlobs blobs(local);
     RunnerIdentity identity;
     identity.pid = ::getpid();
     identity.instance = crypto::random_token(16);
     identity.marker = local.marker;
     Attempt attempt(folder, local.job, identity,
-                    {.source = source, .sink = *sink, .spool = *spool, .journal = journal});
+                    {.source = source,
+                     .sink = *sink,
+                     .spool = *spool,
+                     .journal = journal,
+                     .blobs = local.blobs.empty() ? nullptr : &blobs});
     return attempt.run();
 }
 

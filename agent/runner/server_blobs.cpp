@@ -60,6 +60,10 @@ Result<> ServerBlobs::fetch_cache(const protocol::CacheReply& cache, const proto
     return patiently([&] { return api_.get_blob(call, blob, to); });
 }
 
+Result<protocol::MemoReply> ServerBlobs::memo(const protocol::MemoRequest& request) {
+    return patiently([&] { return api_.memo(request); });
+}
+
 void ServerBlobs::interrupt() {
     interrupted_ = true;
     api_.interrupt();

@@ -20,6 +20,7 @@ public:
     Result<protocol::CacheReply> cache(const protocol::CacheRequest& request) override;
     Result<> fetch_cache(const protocol::CacheReply& cache, const protocol::Blob& blob,
                          const files::Path& to) override;
+    Result<protocol::MemoReply> memo(const protocol::MemoRequest& request) override;
     void interrupt() override;
     void resume() override;
 

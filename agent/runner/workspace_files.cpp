@@ -87,6 +87,20 @@ Result<> read_inside(const files::Path& workspace, const std::string& relative,
     }
 }
 
+Result<files::Path> path_inside(const files::Path& workspace, const std::string& relative) {
+    files::Path at = workspace;
+    for (const files::Path& part : files::Path(relative)) {
+        if (part.empty() || part == ".") continue;
+        if (part == ".." || part == "/")
+            return error(Code::invalid, "bad_path", relative + " leads out of the workspace");
+        at /= part;
+        std::error_code ignored;
+        if (std::filesystem::is_symlink(at, ignored))
+            return error(Code::invalid, "bad_path", relative + " leads through a link");
+    }
+    return at;
+}
+
 std::optional<std::string> text_inside(const files::Path& workspace, const std::string& relative,
                                        std::size_t max_bytes) {
     std::string out;

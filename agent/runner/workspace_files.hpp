@@ -31,6 +31,9 @@ Result<files::Fd> open_inside(const files::Path& workspace, const std::string& r
 Result<> read_inside(const files::Path& workspace, const std::string& relative,
                      const std::function<Result<>(std::string_view)>& take);
 
+/// The path below the workspace; refused when it leads out, or through a symbolic link.
+Result<files::Path> path_inside(const files::Path& workspace, const std::string& relative);
+
 /// The whole file; nothing when it is missing or larger than `max_bytes`.
 std::optional<std::string> text_inside(const files::Path& workspace, const std::string& relative,
                                        std::size_t max_bytes = 1 << 20);

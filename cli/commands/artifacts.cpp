@@ -216,6 +216,52 @@ Result<Exit> get(Context& context, const GetOptions& wanted) {
     return Exit::ok;
 }
 
+Result<Exit> show(Context& context, const GetOptions& wanted) {
+    const Place place = place_of(wanted.where);
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(const auto jobs, jobs_of(*server, place));
+    if (place.job.empty() || jobs.size() != 1)
+        return error(Code::invalid, "usage", "say of which job: RUN/JOB");
+    SLUICE_TRY(const auto reply,
+               server->get(path_of(jobs[0].id, wanted.name), {{"kind", wanted.kind}}));
+    context.show(reply, [&] {
+        const auto line = [&](const std::string& name, const std::string& value) {
+            context.out.line(name + ": " + printable(value));
+        };
+        line("name", text_of(reply, "name"));
+        line("digest", text_of(reply, "digest"));
+        line("files", fmt::format("{}, {}", number_of(reply, "files").value_or(0),
+                                  size_text(number_of(reply, "bytes").value_or(0))));
+        line("expires", text_of(reply, "expires_at"));
+        const json::Value& lineage = member(reply, "lineage");
+        if (!lineage.is_object()) return;
+        line("commit", text_of(lineage, "commit"));
+        line("made by", fmt::format("run {}, job {}", number_of(lineage, "run").value_or(0),
+                                    text_of(lineage, "job")));
+        const auto each = [&](const char* part, const auto& print) {
+            const json::Value& list = member(lineage, part);
+            if (list.is_object())
+                for (const auto& [name, value] : list.as_object()) print(std::string(name), value);
+        };
+        each("params", [&](const std::string& name, const json::Value& value) {
+            line("param " + name, value.is_string() ? std::string(value.as_string()) : "");
+        });
+        each("inputs", [&](const std::string& name, const json::Value& value) {
+            line("input " + name, text_of(value, "from") + " " + text_of(value, "digest"));
+        });
+        each("metrics", [&](const std::string& name, const json::Value& value) {
+            line("metric " + name, json::serialize(value));
+        });
+        each("environment", [&](const std::string& name, const json::Value& value) {
+            std::string text = value.is_string() ? std::string(value.as_string()) : "";
+            for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;)
+                text.replace(at, 1, at + 1 == text.size() ? "" : " ");
+            line(name, text);
+        });
+    });
+    return Exit::ok;
+}
+
 }  // namespace
 
 void add_artifact_commands(CLI::App& app, Command& chosen) {
@@ -230,6 +276,19 @@ void add_artifact_commands(CLI::App& app, Command& chosen) {
     lister->callback([&chosen, where, name] {
         chosen = [where, name](Context& context) { return list(context, *where, *name); };
     });
+
+    auto* shower =
+        group->add_subcommand("show", "One artifact; of a model also where it came from");
+    auto shown = std::make_shared<GetOptions>();
+    shower->add_option("RUN", shown->where, "RUN/JOB: id of the run, and the job")
+        ->required()
+        ->type_name("");
+    shower->add_option("NAME", shown->name, "The artifact")->required()->type_name("");
+    shower->add_option("--kind", shown->kind, "artifact or output")
+        ->type_name("KIND")
+        ->check(CLI::IsMember({"artifact", "output"}));
+    shower->callback(
+        [&chosen, shown] { chosen = [shown](Context& context) { return show(context, *shown); }; });
 
     auto* getter = group->add_subcommand("get", "Download artifacts of a job, or one file of them");
     auto wanted = std::make_shared<GetOptions>();

@@ -3,6 +3,7 @@
 #include "pipelines/plan/advance.hpp"
 #include "pipelines/plan/ending.hpp"
 #include "pipelines/plan/grow.hpp"
+#include "pipelines/plan/inputs.hpp"
 #include "platform/crypto.hpp"
 
 #include <fmt/format.h>
@@ -63,7 +64,10 @@ int Interrupts::seen() {
 
 LocalRun::LocalRun(RunSettings settings, const RunFolder& folder,
                    std::vector<plan::PlannedJob> jobs, RunListener& listener)
-    : settings_(std::move(settings)), folder_(folder), listener_(listener) {
+    : settings_(std::move(settings)),
+      folder_(folder),
+      listener_(listener),
+      caches_(folder.caches(), folder.blobs()) {
     jobs_.reserve(jobs.size());
     for (plan::PlannedJob& job : jobs) {
         jobs_.emplace_back();
@@ -167,12 +171,43 @@ void LocalRun::start(std::size_t index) {
     local.marker = crypto::random_token(16);
     local.parent = ::getpid();
     local.keep_commands = settings_.keep_failed;
+    local.blobs = folder_.blobs().string();
+    local.inputs = inputs_of(index);
+    if (!spec.cache.empty()) local.caches = caches_.list();
     auto started = RunnerProcess::start(settings_.agent, job.dir, local);
     if (!started) throw std::runtime_error("cannot start a runner: " + started.error().message);
     job.runner = std::move(*started);
     job.state = model::next_state(job.state, JobEvent::start).value();
     if (job.attempt == 1) job.begun = Clock::now();
     listener_.started(job);
+}
+
+std::map<std::string, protocol::InputReply> LocalRun::inputs_of(std::size_t index) const {
+    std::map<std::string, protocol::InputReply> out;
+    for (const auto& [name, input] : jobs_[index].planned.spec.inputs) {
+        const auto source = plan::input_source(input.from);
+        if (!source) continue;
+        protocol::InputReply& reply = out[name];
+        reply.from = fmt::format("output {} of {}", source->output, source->job);
+        for (const std::size_t i : plan::cells_read(now(jobs_), index, source->job)) {
+            const JobRun& cell = jobs_[i];
+            if (!cell.report) continue;
+            for (const protocol::PackRef& pack : cell.report->packs)
+                if (pack.kind == protocol::PackKind::output && pack.name == source->output)
+                    reply.packs.push_back(
+                        {source->all_cells ? plan::cell_folder(cell.planned.spec.id) : "", pack});
+        }
+    }
+    return out;
+}
+
+void LocalRun::take_packs(const JobRun& job) {
+    for (const protocol::PackRef& pack : job.report->packs) {
+        if (pack.kind == protocol::PackKind::cache) caches_.add(pack, folder_.number());
+        if (pack.kind == protocol::PackKind::artifact)
+            (void)unpack_local(folder_.blobs(), pack,
+                               folder_.artifacts(job.planned.spec.id) / pack.name);
+    }
 }
 
 void LocalRun::wait() {
@@ -266,6 +301,7 @@ void LocalRun::take_end(JobRun& job) {
         if (const std::string failure = grow(job); !failure.empty())
             outcome = {model::AttemptResult::failed, std::nullopt, std::nullopt,
                        model::Cause::config, failure};
+    take_packs(job);
     const plan::RetryRule rule = plan::retry_rule(job.planned.spec, outcome);
     // What a further attempt could mend on another machine stays as it is on this one.
     const bool may_retry = rule.name != "infra" && rule.name != "preempted";

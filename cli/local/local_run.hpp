@@ -3,6 +3,7 @@
 /// would give them (plan::advance, plan::end_event), each by a runner of its own. One thread.
 
 #include "cli/local/job_run.hpp"
+#include "cli/local/local_packs.hpp"
 #include "cli/local/pipeline.hpp"
 #include "cli/local/run_folder.hpp"
 #include "pipelines/plan/advance.hpp"
@@ -46,11 +47,14 @@ private:
     bool fail_fast();
     void start_ready();
     void start(std::size_t index);
+    std::map<std::string, protocol::InputReply> inputs_of(std::size_t index) const;
     void wait();
     void take_interrupts();
     void take_ends();
     void take_end(JobRun& job);
     void end(JobRun& job, model::JobEvent event);
+    /// Artifacts become files, caches are noted for later runs.
+    void take_packs(const JobRun& job);
     /// Adds the jobs that an attempt has generated; why not, when it cannot be done.
     std::string grow(const JobRun& generator);
     /// Puts cells in the place of jobs whose matrix has its lists now.
@@ -62,6 +66,7 @@ private:
     std::vector<JobRun> jobs_;
     std::vector<plan::PlannedJob> grown_;  ///< not among jobs_ yet
     RunListener& listener_;
+    LocalCaches caches_;
     int interrupts_ = 0;
 };
 

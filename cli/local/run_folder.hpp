@@ -16,6 +16,12 @@ public:
     const files::Path& path() const { return path_; }
     std::int64_t number() const { return number_; }
     files::Path snapshot() const { return path_ / "source"; }
+    /// Blobs by their digest, of all runs of the checkout: at most 10 GiB, the oldest go first.
+    files::Path blobs() const { return path_.parent_path() / "blobs"; }
+    /// What runs of the checkout have cached; JSON.
+    files::Path caches() const { return path_.parent_path() / "caches.json"; }
+    /// Artifacts of a job, as files.
+    files::Path artifacts(std::string_view job) const { return path_ / "artifacts" / job; }
     /// Of attempt `attempt` (from 1) of the job at `index` of the plan.
     files::Path job(std::size_t index, const std::string& id, int attempt) const;
 

@@ -1,5 +1,6 @@
 #include "pipelines/plan/advance.hpp"
 
+#include "pipelines/plan/inputs.hpp"
 #include "pipelines/plan/job_index.hpp"
 #include "pipelines/plan/late.hpp"
 
@@ -111,6 +112,10 @@ public:
         return std::move(out_);
     }
 
+    Cells cells_of(std::size_t reader, const std::string& id) {
+        return cells_read(*jobs_[reader].planned, id);
+    }
+
 private:
     static bool is_active(JobState state) {
         return state != JobState::waiting && !model::is_terminal(state);
@@ -177,7 +182,27 @@ private:
                 break;
             case When::always: break;
         }
+        if (auto reason = input_missing(planned))
+            return Transition{job, JobEvent::block, std::move(*reason)};
         return late(job, ids, read);
+    }
+
+    /// A6 step 6: files that the job cannot do without.
+    std::optional<std::string> input_missing(const PlannedJob& planned) {
+        if (!outputs_of_) return std::nullopt;
+        for (const auto& [name, input] : planned.spec.inputs) {
+            const auto source = input_source(input.from);
+            const bool must = source && std::find(planned.reads.begin(), planned.reads.end(),
+                                                  source->job) != planned.reads.end();
+            if (!must || input.optional) continue;
+            for (const std::size_t i : cells_read(planned, source->job)) {
+                if (states_[i] == JobState::not_selected || outputs(i).contains(source->output))
+                    continue;
+                return fmt::format("`{}` {} without its output `{}`, which this job takes",
+                                   jobs_[i].planned->spec.id, verb(states_[i]), source->output);
+            }
+        }
+        return std::nullopt;
     }
 
     /// A6 step 4, for results that were not known when the plan was made.
@@ -326,6 +351,12 @@ bool starts_at_once(const PlannedJob& job) {
     return job.selected && job.needs.empty() && job.late_if.empty() &&
            job.when == model::When::success && job.unsupported.empty() && !job.spec.approval &&
            job.max_parallel == 0;
+}
+
+std::vector<std::size_t> cells_read(std::span<const JobNow> jobs, std::size_t reader,
+                                    const std::string& id) {
+    const OutputsOf none;
+    return Advance(jobs, none).cells_of(reader, id);
 }
 
 std::vector<Transition> advance(std::span<const JobNow> jobs, const model::Event& /*event*/,

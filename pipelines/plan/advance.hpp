@@ -52,6 +52,10 @@ struct DueMatrix {
 };
 std::vector<DueMatrix> due_matrices(std::span<const JobNow> jobs, const OutputsOf& outputs);
 
+/// The jobs that `needs.ID`, or an input from ID, means to a job: by index, in order.
+std::vector<std::size_t> cells_read(std::span<const JobNow> jobs, std::size_t reader,
+                                    const std::string& id);
+
 /// A cell that `fail_fast` ends because another one has failed (reference A6 step 11). Unlike a
 /// Transition it may run: who asks stops it.
 struct FailFast {

@@ -103,6 +103,15 @@ void check_job(const config::MergedJob& job, Diagnostics& diagnostics) {
                     output.place, "output_of_kind",
                     fmt::format("kind {} declares output `{}` itself", name, output.name),
                     "remove it, or choose another name");
+    if (node.find("memoize") != nullptr) {
+        const bool by_kind =
+            name == "deploy" || name == "model" || name == "image" || name == "package";
+        if (by_kind || node.find("environment") != nullptr)
+            diagnostics.error(
+                node.member("memoize")->place, "cannot_memoize",
+                fmt::format("`{}` changes something outside, so it can't be skipped", job.id),
+                "remove `memoize`, or split the part that only computes from it");
+    }
     const Node* run = node.find("run");
     const Node* steps = node.find("steps");
     if (run != nullptr && steps != nullptr)

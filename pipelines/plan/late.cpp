@@ -30,7 +30,8 @@ Value outputs_value(const CellFacts& cell) {
     if (cell.outputs != nullptr)
         for (const auto& [name, text] : *cell.outputs) {
             const auto declared = cell.spec->outputs.find(name);
-            if (declared == cell.spec->outputs.end()) continue;
+            if (declared == cell.spec->outputs.end() || !model::is_value(declared->second.type))
+                continue;
             fields.push_back({name, output_value(declared->second.type, text)});
         }
     return Value::object(std::move(fields));

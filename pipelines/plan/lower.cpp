@@ -1,4 +1,5 @@
 #include "pipelines/plan/lower.hpp"
+#include "pipelines/plan/inputs.hpp"
 
 #include "pipelines/base/text.hpp"
 #include "pipelines/kinds/kind.hpp"
@@ -293,6 +294,14 @@ private:
     /// A6 step 4: whose outputs the job cannot do without.
     void set_reads() {
         std::set<std::string> ids;
+        for (auto& [name, input] : out_.spec.inputs) {
+            auto source = input_source(input.from);
+            if (!source) continue;
+            // As the run knows the job: in a fragment it goes by a shorter name.
+            source->job = in_.calls.full_id(in_.job.call, source->job);
+            input.from = reference_text(*source);
+            if (!input.optional && !in_.optional.contains(source->job)) ids.insert(source->job);
+        }
         for (const Names& names : late_reads(out_))
             if (names.size() >= 2 && (names[1] == "outputs" || names[1] == "best") &&
                 std::none_of(in_.optional.begin(), in_.optional.end(),

@@ -125,6 +125,7 @@ void Planner::check(const std::vector<MergedJob>& jobs, const Graph& graph) {
         const Needable& own = needables_.at(jobs[i].id);
         if (!only_.empty()) break;  // was checked when the run was planned
         check_needs_by_cell(graph.needs(i), own, needables_, diagnostics_);
+        if (jobs[i].opens == 0) check_inputs(graph, calls_, jobs[i], i, needables_, diagnostics_);
         check_types({calls_, jobs[i], own.matrix, need_views(graph, calls_, jobs[i], i, needables_),
                      events_[i], run_.params(), params_[i]},
                     diagnostics_);
@@ -213,6 +214,20 @@ void Planner::note_absent(const MergedJob& job) {
 }
 
 void Planner::check_one_cell(const PlannedJob& job, const config::Place& place) {
+    for (const auto& [name, input] : job.spec.inputs) {
+        const auto source = input_source(input.from);
+        if (!source || source->all_cells) continue;
+        const auto need = std::find_if(job.needs.begin(), job.needs.end(),
+                                       [&](const Need& n) { return n.job == source->job; });
+        const std::size_t cells = need == job.needs.end() ? 0 : count_cells(*need, needables_);
+        if (cells > 1)
+            diagnostics_.error(
+                place, "several_cells",
+                fmt::format("input `{}` of `{}` would be those of {} cells", name, job.spec.id,
+                            cells),
+                fmt::format("take `{}[*].{}`, a folder per cell, or name more axes in the need",
+                            source->job, source->output));
+    }
     if (job.late.empty() && job.late_if.empty()) return;
     for (const Names& names : late_reads(job)) {
         if (names.size() < 2 || names[1] != "outputs") continue;

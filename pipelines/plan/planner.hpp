@@ -5,6 +5,7 @@
 #include "pipelines/plan/calls.hpp"
 #include "pipelines/plan/graph.hpp"
 #include "pipelines/plan/grow.hpp"
+#include "pipelines/plan/inputs.hpp"
 #include "pipelines/plan/need_views.hpp"
 #include "pipelines/plan/pipeline_files.hpp"
 #include "pipelines/plan/reasons.hpp"

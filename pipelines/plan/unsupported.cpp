@@ -3,7 +3,6 @@
 #include "pipelines/config/schema.hpp"
 #include "pipelines/kinds/kind.hpp"
 #include "pipelines/plan/lower.hpp"
-#include "pipelines/plan/output_types.hpp"
 
 #include <fmt/format.h>
 
@@ -36,14 +35,21 @@ public:
         }
     }
 
-    /// Outputs that are files: the values beside them are carried out.
-    void files(const Node& job) {
-        for (const auto& [name, type] : outputs_of(job))
-            if (!model::is_value(type))
+    /// Inputs that come from registries and sweeps: those from other jobs are carried out.
+    void inputs(const Node& job) {
+        const Node* inputs = job.find("inputs");
+        if (inputs == nullptr) return;
+        for (const Member& input : inputs->members) {
+            const Node* node = input.value.is_scalar() ? &input.value : input.value.find("from");
+            const std::string from = node == nullptr ? "" : node->text;
+            const char* what = from.starts_with("dataset://")             ? "a registry of datasets"
+                               : from.starts_with("model://")             ? "a registry of models"
+                               : from.find(".best.") != std::string::npos ? "sweeps"
+                                                                          : nullptr;
+            if (what != nullptr)
                 out_.push_back(fmt::format(
-                    "`outputs.{}` asks for files as outputs, which this version does not "
-                    "have",
-                    name));
+                    "`inputs.{}` asks for {}, which this version does not have", input.name, what));
+        }
     }
 
     std::vector<std::string> take() { return std::move(out_); }
@@ -82,7 +88,7 @@ private:
 std::vector<std::string> unsupported(const Node& job, config::Diagnostics& diagnostics) {
     Search search(diagnostics);
     search.map(job, config::scope_job, "");
-    search.files(job);
+    search.inputs(job);
     auto out = search.take();
     // Of a choice, one word.
     if (const Node* thresholds = job.find("thresholds"))

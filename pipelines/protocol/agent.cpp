@@ -251,6 +251,9 @@ json::Value to_json(const FinishRequest& value) {
         out["inline_log"] = text::to_base64(value.inline_log);
     }
     if (value.generated) out["generated"] = wire::text(*value.generated);
+    if (!value.input_digests.empty()) out["inputs"] = wire::string_map(value.input_digests);
+    if (!value.environment.empty()) out["environment"] = wire::string_map(value.environment);
+    if (value.memo) out["memo"] = wire::string_map(*value.memo);
     if (!value.packs.empty()) {
         json::Array packs;
         for (const PackRef& pack : value.packs) packs.push_back(to_json(pack));
@@ -285,6 +288,9 @@ Result<FinishRequest> parse_finish(const json::Value& value) {
         SLUICE_TRY(out.reports, model::reports_from_json(*reports, in.pointer("reports")));
     }
     out.outputs = in.string_map_or_empty("outputs", 1000);
+    out.input_digests = in.string_map_or_empty("inputs", 1000);
+    out.environment = in.string_map_or_empty("environment", 100);
+    if (in.find("memo") != nullptr) out.memo = in.string_map_or_empty("memo", 1000);
     SLUICE_TRY(out.packs, wire::list<PackRef>(in, "packs", k_packs_max, pack_from_json));
     if (in.find("generated") != nullptr) out.generated = in.string("generated", k_generated_max);
     out.duration_ms = in.integer_or("duration_ms", 0, 0, wire::k_max_integer);

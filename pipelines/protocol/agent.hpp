@@ -22,6 +22,7 @@
 #include "pipelines/base/json.hpp"
 #include "pipelines/model/outcome.hpp"
 #include "pipelines/model/spec.hpp"
+#include "pipelines/protocol/memo.hpp"
 #include "pipelines/protocol/packs.hpp"
 
 #include <map>
@@ -119,6 +120,10 @@ struct FinishRequest {
     /// With JobSpec::generate, of a job that passed: the fragment that it wrote.
     std::optional<std::string> generated{};
     std::vector<PackRef> packs{};  ///< files that the job leaves; their blobs have been sent
+    std::map<std::string, std::string> input_digests{};  ///< input → digest of what it was
+    std::map<std::string, std::string> environment{};    ///< what the job found, for lineage
+    /// With `memoize`, of a job that ran: what its result depends on.
+    std::optional<MemoParts> memo{};
     std::int64_t duration_ms = 0;  ///< first step's start to the end of the last
     bool salvaged = false;
 };

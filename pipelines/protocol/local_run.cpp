@@ -13,7 +13,14 @@ std::string local_file::command(std::size_t step) {
 }
 
 json::Value to_json(const LocalJob& value) {
-    return json::Object{{"job", to_json(value.job)},
+    json::Object inputs;
+    for (const auto& [name, input] : value.inputs) inputs[name] = to_json(input);
+    json::Array caches;
+    for (const CacheReply& cache : value.caches) caches.push_back(to_json(cache));
+    return json::Object{{"blobs", wire::text(value.blobs)},
+                        {"inputs", std::move(inputs)},
+                        {"caches", std::move(caches)},
+                        {"job", to_json(value.job)},
                         {"source", wire::text(value.source)},
                         {"marker", wire::text(value.marker)},
                         {"parent", value.parent},
@@ -30,6 +37,15 @@ Result<LocalJob> parse_local_job(const json::Value& value) {
     out.marker = in.string("marker", 128);
     out.parent = in.integer_or("parent", 0, 0, wire::k_max_integer);
     out.keep_commands = in.boolean_or("keep_commands", false);
+    out.blobs = in.string_or("blobs", "");
+    const auto input = [](const json::Value& item, const std::string&) {
+        return parse_input(item);
+    };
+    SLUICE_TRY(out.inputs, wire::map_of<InputReply>(in, "inputs", 1000, input));
+    const auto cache = [](const json::Value& item, const std::string&) {
+        return parse_cache_reply(item);
+    };
+    SLUICE_TRY(out.caches, wire::list<CacheReply>(in, "caches", 10'000, cache));
     SLUICE_CHECK(in.finish_strict());
     return out;
 }

@@ -25,6 +25,9 @@ struct LocalJob {
     std::string marker;          ///< tells processes of this attempt by their environment (rule 4)
     std::int64_t parent = 0;     ///< process whose end cancels the job; 0 = none
     bool keep_commands = false;  ///< write LocalCommand of every step
+    std::string blobs;           ///< folder of the blobs that the run's jobs share
+    std::map<std::string, InputReply> inputs;  ///< what the job's inputs stand for
+    std::vector<CacheReply> caches;            ///< newest first; what may be restored
 };
 
 /// A step's command as it was started.

@@ -268,12 +268,14 @@ Result<Blob> blob_from_json(const json::Value& value, std::string pointer) {
 json::Value to_json(const PackRef& pack) {
     json::Array blobs;
     for (const Blob& blob : pack.blobs) blobs.push_back(to_json(blob));
-    return json::Object{{"kind", wire::text_of(pack.kind)},
-                        {"name", wire::text(pack.name)},
-                        {"manifest", to_json(pack.manifest)},
-                        {"files", pack.files},
-                        {"bytes", pack.bytes},
-                        {"blobs", std::move(blobs)}};
+    json::Object out{{"kind", wire::text_of(pack.kind)},
+                     {"name", wire::text(pack.name)},
+                     {"manifest", to_json(pack.manifest)},
+                     {"files", pack.files},
+                     {"bytes", pack.bytes},
+                     {"blobs", std::move(blobs)}};
+    if (pack.single) out["single"] = true;
+    return out;
 }
 
 Result<PackRef> pack_from_json(const json::Value& value, std::string pointer) {
@@ -289,6 +291,7 @@ Result<PackRef> pack_from_json(const json::Value& value, std::string pointer) {
     out.files = in.integer("files", 0, wire::k_max_integer);
     out.bytes = in.integer("bytes", 0, wire::k_max_integer);
     SLUICE_TRY(out.blobs, wire::list<Blob>(in, "blobs", 100'000, blob_from_json));
+    out.single = in.boolean_or("single", false);
     SLUICE_CHECK(in.finish_strict());
     return out;
 }

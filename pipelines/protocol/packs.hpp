@@ -111,6 +111,7 @@ struct PackRef {
     std::int64_t files = 0;  ///< entries
     std::int64_t bytes = 0;  ///< unpacked
     std::vector<Blob> blobs;
+    bool single = false;  ///< it is one file, not a folder
     bool operator==(const PackRef&) const = default;
 };
 

@@ -40,7 +40,14 @@ public:
         SLUICE_TRY(Fetched list, fetch(manifest, "manifest"));
         const auto take = [this](const PackHead& head, const PackEntry& entry) -> Result<bool> {
             SLUICE_CHECK(check_head(head));
-            SLUICE_CHECK(put(head, entry));
+            if (done_.first.empty()) done_.first = entry.path;
+            if (options_.single_name.empty() || head.files != 1) {
+                SLUICE_CHECK(put(head, entry));
+                return true;
+            }
+            PackEntry renamed = entry;
+            renamed.path = options_.single_name;
+            SLUICE_CHECK(put(head, renamed));
             return true;
         };
         SLUICE_CHECK(each_entry(*list.content, options_.limits, take));
@@ -242,6 +249,64 @@ Result<> each_entry(SeekableReader& manifest, const protocol::PackLimits& limits
     if (!has_head || !line.empty())
         return error(Code::invalid, "archive_corrupt", "the manifest is cut off");
     return reader.finish();
+}
+
+namespace {
+
+/// The line that begins at `at`, without its end.
+Result<std::string> line_at(SeekableReader& manifest, std::int64_t at) {
+    std::string out;
+    while (true) {
+        SLUICE_TRY(const std::string_view piece, manifest.read(at, k_block));
+        const auto end = piece.find('\n');
+        out.append(piece.substr(0, end));
+        if (end != std::string_view::npos) return out;
+        if (piece.empty() || out.size() > k_line_max)
+            return error(Code::invalid, "archive_corrupt", "the manifest is cut off");
+        at += static_cast<std::int64_t>(piece.size());
+    }
+}
+
+Result<std::string> path_in(const std::string& line) {
+    auto value = json::parse(line, {.bytes = k_line_max, .depth = 4});
+    const json::Value* path =
+        value && value->is_object() ? value->as_object().if_contains("path") : nullptr;
+    if (path == nullptr || !path->is_string())
+        return error(Code::invalid, "archive_corrupt", "the manifest is damaged");
+    return std::string(path->as_string());
+}
+
+}  // namespace
+
+Result<FoundEntry> find_entry(SeekableReader& manifest, std::int64_t bytes, std::string_view path) {
+    protocol::ManifestReader reader;
+    SLUICE_TRY(const std::string head, line_at(manifest, 0));
+    SLUICE_CHECK(reader.head(head));
+    // Lines begin at `low` and at every place behind a line end; what is wanted is in [low, high).
+    std::int64_t low = static_cast<std::int64_t>(head.size()) + 1, high = bytes;
+    while (low < high) {
+        std::int64_t at = low;
+        if (high - low > 4096) {
+            at = low + (high - low) / 2;
+            SLUICE_TRY(const std::string rest, line_at(manifest, at));
+            at += static_cast<std::int64_t>(rest.size()) + 1;
+            if (at >= high) at = low;
+        }
+        SLUICE_TRY(const std::string line, line_at(manifest, at));
+        SLUICE_TRY(const std::string here, path_in(line));
+        if (here == path) {
+            SLUICE_TRY(PackEntry entry, reader.entry(line));
+            return FoundEntry{reader.head(), std::move(entry)};
+        }
+        const std::int64_t behind = at + static_cast<std::int64_t>(line.size()) + 1;
+        if (here < path)
+            low = behind;
+        else if (at == low)
+            break;
+        else
+            high = at;
+    }
+    return error(Code::not_found, "not_found", "there is no such file", "path");
 }
 
 }  // namespace sluice::packs

@@ -23,13 +23,15 @@ struct UnpackOptions {
     std::vector<protocol::Blob> blobs;
     std::function<bool()> stopped = {};
     protocol::PackLimits limits = {};
-    bool replace = false;    ///< files that are there are replaced
-    bool read_only = false;  ///< files get no write bits
+    bool replace = false;     ///< files that are there are replaced
+    bool read_only = false;   ///< files get no write bits
+    std::string single_name;  ///< of a pack with one file: what the file is called instead
 };
 
 struct Unpacked {
     std::int64_t files = 0;
     std::int64_t bytes = 0;
+    std::string first;  ///< path of the first entry
 };
 
 Result<Unpacked> unpack(const protocol::Blob& manifest, const UnpackOptions& options);
@@ -38,6 +40,14 @@ Result<Unpacked> unpack(const protocol::Blob& manifest, const UnpackOptions& opt
 Result<> each_entry(
     SeekableReader& manifest, const protocol::PackLimits& limits,
     const std::function<Result<bool>(const protocol::PackHead&, const protocol::PackEntry&)>& take);
+
+/// One entry with the head, found by halves, as a manifest is in order: of a hundred thousand some
+/// twenty are looked at. Code not_found when there is none of that path. `bytes` of the manifest.
+struct FoundEntry {
+    protocol::PackHead head;
+    protocol::PackEntry entry;
+};
+Result<FoundEntry> find_entry(SeekableReader& manifest, std::int64_t bytes, std::string_view path);
 
 /// Refused with `digest_mismatch` when the file is not the blob.
 Result<> check_blob(const files::Path& file, const protocol::Blob& blob);

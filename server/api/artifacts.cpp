@@ -9,7 +9,12 @@ namespace sluice::api {
 namespace {
 
 json::Object view(const store::Pack& pack) {
-    return {{"name", pack.content.name},
+    json::Value lineage;
+    if (!pack.lineage.empty())
+        if (auto value = json::parse(pack.lineage, {.bytes = 4u << 20}))
+            lineage = std::move(*value);
+    return {{"lineage", std::move(lineage)},
+            {"name", pack.content.name},
             {"kind", to_text(pack.content.kind)},
             {"files", pack.content.files},
             {"bytes", pack.content.bytes},

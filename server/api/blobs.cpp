@@ -3,8 +3,10 @@
 #include "pipelines/protocol/packs.hpp"
 #include "server/api/api.hpp"
 #include "server/api/lease_route.hpp"
-#include "server/core/packs.hpp"
+#include "server/api/pack_files.hpp"
+#include "server/core/memos.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace sluice::api {
@@ -104,6 +106,85 @@ awaitable<Reply> put_blob(Api& api, Request& request, AttemptId id) {
     co_return Reply{201, "application/json", {}, std::string("{}")};
 }
 
+awaitable<Result<protocol::InputReply>> resolved(Api& api, AttemptId id, const std::string& name) {
+    auto live = co_await live_or_revived(api, id);
+    if (!live) co_return error(Code::lease_lost, "lease_lost", "the attempt is over");
+    // Plans are the writer thread's.
+    auto look = [&api, run = live->run, job = live->job, &name](store::Tx& tx) {
+        return core::resolve_input(tx, api.lifecycle, run, job, name, api.clock.now());
+    };
+    co_return co_await api.writer.write(std::move(look));
+}
+
+awaitable<Reply> show_input(Api& api, Request& request, AttemptId id) {
+    SLUICE_CO_TRY_REPLY(const auto input, co_await resolved(api, id, request.params.at("name")));
+    co_return json_reply(protocol::to_json(input));
+}
+
+awaitable<Reply> input_blob(Api& api, Request& request, AttemptId id) {
+    SLUICE_CO_TRY_REPLY(const std::string digest, digest_of(request));
+    SLUICE_CO_TRY_REPLY(auto input, co_await resolved(api, id, request.params.at("name")));
+    for (protocol::InputPack& one : input.packs) {
+        bool has = one.pack.manifest.sha256 == digest;
+        for (const protocol::Blob& blob : one.pack.blobs) has = has || blob.sha256 == digest;
+        if (has)
+            co_return co_await pack_blob_reply(api, std::move(one.pack), digest,
+                                               std::string(request.header("range")));
+    }
+    co_return http::error_reply(
+        error(Code::not_found, "not_found", "the input has no such blob", "sha256"));
+}
+
+awaitable<Reply> find_cache(Api& api, Request& request, AttemptId id) {
+    SLUICE_CO_TRY_REPLY(const auto value, co_await json_body(request));
+    SLUICE_CO_TRY_REPLY(const auto wanted, protocol::parse_cache(value));
+    auto live = co_await live_or_revived(api, id);
+    if (!live) co_return lease_lost();
+    auto look = [&api, run = live->run, &wanted](store::Tx& tx) -> Result<protocol::CacheReply> {
+        const auto found = store::find_run(tx, run);
+        if (!found) return error(Code::not_found, "not_found", "no such run");
+        return core::find_cache(tx, *found, wanted, api.clock.now());
+    };
+    SLUICE_CO_TRY_REPLY(const auto reply, co_await api.writer.write(std::move(look)));
+    co_return json_reply(protocol::to_json(reply));
+}
+
+awaitable<Reply> cache_blob(Api& api, Request& request, AttemptId id) {
+    SLUICE_CO_TRY_REPLY(const std::string digest, digest_of(request));
+    const std::string& number = request.params.at("pack");
+    std::int64_t wanted = 0;
+    std::from_chars(number.data(), number.data() + number.size(), wanted);
+    auto live = co_await live_or_revived(api, id);
+    if (!live) co_return lease_lost();
+    auto look = [run = live->run, wanted](store::Tx& tx) -> std::optional<store::Pack> {
+        const auto found = store::find_run(tx, run);
+        return found ? core::readable_cache(tx, *found, wanted) : std::nullopt;
+    };
+    auto pack = co_await api.read(std::move(look));
+    if (!pack)
+        co_return http::error_reply(error(Code::not_found, "not_found", "no such cache", "pack"));
+    co_return co_await pack_blob_reply(api, std::move(pack->content), digest,
+                                       std::string(request.header("range")));
+}
+
+awaitable<Reply> find_memo(Api& api, Request& request, AttemptId id) {
+    SLUICE_CO_TRY_REPLY(const auto value, co_await json_body(request));
+    SLUICE_CO_TRY_REPLY(const auto wanted, protocol::parse_memo(value));
+    auto live = co_await live_or_revived(api, id);
+    if (!live) co_return lease_lost();
+    auto look = [&api, id, live = *live, &wanted](store::Tx& tx) -> Result<protocol::MemoReply> {
+        const auto run = store::find_run(tx, live.run);
+        const auto planned = api.lifecycle.plan_of(tx, live.run);
+        const auto at = std::find(planned->ids.begin(), planned->ids.end(), live.job);
+        if (!run || at == planned->ids.end())
+            return error(Code::not_found, "not_found", "no such job");
+        const auto index = static_cast<std::size_t>(at - planned->ids.begin());
+        return core::find_memo(tx, id, *run, planned->jobs[index].spec, wanted, api.clock.now());
+    };
+    SLUICE_CO_TRY_REPLY(const auto reply, co_await api.writer.write(std::move(look)));
+    co_return json_reply(protocol::to_json(reply));
+}
+
 }  // namespace
 
 std::vector<http::Route> runner_blob_routes(Api& api) {
@@ -114,6 +195,16 @@ std::vector<http::Route> runner_blob_routes(Api& api) {
                     [&api](Request& r, AttemptId id) { return head_blob(api, r, id); }),
         lease_route(api, Method::put, blob,
                     [&api](Request& r, AttemptId id) { return put_blob(api, r, id); }),
+        lease_route(api, Method::post, "/agent/v1/attempts/{attempt}/memo",
+                    [&api](Request& r, AttemptId id) { return find_memo(api, r, id); }),
+        lease_route(api, Method::post, "/agent/v1/attempts/{attempt}/cache",
+                    [&api](Request& r, AttemptId id) { return find_cache(api, r, id); }),
+        lease_route(api, Method::get, "/agent/v1/attempts/{attempt}/cache/{pack}/{sha256}",
+                    [&api](Request& r, AttemptId id) { return cache_blob(api, r, id); }),
+        lease_route(api, Method::get, "/agent/v1/attempts/{attempt}/inputs/{name}",
+                    [&api](Request& r, AttemptId id) { return show_input(api, r, id); }),
+        lease_route(api, Method::get, "/agent/v1/attempts/{attempt}/inputs/{name}/{sha256}",
+                    [&api](Request& r, AttemptId id) { return input_blob(api, r, id); }),
     };
 }
 

@@ -109,19 +109,13 @@ Result<PackPage> pack_page(const blobs::BlobStore& blobs, const protocol::PackRe
 Result<PackFile> find_pack_file(const blobs::BlobStore& blobs, const protocol::PackRef& pack,
                                 std::string_view path) {
     SLUICE_TRY(const OpenBlob manifest, open_blob(blobs, pack.manifest));
-    std::optional<PackEntry> found;
+    SLUICE_TRY(packs::FoundEntry found,
+               packs::find_entry(*manifest.content, pack.manifest.bytes, path));
+    if (found.entry.type != PackEntry::Type::file)
+        return error(Code::not_found, "not_found", "it is no file", "path");
     std::optional<protocol::Blob> blob;
-    const auto take = [&](const PackHead& head, const PackEntry& entry) -> Result<bool> {
-        if (entry.path < path) return true;
-        if (entry.path == path && entry.type == PackEntry::Type::file) {
-            found = entry;
-            if (entry.size > 0) blob = head.blobs[static_cast<std::size_t>(entry.blob)];
-        }
-        return false;
-    };
-    SLUICE_CHECK(packs::each_entry(*manifest.content, {}, take));
-    if (!found) return error(Code::not_found, "not_found", "there is no such file", "path");
-    PackFile out{std::move(*found), {}, {}};
+    if (found.entry.size > 0) blob = found.head.blobs[static_cast<std::size_t>(found.entry.blob)];
+    PackFile out{std::move(found.entry), {}, {}};
     if (!blob) return out;
     // A manifest may name any digest: it opens what the pack was kept with, and nothing else.
     if (std::find(pack.blobs.begin(), pack.blobs.end(), *blob) == pack.blobs.end())

@@ -1,6 +1,7 @@
 #include "server/core/blob_keeper.hpp"
 
 #include "server/store/attempts.hpp"
+#include "server/store/memos.hpp"
 #include "server/store/packs.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::int64_t k_slice = 500;  // rule 14: bulk deletes in slices
 constexpr Duration k_lost_life{3'600'000};
+constexpr Duration k_memo_life{90LL * 24 * 3'600'000};
 
 }  // namespace
 
@@ -38,6 +40,7 @@ boost::asio::awaitable<void> BlobKeeper::round(bool first) {
     auto expire = [this](store::Tx& tx) -> Result<std::int64_t> {
         const Timestamp now = parts_.clock.now();
         store::unpin_ended(tx, {now.ms - k_lost_life.count()});
+        store::forget_memos(tx, {now.ms - k_memo_life.count()}, k_slice);
         std::int64_t gone = store::expire_packs(tx, now, k_slice);
         for (const ProjectId project : store::projects_with_caches(tx))
             gone += store::trim_caches(tx, project, parts_.cache_bytes);

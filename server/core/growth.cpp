@@ -120,6 +120,14 @@ plan::Outputs known_outputs(const model::JobSpec& spec, const protocol::FinishRe
     for (const auto& [name, value] : request.outputs) {
         const auto declared = spec.outputs.find(name);
         if (declared == spec.outputs.end()) continue;
+        if (!model::is_value(declared->second.type)) {
+            // Of files, the digest of what was sent.
+            for (const protocol::PackRef& pack : request.packs)
+                if (pack.kind == protocol::PackKind::output && pack.name == name &&
+                    value == "sha256:" + pack.manifest.sha256)
+                    out[name] = value;
+            continue;
+        }
         auto known = plan::canonical_output(declared->second.type, value);
         if (!known) continue;
         bytes += known->size();

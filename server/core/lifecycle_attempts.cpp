@@ -2,6 +2,7 @@
 #include "pipelines/plan/ending.hpp"
 #include "pipelines/plan/outputs.hpp"
 #include "server/core/lifecycle.hpp"
+#include "server/core/memos.hpp"
 #include "server/core/packs.hpp"
 
 #include <fmt/format.h>
@@ -201,6 +202,8 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
                    failure};
     SLUICE_CHECK(keep_packs(tx, *attempt, run, planned_of(tx, run.id, job.id).spec, request,
                             outcome.result, clock_.now()));
+    if (request.memo && outcome.result == model::AttemptResult::passed)
+        keep_memo(tx, *attempt, run, job.key, *request.memo, clock_.now());
     store::finish_attempt(tx, id, json::serialize(model::to_json(outcome)), digest,
                           request.log_size, request.log_crc32c, clock_.now());
     store::set_job_result(tx, job.id, json::serialize(steps),

@@ -8,13 +8,14 @@ using S = std::string;
 using I = std::int64_t;
 
 constexpr const char* k_columns =
-    "SELECT id, project_id, tier, scope, run_id, job_id, attempt_id, content, stored, created_at, "
-    "expires_at FROM packs ";
+    "SELECT id, project_id, tier, scope, run_id, job_id, attempt_id, content, lineage, stored, "
+    "created_at, expires_at FROM packs ";
 
-using Row = std::tuple<I, I, S, S, I, I, I, S, I, I, std::optional<I>>;
+using Row = std::tuple<I, I, S, S, I, I, I, S, S, I, I, std::optional<I>>;
 
 Pack to_pack(Row& row) {
-    auto& [id, project, tier, scope, run, job, attempt, content, stored, created, expires] = row;
+    auto& [id, project, tier, scope, run, job, attempt, content, lineage, stored, created,
+           expires] = row;
     const json::Value value = json::parse(content, {.bytes = 64u << 20, .depth = 8}).value();
     return {id,
             {project},
@@ -24,6 +25,7 @@ Pack to_pack(Row& row) {
             {job},
             {attempt},
             protocol::pack_from_json(value, "").value(),
+            std::move(lineage),
             stored,
             {created},
             expires};
@@ -33,7 +35,7 @@ template <class... Args>
 std::vector<Pack> packs(Tx& tx, const S& where, const Args&... args) {
     std::vector<Pack> out;
     for (auto& row :
-         tx.all<I, I, S, S, I, I, I, S, I, I, std::optional<I>>(S(k_columns) + where, args...))
+         tx.all<I, I, S, S, I, I, I, S, S, I, I, std::optional<I>>(S(k_columns) + where, args...))
         out.push_back(to_pack(row));
     return out;
 }
@@ -100,11 +102,12 @@ void unpin_ended(Tx& tx, Timestamp lost_before) {
 void insert_pack(Tx& tx, const Pack& pack) {
     auto row = tx.one<I>(
         "INSERT INTO packs(project_id, tier, kind, name, scope, run_id, job_id, attempt_id, "
-        "content, stored, created_at, used_at, expires_at) VALUES (:a, :b, :c, :d, :e, :f, :g, :h, "
-        ":i, :j, :k, :l, :m) ON CONFLICT (attempt_id, kind, name) DO NOTHING RETURNING id",
+        "content, lineage, stored, created_at, used_at, expires_at) VALUES (:a, :b, :c, :d, :e, "
+        ":f, :g, :h, :i, :j, :k, :l, :m, :n) ON CONFLICT (attempt_id, kind, name) DO NOTHING "
+        "RETURNING id",
         pack.project, to_text(pack.tier), to_text(pack.content.kind), pack.content.name, pack.scope,
         pack.run, pack.job, pack.attempt, json::serialize(protocol::to_json(pack.content)),
-        pack.stored, pack.created_at, pack.created_at, pack.expires_at);
+        pack.lineage, pack.stored, pack.created_at, pack.created_at, pack.expires_at);
     if (!row) return;
     const auto refer = [&](const protocol::Blob& blob) {
         tx.exec(

@@ -35,6 +35,7 @@ struct Pack {
     JobId job;
     AttemptId attempt;
     protocol::PackRef content;
+    std::string lineage;  ///< JSON; "" = nobody asked for it
     std::int64_t stored = 0;
     Timestamp created_at;
     std::optional<std::int64_t> expires_at;

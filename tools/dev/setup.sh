@@ -74,6 +74,16 @@ need_tools() {
     }
 }
 
+# scikit-learn for examples/churn-training and the tests with label ml.
+need_ml() {
+    local ml=$root/build/tools/ml
+    "$ml/bin/python3" -c 'import sklearn' 2>/dev/null || {
+        mkdir -p "$root/build/tools"
+        logged tools-ml "scikit-learn" sh -c "python3 -m venv '$ml' && '$ml/bin/pip' install -q 'scikit-learn==1.6.1'" ||
+            note "no scikit-learn: tests with label ml will be skipped"
+    }
+}
+
 cmd_setup() {
     case "${1:-}" in
         '') need up test ui container check contract && need_tools ;;

@@ -86,6 +86,7 @@ std::string companions(Scopes scope, const Key& key) {
         const bool has_commands = key.name == "run" || key.name == "steps" || key.name == "uses" ||
                                   key.name == "spark" || (kind == "deploy" && key.name != "ssh");
         if (key.name == "with") add(find_key(scope_job, "uses")->example);
+        if (key.name == "inputs") add("needs: [clean]");
         if (key.name == "generate") add("run: ./make-jobs > out/jobs.yml");
         if (!has_commands && key.name != "with" && key.name != "generate" && needs_run(kind))
             add("run: make test");

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 
 using namespace sluice;
@@ -287,4 +288,37 @@ TEST_CASE("what a job left is not followed and not packed when it is no file", "
     CHECK(pack("way/a") != "");
     CHECK(pack("../secret") == "archive_path_escape");
     CHECK(pack("way") == "");
+}
+
+TEST_CASE("one entry of many is found by halves", "[packs]") {
+    Store store;
+    protocol::PackHead head;
+    head.files = 5000;
+    std::vector<std::string> paths;
+    for (int i = 0; i < 5000; ++i)
+        paths.push_back("d" + std::to_string(i % 70) + "/" + std::to_string(i));
+    std::sort(paths.begin(), paths.end());
+    std::string text = protocol::head_line(head) + "\n";
+    for (const std::string& path : paths)
+        text += protocol::entry_line(
+                    {.type = protocol::PackEntry::Type::link, .path = path, .to = "x"}) +
+                "\n";
+    const protocol::Blob blob = store.manifest(text);
+    const std::string& stored = store.blobs[blob.sha256];
+    int reads = 0;
+    const auto get = [&](std::int64_t at, std::size_t size) -> Result<std::string> {
+        ++reads;
+        return stored.substr(static_cast<std::size_t>(at), size);
+    };
+    auto reader = packs::SeekableReader::open(get, blob.stored, blob.bytes);
+    REQUIRE(reader.has_value());
+    for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{2500},
+                                std::size_t{4998}, std::size_t{4999}}) {
+        auto found = packs::find_entry(*reader, blob.bytes, paths[i]);
+        REQUIRE(found.has_value());
+        CHECK(found->entry.path == paths[i]);
+    }
+    for (const char* missing : {"a", "d0", "d3/x", "zzz"})
+        CHECK_FALSE(packs::find_entry(*reader, blob.bytes, missing).has_value());
+    CHECK(reads < 10);
 }

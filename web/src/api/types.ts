@@ -28,6 +28,8 @@ export type Status = Schemas['Status'];
 export type Delivery = Schemas['Delivery'];
 export type Schedule = Schemas['Schedule'];
 export type Param = Schemas['Param'];
+export type Artifact = Schemas['Artifact'];
+export type ArtifactFile = Schemas['ArtifactFiles']['files'][number];
 
 export type RunState = Run['state'];
 export type JobState = Job['state'];
