@@ -244,6 +244,7 @@ void serve(const Options& options) {
                           ? secrets::KeyRing::load_or_make(key_file)
                           : secrets::KeyRing::load(key_file);
     if (!keys) throw StartError("cannot use the keys of the secrets: " + keys.error().message);
+    core::IdTokens id_tokens(writer, *keys, clock);
     const auto loaded = load(writer);
 
     core::LeaseTimes times;
@@ -304,6 +305,7 @@ void serve(const Options& options) {
                  clock,
                  auth,
                  *keys,
+                 id_tokens,
                  loaded.server_id,
                  options.public_url,
                  SLUICE_VERSION,

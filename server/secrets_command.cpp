@@ -1,7 +1,9 @@
 #include "server/secrets_command.hpp"
 
 #include "platform/crypto.hpp"
+#include "server/core/id_tokens.hpp"
 #include "server/secrets/key_ring.hpp"
+#include "server/store/meta.hpp"
 #include "server/store/schema.hpp"
 #include "server/store/secrets.hpp"
 #include "server/store/writer.hpp"
@@ -32,6 +34,13 @@ Result<std::size_t> reseal(store::Writer& writer, const secrets::KeyRing& ring) 
             store::reseal_secret(tx, secret.id, ring.seal(*value, context));
             crypto::wipe(*value);
             ++count;
+        }
+        // Not counted: nobody has set them.
+        const auto sealed = store::get_meta(tx, core::k_id_token_keys);
+        if (sealed && !ring.is_current(*sealed)) {
+            SLUICE_TRY(std::string keys, ring.open(*sealed, core::k_id_token_context));
+            store::set_meta(tx, core::k_id_token_keys, ring.seal(keys, core::k_id_token_context));
+            crypto::wipe(keys);
         }
         return count;
     };

@@ -270,7 +270,7 @@ void Attempt::run_step(std::size_t index) {
     command.argv = std::move(*shell);
     ports_.sink.step_command(index, command);
     // After that: a sink may keep the command on a disk.
-    if (Result<> given = secrets_.put(job_.spec, step, command.env); !given)
+    if (Result<> given = give_secrets(step, command.env); !given)
         return refuse(given.error(), model::Cause::policy);
     carry_out(index, files, std::move(command));
 }

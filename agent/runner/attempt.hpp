@@ -92,6 +92,7 @@ private:
     void upload(Collected& collected);
     // Secrets and their masking (attempt_secrets.cpp).
     bool fetch_secrets();
+    Result<> give_secrets(const model::StepSpec& step, Environment& env);
     void append_masked(std::string_view bytes);
     void flush_output();
     void mask_report();

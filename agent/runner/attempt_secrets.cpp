@@ -12,7 +12,7 @@ bool Attempt::fetch_secrets() {
         ports_.secrets == nullptr
             ? Result<protocol::SecretValues>(
                   error(Code::unsupported, "no_secrets", "there is no server to ask for secrets"))
-            : ports_.secrets->fetch();
+            : ports_.secrets->fetch(false);
     io_.poll();  // a stop may have come meanwhile
     if (stop_ != Stop::none) return false;
     if (values) {
@@ -24,6 +24,16 @@ bool Attempt::fetch_secrets() {
     failure_ = {model::AttemptResult::errored, std::nullopt, std::nullopt, model::Cause::policy,
                 "secrets: " + values.error().message};
     return false;
+}
+
+Result<> Attempt::give_secrets(const model::StepSpec& step, Environment& env) {
+    if (secrets_.tokens_are_old()) {
+        if (auto fresh = ports_.secrets->fetch(true))
+            secrets_.take_tokens(std::move(fresh->id_tokens), redactor_);
+        else
+            note("id_tokens: no fresh ones: " + fresh.error().message);
+    }
+    return secrets_.put(job_.spec, step, env);
 }
 
 void Attempt::append_masked(std::string_view bytes) {

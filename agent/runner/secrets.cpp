@@ -20,6 +20,8 @@ namespace {
 
 /// A server that restarts is waited for; nothing of the job runs meanwhile.
 constexpr Duration k_patience{300'000};
+constexpr Duration k_token_patience{20'000};
+constexpr std::chrono::minutes k_tokens_fresh{2};
 constexpr const char* k_memory_folders[] = {"/dev/shm", "/run"};
 
 bool is_in_memory(const files::Path& folder) {
@@ -44,12 +46,13 @@ ServerSecrets::ServerSecrets(ServerAddress server, AttemptId attempt, std::strin
                              std::string instance)
     : api_(std::move(server), attempt, std::move(lease_token)), instance_(std::move(instance)) {}
 
-Result<protocol::SecretValues> ServerSecrets::fetch() {
+Result<protocol::SecretValues> ServerSecrets::fetch(bool only_tokens) {
     const crypto::SealedBox box;
     Backoff backoff;
-    const auto until = std::chrono::steady_clock::now() + k_patience;
+    const auto until =
+        std::chrono::steady_clock::now() + (only_tokens ? k_token_patience : k_patience);
     while (true) {
-        auto reply = api_.secrets({instance_, box.public_key()});
+        auto reply = api_.secrets({instance_, box.public_key(), only_tokens});
         if (!reply && is_transient(reply.error()) && std::chrono::steady_clock::now() < until) {
             std::this_thread::sleep_for(backoff.next());
             continue;
@@ -97,6 +100,17 @@ AttemptSecrets::~AttemptSecrets() {
 void AttemptSecrets::take(protocol::SecretValues values, Redactor& redactor) {
     values_ = std::move(values);
     for (const auto& [name, value] : values_.secrets) redactor.add(forms_of(value));
+    take_tokens(std::move(values_.id_tokens), redactor);
+}
+
+bool AttemptSecrets::tokens_are_old() const {
+    return !values_.id_tokens.empty() &&
+           std::chrono::steady_clock::now() - tokens_at_ > k_tokens_fresh;
+}
+
+void AttemptSecrets::take_tokens(std::map<std::string, std::string> tokens, Redactor& redactor) {
+    values_.id_tokens = std::move(tokens);
+    tokens_at_ = std::chrono::steady_clock::now();
     for (const auto& [name, value] : values_.id_tokens) redactor.add(forms_of(value));
 }
 

@@ -8,6 +8,7 @@
 #include "pipelines/model/spec.hpp"
 #include "pipelines/protocol/secrets.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -23,7 +24,8 @@ public:
     virtual ~Secrets() = default;
     /// Blocking, runner's thread, after the start was confirmed. Refused for good: the attempt ends
     /// with the message.
-    virtual Result<protocol::SecretValues> fetch() = 0;
+    /// `only_tokens`: fresh identity tokens, without much patience.
+    virtual Result<protocol::SecretValues> fetch(bool only_tokens) = 0;
 };
 
 /// From the server, sealed to a key that is made for the call.
@@ -31,7 +33,7 @@ class ServerSecrets final : public Secrets {
 public:
     ServerSecrets(ServerAddress server, AttemptId attempt, std::string lease_token,
                   std::string instance);
-    Result<protocol::SecretValues> fetch() override;
+    Result<protocol::SecretValues> fetch(bool only_tokens) override;
 
 private:
     AttemptApi api_;
@@ -69,6 +71,10 @@ public:
 
     /// Takes the values; `redactor` masks them from here on.
     void take(protocol::SecretValues values, Redactor& redactor);
+    /// Identity tokens live for ten minutes: a step that begins later than some of them gets fresh
+    /// ones.
+    bool tokens_are_old() const;
+    void take_tokens(std::map<std::string, std::string> tokens, Redactor& redactor);
     /// Adds the variables of a step: those of the job, then its own. Refused with what is missing.
     Result<> put(const model::JobSpec& job, const model::StepSpec& step, Environment& env);
     /// Removes the files.
@@ -79,6 +85,7 @@ private:
 
     std::string marker_;
     protocol::SecretValues values_;
+    std::chrono::steady_clock::time_point tokens_at_;
     std::optional<SecretFiles> files_;
     std::map<std::string, files::Path> written_;
 };

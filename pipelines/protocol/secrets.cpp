@@ -23,7 +23,8 @@ std::string bytes(json::ObjectReader& in, std::string_view key, std::size_t max)
 
 json::Value to_json(const SecretsRequest& value) {
     return json::Object{{"runner_instance", boost::json::string(value.runner_instance)},
-                        {"public_key", base64(value.public_key)}};
+                        {"public_key", base64(value.public_key)},
+                        {"only_tokens", value.only_tokens}};
 }
 
 Result<SecretsRequest> parse_secrets(const json::Value& value) {
@@ -31,6 +32,7 @@ Result<SecretsRequest> parse_secrets(const json::Value& value) {
     SecretsRequest out;
     out.runner_instance = in.string("runner_instance", 256);
     out.public_key = bytes(in, "public_key", 64);
+    out.only_tokens = in.boolean_or("only_tokens", false);
     SLUICE_CHECK(in.finish_strict());
     return out;
 }

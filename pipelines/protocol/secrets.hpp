@@ -17,7 +17,8 @@ inline constexpr std::size_t k_secret_min = 8;
 
 struct SecretsRequest {
     std::string runner_instance;
-    std::string public_key;  ///< raw 32 bytes (base64 on the wire), made for this call alone
+    std::string public_key;    ///< raw 32 bytes (base64 on the wire), made for this call alone
+    bool only_tokens = false;  ///< fresh identity tokens: theirs is a short life
 };
 
 struct SecretsReply {

@@ -8,6 +8,7 @@
 #include "server/blobs/blob_store.hpp"
 #include "server/core/feed.hpp"
 #include "server/core/gate.hpp"
+#include "server/core/id_tokens.hpp"
 #include "server/core/intake.hpp"
 #include "server/core/leases.hpp"
 #include "server/core/lifecycle.hpp"
@@ -56,6 +57,7 @@ struct Api {
     const Clock& clock;
     Authenticator& auth;
     const secrets::KeyRing& keys;
+    core::IdTokens& id_tokens;
     std::string server_id;
     std::string public_url;
     std::string version;
@@ -90,6 +92,7 @@ std::vector<http::Route> secret_routes(Api& api);
 std::vector<http::Route> runner_secret_routes(Api& api);
 std::vector<http::Route> runner_blob_routes(Api& api);
 std::vector<http::Route> artifact_routes(Api& api);
+std::vector<http::Route> discovery_routes(Api& api);
 std::vector<http::Route> system_routes(Api& api);
 
 // ---- helpers of the handlers ----

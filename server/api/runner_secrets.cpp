@@ -19,11 +19,17 @@ namespace sluice::api {
 
 namespace {
 
+struct Given {
+    core::Grants grants;
+    std::map<std::string, json::Object> tokens;  ///< claims by variable
+};
+
 /// What the job of a running attempt may have; the reading is written down before it is answered.
-Result<core::Grants> granted(Api& api, store::Tx& tx, AttemptId id, const std::string& instance) {
+Result<Given> granted(Api& api, store::Tx& tx, AttemptId id,
+                      const protocol::SecretsRequest& asked) {
     const auto attempt = store::find_attempt(tx, id);
     if (!attempt || attempt->state != model::AttemptState::running ||
-        attempt->runner_instance != instance)
+        attempt->runner_instance != asked.runner_instance)
         return error(Code::conflict, "not_started",
                      "secrets are given to the runner that has started the attempt, while it runs");
     const auto run = store::find_run(tx, attempt->run).value();
@@ -31,16 +37,25 @@ Result<core::Grants> granted(Api& api, store::Tx& tx, AttemptId id, const std::s
     const auto planned = api.lifecycle.plan_of(tx, attempt->run);
     const auto index = static_cast<std::size_t>(
         std::find(planned->ids.begin(), planned->ids.end(), job.id) - planned->ids.begin());
-    auto grants = core::grants_of(tx, run, planned->event, planned->jobs.at(index).spec);
+    const auto& spec = planned->jobs.at(index).spec;
+    Given out{core::grants_of(tx, run, planned->event, spec), {}};
+    auto& grants = out.grants;
     // Policy and scope may have changed since the job was let through.
     if (!grants.missing.empty())
         return error(Code::forbidden, "secret_denied", grants.missing.front());
-    for (const auto& [name, secret] : grants.given)
+    if (asked.only_tokens) grants.given.clear();
+    const auto note = [&](std::string_view action, const std::string& subject) {
         store::insert_audit(
-            tx, api.clock.now(), "attempt " + std::to_string(id.value), "secret.read",
-            run.project_name + ":" + name,
+            tx, api.clock.now(), "attempt " + std::to_string(id.value), action, subject,
             fmt::format("run={} job={} agent={}", run.id.value, job.key, job.agent));
-    return grants;
+    };
+    for (const auto& [name, secret] : grants.given)
+        note("secret.read", run.project_name + ":" + name);
+    for (const auto& [variable, audience] : spec.id_tokens) {
+        out.tokens[variable] = core::id_token_claims(run, planned->event, job, spec, audience);
+        note("id_token.mint", run.project_name + ":" + audience);
+    }
+    return out;
 }
 
 awaitable<Reply> give(Api& api, Request& request, AttemptId id) {
@@ -49,13 +64,19 @@ awaitable<Reply> give(Api& api, Request& request, AttemptId id) {
     auto body = protocol::parse_secrets(*value);
     if (!body) co_return http::error_reply(body.error());
     if (!co_await live_or_revived(api, id)) co_return lease_lost();
-    auto read = [&api, id, instance = body->runner_instance](store::Tx& tx) {
-        return granted(api, tx, id, instance);
-    };
-    auto grants = co_await api.writer.write(std::move(read));
-    if (!grants) co_return http::error_reply(grants.error());
+    auto read = [&api, id, asked = *body](store::Tx& tx) { return granted(api, tx, id, asked); };
+    auto given = co_await api.writer.write(std::move(read));
+    if (!given) co_return http::error_reply(given.error());
     protocol::SecretValues values;
-    for (const auto& [name, secret] : grants->given) {
+    for (auto& [variable, claims] : given->tokens) {
+        auto mint = [&api, claims = std::move(claims)] {
+            return api.id_tokens.mint(claims, api.public_url);
+        };
+        auto token = co_await runtime::run_on(api.db, std::move(mint));
+        if (!token) co_return http::error_reply(token.error());
+        values.id_tokens[variable] = std::move(*token);
+    }
+    for (const auto& [name, secret] : given->grants.given) {
         auto opened = api.keys.open(
             secret.sealed, store::secret_context(secret.project, secret.name, secret.environment));
         if (!opened) {

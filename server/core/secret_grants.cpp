@@ -93,6 +93,8 @@ std::string missing_secrets(store::Tx& tx, const store::Run& run, const model::E
 Grants grants_of(store::Tx& tx, const store::Run& run, const model::Event& event,
                  const model::JobSpec& spec) {
     Grants out;
+    if (!spec.id_tokens.empty() && (run.tier == Tier::t0 || !is_trusted(run.tier, event)))
+        out.missing.emplace_back("no identity token is given to the run of a fork");
     const auto names = names_of(spec);
     if (names.empty()) return out;
     const auto project = store::find_project(tx, run.project).value();
