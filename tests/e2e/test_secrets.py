@@ -10,6 +10,7 @@ import urllib.parse
 
 from forges import GitHub
 from harness import BIN, by_key, environment, run
+from wire import wait_for
 
 GITHUB = GitHub()
 VALUE = "S3cr3t/value+with \"quotes\" & 'more'"
@@ -160,6 +161,8 @@ def test_no_sink_shows_a_secret(project, ci):
     full = ci.call("GET", f"/api/v1/jobs/{jobs['a']['id']}/reports/tests")
     assert full.status == 200 and b"needle" not in unpacked(full.body) and b"***" in unpacked(full.body)
     assert not [row for row in ci.rows("SELECT outputs FROM jobs WHERE id = ?", jobs["a"]["id"]) if "needle" in str(row)]
+    # What the step itself wrote into its workspace goes with the attempt's folder.
+    wait_for(lambda: not list((ci.data / "agent/attempts").iterdir()), "the attempt's folder to be removed")
     for path in pathlib.Path(ci.data).rglob("*"):
         if path.is_file() and path.stat().st_size < 1 << 26:
             assert b"needle-in-a-haystack" not in path.read_bytes(), path
