@@ -109,6 +109,15 @@ Result<protocol::RegisterReply> AgentApi::enrol(const protocol::RegisterRequest&
     return protocol::parse_register_reply(value);
 }
 
+Result<protocol::HelloReply> AgentApi::hello(const protocol::HelloRequest& body) {
+    http_client::Request request =
+        make_request("POST", server_.url + "/agent/v1/hello", "Agent " + token_, k_call_timeout);
+    SLUICE_TRY(http_client::Response response,
+               send_json(client_, std::move(request), to_json(body)));
+    SLUICE_TRY(json::Value value, body_of(response));
+    return protocol::parse_hello_reply(value);
+}
+
 Result<protocol::ClaimReply> AgentApi::claim(const protocol::ClaimRequest& body) {
     http_client::Request request = make_request("POST", server_.url + "/agent/v1/claim",
                                                 "Agent " + token_, body.wait + k_poll_slack);

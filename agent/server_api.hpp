@@ -4,6 +4,7 @@
 /// is_transient() tells which of them are worth another try.
 
 #include "pipelines/protocol/agent.hpp"
+#include "pipelines/protocol/hello.hpp"
 #include "pipelines/protocol/reports.hpp"
 #include "pipelines/protocol/secrets.hpp"
 #include "platform/files.hpp"
@@ -30,6 +31,7 @@ public:
     AgentApi(ServerAddress server, std::string token);
 
     Result<protocol::RegisterReply> enrol(const protocol::RegisterRequest& request);
+    Result<protocol::HelloReply> hello(const protocol::HelloRequest& request);
     /// No jobs when the long poll ran out.
     Result<protocol::ClaimReply> claim(const protocol::ClaimRequest& request);
     /// Gives an un-started lease back.

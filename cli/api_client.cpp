@@ -101,6 +101,10 @@ Result<json::Value> ApiClient::post(const std::string& path, const json::Value& 
     return write("POST", path, body, query);
 }
 
+Result<json::Value> ApiClient::put(const std::string& path, const json::Value& body) {
+    return write("PUT", path, body, {});
+}
+
 Result<json::Value> ApiClient::patch(const std::string& path, const json::Value& body) {
     return write("PATCH", path, body, {});
 }

@@ -29,6 +29,7 @@ public:
     Result<json::Value> get(const std::string& path, const Query& query = {});
     Result<json::Value> post(const std::string& path, const json::Value& body,
                              const Query& query = {});
+    Result<json::Value> put(const std::string& path, const json::Value& body);
     Result<json::Value> patch(const std::string& path, const json::Value& body);
     Result<> remove(const std::string& path);
 

@@ -14,6 +14,7 @@
 #include "server/http/server.hpp"
 #include "server/http/static_files.hpp"
 #include "server/identity/credentials.hpp"
+#include "server/scaler.hpp"
 #include "server/store/meta.hpp"
 #include "server/store/schema.hpp"
 #include "web/embedded.hpp"
@@ -231,6 +232,7 @@ void serve(const Options& options) {
     runtime::Pool db("db", 2);
     runtime::Pool disk("disk", 2);
     runtime::Pool net("net", 1);
+    runtime::Pool scaling("scaler", 1);
     store::Writer writer({.path = database}, {.on_broken = [](const std::string& why) {
                              // Never go on after a failed fsync: what the page cache says may not
                              // be on disk (rule 15).
@@ -349,7 +351,12 @@ void serve(const Options& options) {
     gate.set_reporter(
         [&outbox](store::Tx& tx, ProjectId project, const std::string& sha,
                   const std::string& branch) { outbox.report_gate(tx, project, sha, branch); });
-    asio::cancellation_signal stop_sweeper, stop_outbox, stop_ticker, stop_keeper;
+    Scaler scaler({readers, db, scaling, scheduler, leases},
+                  {options.scaler, std::chrono::seconds(options.scaler_interval), api.public_url});
+    asio::cancellation_signal stop_sweeper, stop_outbox, stop_ticker, stop_keeper, stop_scaler;
+    if (!options.scaler.empty())
+        asio::co_spawn(io, scaler.run(),
+                       asio::bind_cancellation_slot(stop_scaler.slot(), asio::detached));
     asio::co_spawn(io, sweeper.run(),
                    asio::bind_cancellation_slot(stop_sweeper.slot(), asio::detached));
     asio::co_spawn(io, outbox.run(),
@@ -418,6 +425,7 @@ void serve(const Options& options) {
         stop_sweeper.emit(asio::cancellation_type::terminal);
         stop_outbox.emit(asio::cancellation_type::terminal);
         stop_ticker.emit(asio::cancellation_type::terminal);
+        stop_scaler.emit(asio::cancellation_type::terminal);
         stop_keeper.emit(asio::cancellation_type::terminal);
         patience = std::thread([&] {
             agent.reset();

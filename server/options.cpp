@@ -71,6 +71,13 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     app.add_option("--secrets-key", options.secrets_key,
                    "File with the keys that secrets are sealed with (mode 0600); default: the "
                    "service manager's credential sluice-secrets-key, else secrets.key in --data");
+    app.add_option("--scaler", options.scaler,
+                   "Command that starts and stops agents: it gets the counts of waiting jobs and "
+                   "idle slots as JSON on its standard input, at each change");
+    app.add_option("--scaler-interval", options.scaler_interval,
+                   "Seconds after which the scaler is told in any case")
+        ->check(CLI::Range(1, 3600))
+        ->capture_default_str();
     app.add_option("--lease-seconds", options.lease_seconds,
                    "Service time without contact after which a running attempt is given up")
         ->check(CLI::Range(1, 3600))

@@ -24,6 +24,8 @@ struct Options {
     int io_threads = 2;
     std::string agent_program;  ///< default: sluice-agent beside this program
     std::string secrets_key;    ///< default: a credential, or secrets.key in `data`
+    std::string scaler;         ///< command for sh -c; "" = none
+    int scaler_interval = 10;   ///< seconds
     int lease_seconds = 60;
     int unstarted_seconds = 30;
 };

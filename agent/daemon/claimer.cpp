@@ -2,6 +2,7 @@
 
 #include "agent/backoff.hpp"
 #include "agent/log.hpp"
+#include "agent/version.hpp"
 #include "platform/crypto.hpp"
 
 #include <fmt/format.h>
@@ -25,12 +26,13 @@ Claimer::Refusal refusal_of(const Error& error) {
 }  // namespace
 
 Claimer::Claimer(const Config& config, Slots& slots, std::vector<std::string> executors,
-                 Hooks hooks)
+                 protocol::HostFacts facts, Hooks hooks)
     : api_({config.server, config.ca_file}, config.token),
       slots_(slots),
       executors_(std::move(executors)),
       hooks_(std::move(hooks)),
-      session_(crypto::random_token(16)) {}
+      session_(crypto::random_token(16)),
+      facts_(std::move(facts)) {}
 
 Claimer::~Claimer() {
     drain();
@@ -71,7 +73,9 @@ void Claimer::run() {
         // says what is held.
         if (announced && slots_.view().free == 0) slots_.wait_for_free(k_full_heartbeat);
         if (draining_) break;
-        Result<protocol::ClaimReply> reply = claim_once();
+        Result<> hello = say_hello();
+        Result<protocol::ClaimReply> reply =
+            hello ? claim_once() : Result<protocol::ClaimReply>(hello.error());
         if (reply) {
             if (!std::exchange(reachable, true)) log::info("server reached again");
             backoff.reset();
@@ -90,6 +94,15 @@ void Claimer::run() {
     }
     give_back();
     hooks_.ended(Refusal::none, "");
+}
+
+Result<> Claimer::say_hello() {
+    if (greeted_) return {};
+    auto reply = api_.hello({protocol::k_version, k_version, facts_});
+    // A server from before this call says 404; its claims work all the same.
+    if (!reply && reply.error().code != Code::not_found) return reply.error();
+    greeted_ = true;
+    return {};
 }
 
 Result<protocol::ClaimReply> Claimer::claim_once() {

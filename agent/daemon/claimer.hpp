@@ -28,7 +28,8 @@ public:
     };
 
     /// `executors`: what this machine can run jobs in.
-    Claimer(const Config& config, Slots& slots, std::vector<std::string> executors, Hooks hooks);
+    Claimer(const Config& config, Slots& slots, std::vector<std::string> executors,
+            protocol::HostFacts facts, Hooks hooks);
     ~Claimer();
     Claimer(const Claimer&) = delete;
     Claimer& operator=(const Claimer&) = delete;
@@ -41,6 +42,8 @@ public:
 private:
     void run();
     Result<protocol::ClaimReply> claim_once();
+    /// Once, before the first claim: whether both speak the same protocol.
+    Result<> say_hello();
     void take(const protocol::ClaimReply& reply);
     void give_back();
     bool rest(std::chrono::milliseconds wait);
@@ -50,6 +53,8 @@ private:
     std::vector<std::string> executors_;
     Hooks hooks_;
     std::string session_;
+    protocol::HostFacts facts_;
+    bool greeted_ = false;
     std::int64_t seq_ = 1;
     std::atomic<bool> draining_{false};
     std::mutex mutex_;

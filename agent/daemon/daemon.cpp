@@ -1,6 +1,7 @@
 #include "agent/daemon/daemon.hpp"
 
 #include "agent/attempt_folder.hpp"
+#include "agent/host_facts.hpp"
 #include "agent/log.hpp"
 #include "agent/notify.hpp"
 #include "agent/proc.hpp"
@@ -48,7 +49,7 @@ Daemon::Daemon(DaemonOptions options, Config config, ExecutorSettings executors)
     : options_(std::move(options)),
       config_(std::move(config)),
       slots_(options_.capacity),
-      claimer_(config_, slots_, available_executors(executors),
+      claimer_(config_, slots_, available_executors(executors), host_facts(options_.dir),
                {.place = [this](const protocol::ClaimedJob& job) { return place(job); },
                 .ended =
                     [this](Claimer::Refusal refusal, std::string message) {

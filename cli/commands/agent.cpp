@@ -1,4 +1,4 @@
-// agent list, drain, resume, enrol-token.
+// agent list, show, labels, pause, drain, resume, enrol-token.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
@@ -41,19 +41,77 @@ Result<std::int64_t> find_agent(ApiClient& server, const std::string& wanted) {
                  "no agent '" + wanted + "'; `sluice agent list` shows them");
 }
 
-Result<Exit> set_draining(Context& context, const std::string& wanted, bool drain) {
+Result<Exit> set_state(Context& context, const std::string& wanted, const std::string& word) {
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto id, find_agent(*server, wanted));
     SLUICE_TRY(auto reply,
-               server->post(fmt::format("/api/v1/agents/{}/{}", id, drain ? "drain" : "resume"),
-                            json::Object{}));
+               server->post(fmt::format("/api/v1/agents/{}/{}", id, word), json::Object{}));
     context.show(reply, [&] {
         auto running = items_of(reply, "running").size();
         std::string name = printable(text_of(reply, "name"));
-        if (!drain)
+        if (word == "resume")
             context.out.line(name + " takes jobs again");
         else
             context.out.line(fmt::format("{} gets no new jobs; {} still running", name, running));
+    });
+    return Exit::ok;
+}
+
+std::string gigabytes(const json::Value& facts, std::string_view key) {
+    return fmt::format("{:.1f} GiB", static_cast<double>(number_of(facts, key).value_or(0)) /
+                                         (1024.0 * 1024 * 1024));
+}
+
+Result<Exit> show(Context& context, const std::string& wanted) {
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto reply, server->get("/api/v1/agents"));
+    for (const auto& agent : items_of(reply, "agents")) {
+        const auto id = number_of(agent, "id").value_or(0);
+        if (text_of(agent, "name") != wanted && std::to_string(id) != wanted) continue;
+        context.show(agent, [&] {
+            const json::Value& facts = member(agent, "facts");
+            const auto line = [&](std::string_view name, const std::string& value) {
+                context.out.line(fmt::format("{:<9} {}", name, printable(value)));
+            };
+            line("agent",
+                 fmt::format("{} ({}), {}", text_of(agent, "name"), id, text_of(agent, "state")));
+            line("labels", joined(agent, "labels"));
+            line("jobs", fmt::format("{} of {}", items_of(agent, "running").size(),
+                                     number_of(agent, "capacity").value_or(0)));
+            line("host", text_of(agent, "host"));
+            line("build", text_of(agent, "build"));
+            if (text_of(facts, "kernel").empty()) return;
+            line("system", fmt::format("{}, kernel {}, {}", text_of(facts, "os"),
+                                       text_of(facts, "kernel"), text_of(agent, "arch")));
+            line("cpu", fmt::format("{} x {}", number_of(facts, "cpus").value_or(0),
+                                    text_of(facts, "cpu")));
+            line("memory", gigabytes(facts, "memory"));
+            line("disk", fmt::format("{}, {} free when it began", gigabytes(facts, "disk"),
+                                     gigabytes(facts, "disk_free")));
+        });
+        return Exit::ok;
+    }
+    return error(Code::not_found, "agent_unknown",
+                 "no agent '" + wanted + "'; `sluice agent list` shows them");
+}
+
+struct LabelOptions {
+    std::string agent;
+    std::vector<std::string> labels;
+};
+
+Result<Exit> set_labels(Context& context, const LabelOptions& options) {
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto id, find_agent(*server, options.agent));
+    json::Object body;
+    json::Array labels;
+    for (const std::string& label : options.labels)
+        if (!label.empty()) labels.push_back(boost::json::string(label));
+    body["labels"] = std::move(labels);
+    SLUICE_TRY(auto reply, server->put(fmt::format("/api/v1/agents/{}/labels", id), body));
+    context.show(reply, [&] {
+        context.out.line(printable(text_of(reply, "name")) + ": " +
+                         printable(joined(reply, "labels")));
     });
     return Exit::ok;
 }
@@ -78,15 +136,31 @@ void add_agent_commands(CLI::App& app, Command& chosen) {
     agent->add_subcommand("list", "All agents and what they do")->callback([&chosen] {
         chosen = list;
     });
-    for (bool drain : {true, false}) {
-        auto* sub = agent->add_subcommand(
-            drain ? "drain" : "resume",
-            drain ? "Give it no new jobs; what runs goes on" : "Give it jobs again");
+    auto* showing = agent->add_subcommand("show", "One agent: its machine, labels, jobs");
+    auto shown = std::make_shared<std::string>();
+    showing->add_option("AGENT", *shown, "Name or id")->required()->type_name("");
+    showing->callback(
+        [&chosen, shown] { chosen = [shown](Context& context) { return show(context, *shown); }; });
+    auto* labelling = agent->add_subcommand(
+        "labels", "Replace its labels; jobs that it has go on. '' alone: none");
+    auto labelled = std::make_shared<LabelOptions>();
+    labelling->add_option("AGENT", labelled->agent, "Name or id")->required()->type_name("");
+    labelling->add_option("LABEL", labelled->labels, "`gpu` or `key=value`")
+        ->required()
+        ->type_name("");
+    labelling->callback([&chosen, labelled] {
+        chosen = [labelled](Context& context) { return set_labels(context, *labelled); };
+    });
+    for (const auto& [word, help] :
+         {std::pair{"pause", "Give it no new jobs for a while; what runs goes on"},
+          std::pair{"drain", "Give it no new jobs, it is to go; what runs goes on"},
+          std::pair{"resume", "Give it jobs again"}}) {
+        auto* sub = agent->add_subcommand(word, help);
         auto wanted = std::make_shared<std::string>();
         sub->add_option("AGENT", *wanted, "Name or id")->required()->type_name("");
-        sub->callback([&chosen, wanted, drain] {
-            chosen = [wanted, drain](Context& context) {
-                return set_draining(context, *wanted, drain);
+        sub->callback([&chosen, wanted, state = std::string(word)] {
+            chosen = [wanted, state](Context& context) {
+                return set_state(context, *wanted, state);
             };
         });
     }

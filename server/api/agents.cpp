@@ -30,12 +30,77 @@ awaitable<Reply> set_draining(Api& api, Request& request, const Principal& who, 
         auto agent = store::find_agent(tx, id);
         if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
         store::set_agent_draining(tx, id, draining);
+        if (!draining) store::set_agent_paused(tx, id, false);
         store::insert_audit(tx, api.clock.now(), by, draining ? "agent.drain" : "agent.resume",
                             agent->name, "");
         api.feed.publish(
             tx,
             {{}, "agent.changed", {}, {}, {}, draining ? "draining" : "online", api.clock.now()});
         agent->draining = draining;
+        if (!draining) agent->paused = false;
+        tx.after_commit([&api, id] {
+            api.auth.forget();
+            api.scheduler.release(id);
+        });
+        return *agent;
+    };
+    auto agent = co_await api.writer.write(std::move(change));
+    if (!agent) co_return http::error_reply(agent.error());
+    co_return json_reply(shown(api, *agent));
+}
+
+awaitable<Reply> set_paused(Api& api, Request& request, const Principal& who) {
+    auto id = path_id<AgentId>(request, "agent");
+    if (!id) co_return http::error_reply(id.error());
+    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<store::Agent> {
+        auto agent = store::find_agent(tx, id);
+        if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
+        store::set_agent_paused(tx, id, true);
+        store::insert_audit(tx, api.clock.now(), by, "agent.pause", agent->name, "");
+        api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, "paused", api.clock.now()});
+        agent->paused = true;
+        tx.after_commit([&api, id] {
+            api.auth.forget();
+            api.scheduler.release(id);
+        });
+        return *agent;
+    };
+    auto agent = co_await api.writer.write(std::move(change));
+    if (!agent) co_return http::error_reply(agent.error());
+    co_return json_reply(shown(api, *agent));
+}
+
+/// The labels of a body, as they are stored.
+Result<json::Array> read_labels(const json::Value& body) {
+    json::ObjectReader reader(body, "");
+    const auto labels = reader.strings_or_empty("labels", 64);
+    SLUICE_CHECK(reader.finish_strict());
+    json::Array out;
+    for (const auto& label : labels) {
+        if (label.empty() || label.size() > 100 || label.find(',') != std::string::npos)
+            return error(Code::invalid, "bad_label",
+                         "a label is 1 to 100 characters without a comma", "/labels");
+        out.push_back(boost::json::string(label));
+    }
+    return out;
+}
+
+awaitable<Reply> set_labels(Api& api, Request& request, const Principal& who) {
+    auto id = path_id<AgentId>(request, "agent");
+    if (!id) co_return http::error_reply(id.error());
+    auto body = co_await json_body(request);
+    if (!body) co_return http::error_reply(body.error());
+    auto labels = read_labels(*body);
+    if (!labels) co_return http::error_reply(labels.error());
+    auto change = [&api, id = *id, text = json::serialize(*labels),
+                   by = who.name](store::Tx& tx) -> Result<store::Agent> {
+        auto agent = store::find_agent(tx, id);
+        if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
+        store::set_agent_labels(tx, id, text);
+        store::insert_audit(tx, api.clock.now(), by, "agent.labels", agent->name, text);
+        api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, "", api.clock.now()});
+        agent->labels = text;
+        // It claims anew, with the new labels.
         tx.after_commit([&api, id] {
             api.auth.forget();
             api.scheduler.release(id);
@@ -50,18 +115,9 @@ awaitable<Reply> set_draining(Api& api, Request& request, const Principal& who, 
 awaitable<Reply> create_enrolment(Api& api, Request& request, const Principal& who) {
     auto body = co_await json_body(request);
     if (!body) co_return http::error_reply(body.error());
-    json::ObjectReader reader(*body, "");
-    auto labels = reader.strings_or_empty("labels", 64);
-    if (auto checked = reader.finish_strict(); !checked)
-        co_return http::error_reply(checked.error());
-    json::Array granted;
-    for (const auto& label : labels) {
-        if (label.empty() || label.size() > 100 || label.find(',') != std::string::npos)
-            co_return http::error_reply(error(Code::invalid, "bad_label",
-                                              "a label is 1 to 100 characters without a comma",
-                                              "/labels"));
-        granted.push_back(boost::json::string(label));
-    }
+    auto read = read_labels(*body);
+    if (!read) co_return http::error_reply(read.error());
+    json::Array granted = std::move(*read);
     const auto token = crypto::random_token();
     const Timestamp expires{api.clock.now().ms + k_enrolment_life_ms};
     auto insert = [&api, hash = identity::token_hash(token), labels = json::serialize(granted),
@@ -90,6 +146,10 @@ std::vector<http::Route> agent_routes(Api& api) {
         person(
             api, Method::post, "/api/v1/agents/{agent}/drain", Role::admin,
             [&api](Request& r, const Principal& who) { return set_draining(api, r, who, true); }),
+        person(api, Method::post, "/api/v1/agents/{agent}/pause", Role::admin,
+               [&api](Request& r, const Principal& who) { return set_paused(api, r, who); }),
+        person(api, Method::put, "/api/v1/agents/{agent}/labels", Role::admin,
+               [&api](Request& r, const Principal& who) { return set_labels(api, r, who); }),
         person(
             api, Method::post, "/api/v1/agents/{agent}/resume", Role::admin,
             [&api](Request& r, const Principal& who) { return set_draining(api, r, who, false); }),

@@ -1,4 +1,5 @@
 #include "pipelines/protocol/agent.hpp"
+#include "pipelines/protocol/hello.hpp"
 
 #include "platform/failpoint.hpp"
 #include "server/api/api.hpp"
@@ -44,16 +45,39 @@ std::set<std::string> effective_labels(const store::Agent& agent,
 // ---- register
 // -----------------------------------------------------------------------------------------------------
 
+Error other_protocol(int version) {
+    const auto ours = std::to_string(protocol::k_version), theirs = std::to_string(version);
+    return error(Code::upgrade_required, "upgrade_required",
+                 "this server speaks agent protocol " + ours + ", the agent " + theirs +
+                     ": install " + (version < protocol::k_version ? "a newer" : "an older") +
+                     " sluice-agent, the one of server version " + SLUICE_VERSION +
+                     ", and start it on the same folder; its identity and running jobs stay");
+}
+
+awaitable<Reply> hello(Api& api, Request& request) {
+    auto agent = co_await api.auth.agent(request);
+    if (!agent) co_return http::error_reply(agent.error());
+    auto body = co_await parsed_body<protocol::HelloRequest>(request, protocol::parse_hello);
+    if (!body) co_return http::error_reply(body.error());
+    if (body->protocol != protocol::k_version)
+        co_return http::error_reply(other_protocol(body->protocol));
+    auto keep = [&api, id = agent->id, body = *body](store::Tx& tx) -> Result<> {
+        store::set_agent_facts(tx, id, body.build, json::serialize(to_json(body.facts)));
+        store::set_agent_seen(tx, id, api.clock.now());
+        api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, "online", api.clock.now()});
+        return {};
+    };
+    auto kept = co_await api.writer.write(std::move(keep));
+    if (!kept) co_return http::error_reply(kept.error());
+    co_return json_reply(to_json(protocol::HelloReply{agent->name, api.version}));
+}
+
 awaitable<Reply> register_agent(Api& api, Request& request) {
     auto wanted =
         co_await parsed_body<protocol::RegisterRequest>(request, protocol::parse_register);
     if (!wanted) co_return http::error_reply(wanted.error());
     if (wanted->protocol != protocol::k_version)
-        co_return http::error_reply(error(Code::upgrade_required, "upgrade_required",
-                                          "this server speaks agent protocol " +
-                                              std::to_string(protocol::k_version) + ", the agent " +
-                                              std::to_string(wanted->protocol) +
-                                              ": install the agent of the server's version"));
+        co_return http::error_reply(other_protocol(wanted->protocol));
     const auto token = crypto::random_token();
     auto enrol = [&api, body = *wanted,
                   hash = identity::token_hash(token)](store::Tx& tx) -> Result<store::Agent> {
@@ -119,7 +143,7 @@ awaitable<Reply> claim(Api& api, Request& request) {
 
     auto parked = std::make_shared<core::ParkedClaim>();
     parked->who = {agent->id, agent->name, effective_labels(*agent, body->executors),
-                   agent->draining};
+                   agent->draining || agent->paused};
     parked->session = body->session;
     parked->seq = body->seq;
     parked->free = body->free;
@@ -423,6 +447,8 @@ std::vector<http::Route> protocol_routes(Api& api) {
     return {
         {Method::post, "/agent/v1/register", http::Auth::none,
          [&api](Request& r) { return register_agent(api, r); }},
+        {Method::post, "/agent/v1/hello", http::Auth::agent,
+         [&api](Request& r) { return hello(api, r); }},
         {Method::post, "/agent/v1/claim", http::Auth::agent,
          [&api](Request& r) { return claim(api, r); }},
         lease_route(api, Method::post, base + "start",

@@ -165,6 +165,7 @@ json::Value view(const store::Agent& agent, bool online, const std::vector<JobId
         {"id", agent.id.value},
         {"name", agent.name},
         {"state", agent.draining ? "draining"
+                  : agent.paused ? "paused"
                   : online       ? "online"
                                  : "offline"},
         {"labels", parsed(agent.labels, json::Array{})},
@@ -174,6 +175,7 @@ json::Value view(const store::Agent& agent, bool online, const std::vector<JobId
         {"arch", agent.arch},
         {"host", agent.host},
         {"build", agent.build},
+        {"facts", parsed(agent.facts, json::Object{})},
         {"last_seen_at", time_or_null(agent.last_seen_at)},
         {"created_at", format_timestamp(agent.created_at)},
     };

@@ -10,16 +10,16 @@ using OI = std::optional<std::int64_t>;
 
 constexpr const char* k_columns =
     "SELECT id, install_id, name, token_hash, labels, draining, capacity, session, os, arch, host, "
-    "build, last_seen_at, created_at "
+    "build, last_seen_at, created_at, paused, facts "
     "FROM agents ";
 
 template <class... Args>
 std::vector<Agent> select(Tx& tx, std::string_view where, const Args&... args) {
     std::vector<Agent> out;
-    for (auto& row : tx.all<I, S, S, S, S, bool, I, S, S, S, S, S, OI, I>(
+    for (auto& row : tx.all<I, S, S, S, S, bool, I, S, S, S, S, S, OI, I, bool, S>(
              k_columns + std::string(where), args...)) {
         auto& [id, install, name, token, labels, draining, capacity, session, os, arch, host, build,
-               seen, created] = row;
+               seen, created, paused, facts] = row;
         out.push_back(Agent{{id},
                             install,
                             name,
@@ -33,7 +33,9 @@ std::vector<Agent> select(Tx& tx, std::string_view where, const Args&... args) {
                             host,
                             build,
                             seen,
-                            {created}});
+                            {created},
+                            paused,
+                            facts});
     }
     return out;
 }
@@ -85,6 +87,15 @@ void set_agent_session(Tx& tx, AgentId id, std::string_view session, std::int64_
 }
 void set_agent_draining(Tx& tx, AgentId id, bool draining) {
     tx.exec("UPDATE agents SET draining = :a WHERE id = :b", draining, id);
+}
+void set_agent_paused(Tx& tx, AgentId id, bool paused) {
+    tx.exec("UPDATE agents SET paused = :a WHERE id = :b", paused, id);
+}
+void set_agent_labels(Tx& tx, AgentId id, std::string_view labels) {
+    tx.exec("UPDATE agents SET labels = :a WHERE id = :b", labels, id);
+}
+void set_agent_facts(Tx& tx, AgentId id, std::string_view build, std::string_view facts) {
+    tx.exec("UPDATE agents SET build = :a, facts = :b WHERE id = :c", build, facts, id);
 }
 void set_agent_seen(Tx& tx, AgentId id, Timestamp at) {
     tx.exec("UPDATE agents SET last_seen_at = :a WHERE id = :b", at, id);

@@ -22,6 +22,8 @@ struct Agent {
     std::string session, os, arch, host, build;
     std::optional<std::int64_t> last_seen_at;
     Timestamp created_at;
+    bool paused = false;
+    std::string facts = "{}";  ///< protocol::HostFacts, JSON
 };
 AgentId insert_agent(Tx& tx, const Agent& agent);
 void update_agent_registration(Tx& tx, const Agent& agent);
@@ -32,6 +34,10 @@ bool agent_name_taken(Tx& tx, std::string_view name);
 std::vector<Agent> all_agents(Tx& tx);
 void set_agent_session(Tx& tx, AgentId id, std::string_view session, std::int64_t capacity);
 void set_agent_draining(Tx& tx, AgentId id, bool draining);
+void set_agent_paused(Tx& tx, AgentId id, bool paused);
+void set_agent_labels(Tx& tx, AgentId id, std::string_view labels);
+/// What it said of itself when its daemon began.
+void set_agent_facts(Tx& tx, AgentId id, std::string_view build, std::string_view facts);
 void set_agent_seen(Tx& tx, AgentId id, Timestamp at);
 void insert_enrolment(Tx& tx, std::string_view token_hash, std::string_view labels,
                       Timestamp expires_at);

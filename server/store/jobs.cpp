@@ -174,6 +174,15 @@ std::vector<std::string> ready_keys(Tx& tx) {
     }
 }
 
+std::vector<std::pair<std::string, std::int64_t>> ready_counts(Tx& tx) {
+    std::vector<std::pair<std::string, std::int64_t>> out;
+    for (auto& [key, count] :
+         tx.all<S, I>("SELECT queue_key, count(*) FROM jobs WHERE state = 'ready' AND attempt_id = "
+                      "0 GROUP BY queue_key ORDER BY queue_key"))
+        out.emplace_back(std::move(key), count);
+    return out;
+}
+
 std::int64_t count_ready(Tx& tx) {
     return std::get<0>(
         *tx.one<I>("SELECT count(*) FROM jobs WHERE state = 'ready' AND attempt_id = 0"));

@@ -84,6 +84,8 @@ std::vector<JobId> ready_jobs(Tx& tx, std::string_view queue_key, ServiceTime no
 /// Distinct keys of jobs that are ready and unleased.
 std::vector<std::string> ready_keys(Tx& tx);
 std::int64_t count_ready(Tx& tx);
+/// Ready and unleased jobs by queue key.
+std::vector<std::pair<std::string, std::int64_t>> ready_counts(Tx& tx);
 /// When the next back-off after `now` ends (service time), if any job is in one.
 std::optional<std::int64_t> next_back_off(Tx& tx, ServiceTime now);
 /// Ready, unleased and back-off over since the last look: jobs with 0 < not_before <= now.

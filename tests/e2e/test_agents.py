@@ -1,5 +1,7 @@
 """Agents of their own: enrolment, labels, capacity, drain."""
 
+import json
+import os
 import shutil
 
 
@@ -157,3 +159,41 @@ def test_a_copy_of_an_agents_folder_takes_over_and_the_first_leaves(world):
     assert "identity" in agent.log
     project = server.project("app", hooks=())
     project.push_and_end({".ci.yml": pipeline("true", "[os=linux]")}, "passed")
+
+
+def test_an_agent_tells_of_its_machine_and_is_labelled_and_paused_from_afar(world):
+    server = world.server(embedded=False)
+    world.agent(server, name="builder", capacity=1)
+    agent = server.wait_agent_online("builder")
+    assert agent["facts"]["kernel"] == os.uname().release and agent["facts"]["memory"] > 1 << 20
+    assert 0 < agent["facts"]["disk_free"] <= agent["facts"]["disk"] and agent["facts"]["cpus"] == os.cpu_count()
+    shown = server.sluice("agent", "show", "builder").stdout
+    assert os.uname().release in shown and "GiB" in shown
+    project = server.project("shop", hooks=())
+    text = "version: 1\non: {push: {}}\njobs: {a: {runs_on: [gpu, zone=eu], run: echo}}\n"
+    run = project.run_of(project.push({".ci.yml": text}))
+    assert "gpu" in wait_for(lambda: server.detail(run)["jobs"][0]["wait_reason"], "the job to say why it waits")
+    assert "gpu" in server.sluice("agent", "labels", "builder", "gpu", "zone=eu").stdout
+    server.ended(run, "passed")
+    assert server.call("PUT", f"/api/v1/agents/{agent['id']}/labels", {"labels": ["a,b"]}).json["error"] == "bad_label"
+    assert "no new jobs" in server.sluice("agent", "pause", "builder").stdout
+    assert server.agents()[0]["state"] == "paused"
+    run = project.run_of(project.push({"a": "1"}))
+    assert server.detail(run)["jobs"][0]["state"] == "ready"
+    server.sluice("agent", "resume", "builder")
+    server.ended(run, "passed")
+    assert server.agents()[0]["state"] == "online"
+    actions = [row["action"] for row in server.rows("SELECT action FROM audit WHERE action LIKE 'agent.%'")]
+    assert {"agent.labels", "agent.pause", "agent.resume"} <= set(actions)
+
+
+def test_an_agent_of_another_protocol_is_told_what_to_install(world):
+    server = world.server(embedded=False)
+    agent = world.agent(server, name="builder", capacity=1)
+    token = json.loads((agent.dir / "agent.json").read_text())["token"]
+    for version, word in ((0, "a newer"), (999, "an older")):
+        reply = server.call("POST", "/agent/v1/hello", {"protocol": version, "what": "is new"},
+                            {"Authorization": f"Agent {token}"}, token=None)
+        assert reply.status == 426 and reply.json["error"] == "upgrade_required"
+        assert word in reply.json["message"] and "same folder" in reply.json["message"]
+    assert server.call("POST", "/agent/v1/hello", {"protocol": 1}, {"Authorization": "Agent no"}, token=None).status == 401

@@ -9,7 +9,7 @@ packages_up=(
     catch2 python3 python3-pytest flake8 procps openssl ca-certificates
 )
 # On top of that, for all test labels and the benchmarks.
-packages_test=(python3-pytest-timeout python3-venv python3-jsonschema python3-yaml sqlite3 wrk curl iproute2)
+packages_test=(python3-pytest-timeout python3-venv python3-jsonschema python3-yaml python3-jwt python3-cryptography zstd sqlite3 wrk curl iproute2)
 packages_ui=(chromium)
 # The real linters and test frameworks of tests/contract; what Debian lacks comes from PyPI and npm (need_tools).
 packages_contract=(
