@@ -404,13 +404,15 @@ void Calls::check_all_secrets(const MergedJob& job, const std::set<std::string>&
     check_secrets(job.node, given, caller);
     if (const Node* steps = job.node.find("steps"))
         for (const Node& step : steps->items) check_secrets(step, given, caller);
-    const Node* image = job.node.find("image");
-    const Node* login = image == nullptr ? nullptr : image->find("auth");
-    if (login != nullptr && login->is_scalar() && !given.contains(login->text))
-        diagnostics_.error(login->place, "secret_not_given",
-                           fmt::format("`{}` is not among the secrets of the caller `{}`",
-                                       config::shown(login->text), caller),
-                           "name it in `secrets` of the caller");
+    for (const char* key : {"image", "push", "kubernetes", "ssh"}) {
+        const Node* holder = job.node.find(key);
+        const Node* login = holder == nullptr ? nullptr : holder->find("auth");
+        if (login != nullptr && login->is_scalar() && !given.contains(login->text))
+            diagnostics_.error(login->place, "secret_not_given",
+                               fmt::format("`{}` is not among the secrets of the caller `{}`",
+                                           config::shown(login->text), caller),
+                               "name it in `secrets` of the caller");
+    }
 }
 
 void Calls::check_secrets(const Node& holder, const std::set<std::string>& given,
