@@ -25,14 +25,12 @@ Claimer::Refusal refusal_of(const Error& error) {
 
 }  // namespace
 
-Claimer::Claimer(const Config& config, Slots& slots, std::vector<std::string> executors,
-                 protocol::HostFacts facts, Hooks hooks)
+Claimer::Claimer(const Config& config, Slots& slots, Machine machine, Hooks hooks)
     : api_({config.server, config.ca_file}, config.token),
       slots_(slots),
-      executors_(std::move(executors)),
+      machine_(std::move(machine)),
       hooks_(std::move(hooks)),
-      session_(crypto::random_token(16)),
-      facts_(std::move(facts)) {}
+      session_(crypto::random_token(16)) {}
 
 Claimer::~Claimer() {
     drain();
@@ -98,7 +96,7 @@ void Claimer::run() {
 
 Result<> Claimer::say_hello() {
     if (greeted_) return {};
-    auto reply = api_.hello({protocol::k_version, k_version, facts_});
+    auto reply = api_.hello({protocol::k_version, k_version, machine_.facts});
     // A server from before this call says 404; its claims work all the same.
     if (!reply && reply.error().code != Code::not_found) return reply.error();
     greeted_ = true;
@@ -113,7 +111,8 @@ Result<protocol::ClaimReply> Claimer::claim_once() {
     request.free = draining_ ? 0 : view.free;
     request.capacity = slots_.capacity();
     request.holding = std::move(view.holding);
-    request.executors = executors_;
+    request.executors = machine_.executors;
+    request.resources = machine_.resources;
     request.draining = draining_;
     request.wait = request.free > 0 ? k_claim_wait : Duration{0};
     SLUICE_TRY(protocol::ClaimReply reply, api_.claim(request));

@@ -27,9 +27,13 @@ public:
         std::function<std::string()> obstacle;
     };
 
-    /// `executors`: what this machine can run jobs in.
-    Claimer(const Config& config, Slots& slots, std::vector<std::string> executors,
-            protocol::HostFacts facts, Hooks hooks);
+    /// What this machine can run jobs in, has to give them, and is.
+    struct Machine {
+        std::vector<std::string> executors;
+        model::Capacity resources;
+        protocol::HostFacts facts;
+    };
+    Claimer(const Config& config, Slots& slots, Machine machine, Hooks hooks);
     ~Claimer();
     Claimer(const Claimer&) = delete;
     Claimer& operator=(const Claimer&) = delete;
@@ -50,10 +54,9 @@ private:
 
     AgentApi api_;
     Slots& slots_;
-    std::vector<std::string> executors_;
+    Machine machine_;
     Hooks hooks_;
     std::string session_;
-    protocol::HostFacts facts_;
     bool greeted_ = false;
     std::int64_t seq_ = 1;
     std::atomic<bool> draining_{false};

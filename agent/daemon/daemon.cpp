@@ -5,6 +5,7 @@
 #include "agent/log.hpp"
 #include "agent/notify.hpp"
 #include "agent/proc.hpp"
+#include "agent/resources/inventory.hpp"
 
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
@@ -49,15 +50,17 @@ Daemon::Daemon(DaemonOptions options, Config config, ExecutorSettings executors)
     : options_(std::move(options)),
       config_(std::move(config)),
       slots_(options_.capacity),
-      claimer_(config_, slots_, available_executors(executors), host_facts(options_.dir),
-               {.place = [this](const protocol::ClaimedJob& job) { return place(job); },
-                .ended =
-                    [this](Claimer::Refusal refusal, std::string message) {
-                        boost::asio::post(io_, [this, refusal, message = std::move(message)] {
-                            claims_ended(refusal, message);
-                        });
-                    },
-                .obstacle = [this] { return obstacle(); }}) {}
+      claimer_(
+          config_, slots_,
+          {available_executors(executors), take_inventory(options_.dir), host_facts(options_.dir)},
+          {.place = [this](const protocol::ClaimedJob& job) { return place(job); },
+           .ended =
+               [this](Claimer::Refusal refusal, std::string message) {
+                   boost::asio::post(io_, [this, refusal, message = std::move(message)] {
+                       claims_ended(refusal, message);
+                   });
+               },
+           .obstacle = [this] { return obstacle(); }}) {}
 
 Daemon::~Daemon() = default;
 

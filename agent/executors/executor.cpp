@@ -1,9 +1,15 @@
 #include "agent/executors/executor.hpp"
 
 #include "agent/executors/container/executor.hpp"
+#include "agent/executors/container/images.hpp"
 #include "agent/executors/host/executor.hpp"
+#include "pipelines/base/text.hpp"
 
 namespace sluice::agent {
+
+namespace {
+constexpr Duration k_kill_patience{10'000};
+}
 
 Result<std::unique_ptr<Executor>> make_executor(const ExecutorParts& parts) {
     const std::string& image = parts.job.spec.image;
@@ -22,6 +28,12 @@ std::vector<std::string> available_executors(const ExecutorSettings& settings) {
 
 Result<> remove_leftovers(std::string_view executor, const std::string& name,
                           const ExecutorSettings& settings) {
+    if (executor == "cgroup") {
+        std::vector<files::Path> folders;
+        for (const std::string& folder : text::split(name, ':')) folders.emplace_back(folder);
+        if (OwnCgroup::end(folders, k_kill_patience)) return {};
+        return error(Code::unavailable, "processes_left", "some processes could not be ended");
+    }
     if (executor != "container") return {};
     SLUICE_TRY(Engine engine, Engine::find(settings.container));
     return remove_containers(engine, name);

@@ -41,18 +41,32 @@ public:
     virtual Result<spawn::Finished> run(spawn::Command command, Duration timeout, bool shown) = 0;
 };
 
+/// The services beside a job, as its executor needs to know them.
+struct Sidecars {
+    bool network = false;                      ///< the attempt's network is there
+    std::map<std::string, std::string> hosts;  ///< name → address in it
+};
+
 /// What an executor gets at its birth; outlives it.
 struct ExecutorParts {
     const AttemptFolder& folder;
     const protocol::ClaimedJob& job;
     const ExecutorSettings& settings;
     Lender& lender;
+    const Sidecars& sidecars;
 };
 
 /// A refused preparation: what went wrong and whose fault it was.
 struct Refusal {
     Error error;
     model::Cause cause = model::Cause::setup;  ///< setup, image or config
+};
+
+/// What the steps and all that they started use.
+struct UsageNow {
+    Duration cpu{0};            ///< so far
+    std::int64_t resident = 0;  ///< bytes in memory now
+    std::int64_t peak = 0;      ///< the most so far, where it is known without sampling; else 0
 };
 
 class Executor {
@@ -80,6 +94,11 @@ public:
                                                        OutputPipe::Taken taken) = 0;
     /// Out-of-memory kills among the steps since the first call of prepare().
     virtual std::uint64_t oom_kills() const = 0;
+
+    /// What ran out of memory, for people: `the machine`, `the container`.
+    virtual std::string_view memory_owner() const = 0;
+    /// Nothing where it can't be told.
+    virtual std::optional<UsageNow> usage() const { return std::nullopt; }
 
     /// Ends and removes everything that prepare() and the steps made outside the attempt's folder.
     /// Blocking, at most a minute. No other member but facts() may be called afterwards.

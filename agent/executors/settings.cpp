@@ -27,12 +27,23 @@ Result<ContainerSettings> container_from_json(const json::Value& value, std::str
     return out;
 }
 
+Result<HostSettings> host_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader reader(value, std::move(pointer));
+    HostSettings out;
+    out.sandbox = reader.boolean_or("sandbox", false);
+    SLUICE_CHECK(reader.finish_strict());
+    return out;
+}
+
 Result<ExecutorSettings> parse(const std::string& text) {
     SLUICE_TRY(json::Value value, json::parse(text));
     json::ObjectReader reader(value, "");
     ExecutorSettings out;
     if (const json::Value* container = reader.find("container")) {
         SLUICE_TRY(out.container, container_from_json(*container, reader.pointer("container")));
+    }
+    if (const json::Value* host = reader.find("host")) {
+        SLUICE_TRY(out.host, host_from_json(*host, reader.pointer("host")));
     }
     SLUICE_CHECK(reader.finish_strict());
     return out;
@@ -43,10 +54,12 @@ Result<ExecutorSettings> parse(const std::string& text) {
 Result<ExecutorSettings> load_executor_settings(const files::Path& agent_dir) {
     const files::Path file = agent_dir / "executors.json";
     Result<std::string> text = files::read_file(file, 1 << 20);
-    if (!text && text.error().code == Code::not_found) return ExecutorSettings{};
-    if (!text) return text.error();
-    Result<ExecutorSettings> settings = parse(*text);
-    if (settings) return settings;
+    if (!text && text.error().code != Code::not_found) return text.error();
+    Result<ExecutorSettings> settings = text ? parse(*text) : ExecutorSettings{};
+    if (settings) {
+        settings->environments = agent_dir / "environments";
+        return settings;
+    }
     Error refusal = settings.error();
     refusal.message = file.string() + ": " + refusal.where + " " + refusal.message;
     return refusal;

@@ -20,8 +20,15 @@ struct ContainerSettings {
     bool operator==(const ContainerSettings&) const = default;
 };
 
+struct HostSettings {
+    bool sandbox = false;  ///< steps run behind bubblewrap
+    bool operator==(const HostSettings&) const = default;
+};
+
 struct ExecutorSettings {
     ContainerSettings container;
+    HostSettings host;
+    files::Path environments;  ///< folder of what jobs share, such as Python environments
     bool operator==(const ExecutorSettings&) const = default;
 };
 

@@ -1,5 +1,6 @@
-/* sluice-exec [--parent PID] [--oom-score-adj N] [--rlimit NAME=N]... [--] PROGRAM ARG...
- * sluice-exec --keep SOCKET: the first process of a job's container (container/keeper.c)
+/* sluice-exec [--parent PID] [--oom-score-adj N] [--rlimit NAME=N]... [--cgroup FILE]... [--]
+ * PROGRAM ARG... sluice-exec --keep SOCKET: the first process of a job's container
+ * (container/keeper.c)
  *
  * Does in the child what posix_spawn cannot (engine rule 1), then executes PROGRAM. libc only and
  * static, so that it costs well under a millisecond. Started by the runner for each step.
@@ -8,6 +9,8 @@
  * our parent
  *   --oom-score-adj N  0 … 1000: a step must not inherit the protection of the agent's service
  *   --rlimit NAME=N  soft and hard limit: core, nofile, nproc, fsize, as
+ *
+ *   --cgroup FILE    join the control group by writing to its cgroup.procs
  *
  * Exit codes when PROGRAM does not run, as shells have them: 127 not found, 126 not executable, 125
  * our own failure.
@@ -70,6 +73,15 @@ static int set_limit(const char* option) {
     return -1;
 }
 
+static int join(const char* file) {
+    int fd = open(file, O_WRONLY | O_CLOEXEC);
+    ssize_t written = fd < 0 ? -1 : write(fd, "0", 1);
+    int kept = errno;
+    if (fd >= 0) close(fd);
+    errno = kept;
+    return written == 1 ? 0 : -1;
+}
+
 /* Only raised, never lowered: lowering needs a privilege, and failing to raise is no reason not to
  * run. */
 static void raise_oom_score(unsigned long long wanted) {
@@ -98,6 +110,10 @@ int main(int argc, char** argv) {
             if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail("prctl", "PDEATHSIG");
             /* The parent may have died before prctl: the signal would never come. */
             if ((unsigned long long)getppid() != parent) return 125;
+            continue;
+        }
+        if (strcmp(argv[at], "--cgroup") == 0) {
+            if (join(argv[at + 1]) != 0) return fail("cgroup", argv[at + 1]);
             continue;
         }
         if (strcmp(argv[at], "--oom-score-adj") == 0) {

@@ -59,27 +59,38 @@ CgroupMounts cgroup_mounts(std::string_view mountinfo) {
         if (right[0] == "cgroup2" && mounts.unified.empty()) mounts.unified = left[4];
         if (right[0] != "cgroup") continue;
         if (has_word(right[2], "memory")) mounts.memory = left[4];
-        if (has_word(right[2], "cpuacct")) mounts.cpu = left[4];
+        if (has_word(right[2], "cpuacct")) mounts.cpu_time = left[4];
+        if (has_word(right[2], "cpu")) mounts.cpu = left[4];
+        if (has_word(right[2], "pids")) mounts.pids = left[4];
     }
     return mounts;
 }
 
-Cgroup cgroup_from(std::string_view text, const CgroupMounts& mounts) {
-    Cgroup group;
-    files::Path unified;
+CgroupPlaces cgroup_places(std::string_view text, const CgroupMounts& mounts) {
+    CgroupPlaces out;
     for (const std::string& line : text::split(text, '\n')) {
         const std::size_t first = line.find(':');
         const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
         if (second == std::string::npos) continue;
         const std::string controllers = line.substr(first + 1, second - first - 1);
         const std::string path = line.substr(second + 1);
-        if (controllers.empty()) unified = below(mounts.unified, path);
-        if (has_word(controllers, "memory")) group.memory = below(mounts.memory, path);
-        if (has_word(controllers, "cpuacct")) group.cpu = below(mounts.cpu, path);
+        if (controllers.empty()) out.unified = below(mounts.unified, path);
+        if (has_word(controllers, "memory")) out.memory = below(mounts.memory, path);
+        if (has_word(controllers, "cpuacct")) out.cpu_time = below(mounts.cpu_time, path);
+        if (has_word(controllers, "cpu")) out.cpu = below(mounts.cpu, path);
+        if (has_word(controllers, "pids")) out.pids = below(mounts.pids, path);
     }
+    return out;
+}
+
+Cgroup cgroup_from(std::string_view text, const CgroupMounts& mounts) {
+    const CgroupPlaces places = cgroup_places(text, mounts);
+    Cgroup group;
+    group.memory = places.memory;
+    group.cpu = places.cpu_time;
     if (!group.memory.empty() || !group.cpu.empty()) return group;
-    group.v2 = !unified.empty();
-    group.memory = group.cpu = unified;
+    group.v2 = !places.unified.empty();
+    group.memory = group.cpu = places.unified;
     return group;
 }
 

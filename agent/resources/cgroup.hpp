@@ -31,13 +31,18 @@ struct Cgroup {
     std::optional<std::int64_t> memory_limit() const;
 };
 
-/// Mount points of the memory and cpu controllers of version 1, and of version 2; "" = none.
+/// Mount points of controllers of version 1, and of version 2; "" = none.
 struct CgroupMounts {
-    files::Path memory, cpu, unified;
+    files::Path memory, cpu_time, cpu, pids, unified;
 };
 CgroupMounts cgroup_mounts(std::string_view mountinfo);
 
-/// The groups named by the text of /proc/PID/cgroup, below these mounts.
+/// The folders of the groups named by the text of /proc/PID/cgroup, below these mounts.
+struct CgroupPlaces {
+    files::Path memory, cpu_time, cpu, pids, unified;
+};
+CgroupPlaces cgroup_places(std::string_view text, const CgroupMounts& mounts);
+/// Their counters.
 Cgroup cgroup_from(std::string_view text, const CgroupMounts& mounts);
 
 }  // namespace sluice::agent

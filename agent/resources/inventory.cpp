@@ -31,7 +31,7 @@ std::int64_t usable_memory() {
     return std::min(machine, group ? group->memory_limit().value_or(machine) : machine);
 }
 
-std::vector<FoundGpu> find_gpus() {
+std::vector<model::Gpu> find_gpus() {
     auto env = spawn::current_environment();
     auto program = spawn::find_program("nvidia-smi", env["PATH"]);
     if (!program) return {};
@@ -50,12 +50,12 @@ std::vector<FoundGpu> find_gpus() {
 
 }  // namespace
 
-std::vector<FoundGpu> parse_gpus(std::string_view lines) {
-    std::vector<FoundGpu> gpus;
+std::vector<model::Gpu> parse_gpus(std::string_view lines) {
+    std::vector<model::Gpu> gpus;
     for (const std::string& line : text::split(lines, '\n')) {
         const auto fields = text::split(line, ',');
         if (fields.size() != 4) continue;
-        FoundGpu gpu;
+        model::Gpu gpu;
         gpu.uuid = text::trim(fields[0]);
         gpu.model = text::trim(fields[1]);
         const std::string_view size = text::trim(fields[2]), errors = text::trim(fields[3]);
@@ -70,8 +70,8 @@ std::vector<FoundGpu> parse_gpus(std::string_view lines) {
     return gpus;
 }
 
-Inventory take_inventory(const files::Path& agent_dir) {
-    Inventory found;
+model::Capacity take_inventory(const files::Path& agent_dir) {
+    model::Capacity found;
     found.cpu_millis = usable_cpus() * 1000;
     found.memory = usable_memory();
     found.disk = static_cast<std::int64_t>(files::free_bytes(agent_dir));

@@ -2,6 +2,7 @@
 
 #include "agent/proc.hpp"
 #include "agent/runner/process_tree.hpp"
+#include "agent/runner/python_step.hpp"
 
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
@@ -73,6 +74,8 @@ void Attempt::until(const std::function<bool()>& done) {
 }
 
 void Attempt::begin() {
+    if (auto step = python_step(job_.spec, executors_.environments / "python"))
+        job_.spec.steps.insert(job_.spec.steps.begin(), std::move(*step));
     for (const model::StepSpec& spec : job_.spec.steps) {
         model::StepStatus status;
         status.name = spec.name.empty() ? spec.run.substr(0, spec.run.find('\n')) : spec.name;
@@ -166,6 +169,8 @@ void Attempt::run_steps() {
             request_stop(Stop::timeout, "the job took longer than " + format_duration(timeout));
     });
     Clock::time_point begin = Clock::now();
+    meter_.start(*executor_,
+                 [this](const model::UsageSample& sample) { ports_.sink.usage(sample); });
     for (std::size_t i = 0; i < job_.spec.steps.size() || add_kind_steps(); ++i) {
         io_.poll();
         if (stop_ == Stop::lost || stop_ == Stop::disk_full) break;
@@ -356,8 +361,7 @@ void Attempt::judge(std::size_t index, const spawn::Exit& exit, bool timed_out) 
     bool killed = exit.signal == SIGKILL || exit.code == 128 + SIGKILL;
     if (killed && executor_->oom_kills() > oom_kills_) {
         outcome.cause = model::Cause::oom;
-        outcome.message += executor_->name() == "host" ? ", the machine ran out of memory"
-                                                       : ", the container ran out of memory";
+        outcome.message += fmt::format(", {} ran out of memory", executor_->memory_owner());
     }
     fail_step(index, std::move(outcome));
 }
@@ -365,7 +369,7 @@ void Attempt::judge(std::size_t index, const spawn::Exit& exit, bool timed_out) 
 void Attempt::end_processes() {
     children_.cancel();
     io_.poll();
-    if (executor_) executor_->clean_up();
+    take_facts();
     KillReport killed = kill_descendants(identity_.marker, limits_.kill_patience);
     io_.poll();  // the last words of what was killed
     for (auto& pipe : stragglers_) pipe->close();

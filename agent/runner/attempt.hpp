@@ -8,6 +8,7 @@
 /// run`.
 
 #include "agent/attempt_folder.hpp"
+#include "agent/executors/container/services.hpp"
 #include "agent/executors/executor.hpp"
 #include "agent/runner/blobs.hpp"
 #include "agent/runner/journal.hpp"
@@ -15,6 +16,7 @@
 #include "agent/runner/reports.hpp"
 #include "agent/runner/secrets.hpp"
 #include "agent/runner/step_environment.hpp"
+#include "agent/runner/usage_meter.hpp"
 #include "pipelines/plan/condition.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -102,6 +104,11 @@ private:
     Result<> intend(std::string_view executor, const std::string& name) override;
     Result<spawn::Finished> run(spawn::Command command, Duration timeout, bool shown) override;
     bool prepare_executor();
+    std::optional<Refusal> start_services(const ExecutorParts& parts);
+    /// Their logs, each as a section of its own.
+    void take_service_logs();
+    /// What was used and where; then the executor's end.
+    void take_facts();
     std::optional<Refusal> prepare_step(const model::StepSpec& step);
     // Files that come and stay (attempt_packs.cpp).
     void take_packs();
@@ -145,7 +152,10 @@ private:
     bool grace_over_ = false;
 
     ExecutorSettings executors_;
+    Sidecars sidecars_;
+    std::unique_ptr<Services> services_;
     std::unique_ptr<Executor> executor_;
+    UsageMeter meter_{io_};
     Environment from_steps_;
     std::map<std::string, plan::StepFacts> facts_;  ///< of the steps that have ids, for later ones
     std::string bad_output_;                        ///< the first complaint about the running step

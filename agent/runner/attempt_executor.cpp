@@ -58,8 +58,14 @@ bool Attempt::prepare_executor() {
                     refusal.message};
         return false;
     };
-    Result<std::unique_ptr<Executor>> made =
-        make_executor({.folder = folder_, .job = job_, .settings = executors_, .lender = *this});
+    const ExecutorParts parts{.folder = folder_,
+                              .job = job_,
+                              .settings = executors_,
+                              .lender = *this,
+                              .sidecars = sidecars_};
+    if (std::optional<Refusal> refused = start_services(parts))
+        return refuse(refused->error, refused->cause);
+    Result<std::unique_ptr<Executor>> made = make_executor(parts);
     if (!made) return refuse(made.error(), model::Cause::setup);
     executor_ = std::move(*made);
     if (std::optional<Refusal> refused = executor_->prepare(""))
@@ -69,6 +75,53 @@ bool Attempt::prepare_executor() {
     Result<> written = files::write_atomic(places.files_outside / folder_.params().filename(),
                                            params_text(job_.spec.params), 0644, false);
     return written ? true : refuse(written.error(), model::Cause::setup);
+}
+
+std::optional<Refusal> Attempt::start_services(const ExecutorParts& parts) {
+    Result<std::vector<ServiceSpec>> specs = services_of(job_.spec);
+    if (!specs) return Refusal{specs.error(), model::Cause::config};
+    if (specs->empty()) return std::nullopt;
+    Result<Engine> engine = Engine::find(executors_.container);
+    if (!engine) return Refusal{engine.error()};
+    services_ = std::make_unique<Services>(parts, std::move(*engine), !job_.spec.image.empty(),
+                                           [this] { return stop_ != Stop::none; });
+    std::optional<Refusal> refused = services_->start(*specs, sidecars_);
+    for (const auto& [name, value] : services_->environment()) job_.env[name] = value;
+    return refused;
+}
+
+void Attempt::take_service_logs() {
+    if (!services_ || stop_ == Stop::lost) return;
+    for (Services::Ended& service : services_->ended()) {
+        model::StepStatus section;
+        section.name = "service " + service.name;
+        section.state = model::StepState::passed;
+        section.log_begin = ports_.spool.size();
+        if (service.exit_code) {
+            section.exit_code = service.exit_code;
+            if (*service.exit_code != 0) section.state = model::StepState::warned;
+            note(fmt::format("service {} had ended by itself with exit code {}", service.name,
+                             *service.exit_code));
+        }
+        take_output(service.log);
+        flush_output();
+        section.log_end = ports_.spool.size();
+        report_.steps.push_back(std::move(section));
+    }
+}
+
+void Attempt::take_facts() {
+    meter_.stop();
+    take_service_logs();
+    if (executor_) {
+        report_.usage = meter_.usage();
+        report_.facts = executor_->facts();
+        report_.facts["executor"] = executor_->name();
+        executor_->clean_up();
+    }
+    if (!services_) return;
+    if (Result<> removed = services_->clean_up(); !removed)
+        note("the job's services could not be removed: " + removed.error().message);
 }
 
 std::optional<Refusal> Attempt::prepare_step(const model::StepSpec& step) {

@@ -40,6 +40,18 @@ void die_with(std::int64_t parent) {
     if (::getppid() != parent) ::kill(::getpid(), SIGTERM);
 }
 
+/// Where `sluice run` keeps what its runs share.
+ExecutorSettings local_settings() {
+    const auto env = spawn::current_environment();
+    const auto cache = env.find("XDG_CACHE_HOME"), home = env.find("HOME");
+    const files::Path base = cache != env.end() && !cache->second.empty()
+                                 ? files::Path(cache->second)
+                                 : files::Path(home == env.end() ? "/" : home->second) / ".cache";
+    ExecutorSettings settings;
+    settings.environments = base / "sluice" / "environments";
+    return settings;
+}
+
 Result<Ending> carry(const AttemptFolder& folder, const protocol::LocalJob& local) {
     SLUICE_TRY(auto spool, Spool::open(folder.path / local_file::k_log, local.job.log_limit));
     SLUICE_TRY(Journal journal, Journal::open(folder.journal()));
@@ -55,7 +67,8 @@ Result<Ending> carry(const AttemptFolder& folder, const protocol::LocalJob& loca
                      .sink = *sink,
                      .spool = *spool,
                      .journal = journal,
-                     .blobs = local.blobs.empty() ? nullptr : &blobs});
+                     .blobs = local.blobs.empty() ? nullptr : &blobs},
+                    {}, local_settings());
     return attempt.run();
 }
 

@@ -60,6 +60,8 @@ public:
     virtual void log_grew() = 0;
     /// The steps as they are now. Does not block.
     virtual void progress(const std::vector<model::StepStatus>& steps) = 0;
+    /// What the job uses, measured now. Does not block.
+    virtual void usage(const model::UsageSample& /*sample*/) {}
     /// The step is about to be started so. Does not block; only who lets a person look into a job
     /// afterwards needs it (`sluice run --shell`).
     virtual void step_command(std::size_t /*step*/, const spawn::Command& /*command*/) {}

@@ -4,6 +4,7 @@
 #include "pipelines/base/text.hpp"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,10 +116,43 @@ void reap_children(pid_t except) {
     }
 }
 
+UsageNow usage_of_tree() {
+    static const long ticks = ::sysconf(_SC_CLK_TCK), page = ::sysconf(_SC_PAGESIZE);
+    UsageNow now;
+    rusage ended{};
+    ::getrusage(RUSAGE_CHILDREN, &ended);
+    const auto milliseconds = [](const timeval& time) {
+        return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_usec / 1000;
+    };
+    now.cpu = Duration{milliseconds(ended.ru_utime) + milliseconds(ended.ru_stime)};
+    now.peak = static_cast<std::int64_t>(ended.ru_maxrss) * 1024;
+    // The usual end of a short job: nobody is left to be looked for.
+    if (no_children()) return now;
+    for (pid_t pid : descendants(::getpid())) {
+        Result<std::string> stat = files::read_file("/proc/" + std::to_string(pid) + "/stat");
+        const std::size_t bracket = stat ? stat->rfind(')') : std::string::npos;
+        if (bracket == std::string::npos) continue;
+        // From field 3 on: 14 to 17 are times (own and of ended children), 24 is memory.
+        const auto fields = text::split(std::string_view(*stat).substr(bracket + 2), ' ');
+        if (fields.size() < 22) continue;
+        for (std::size_t i : {11, 12, 13, 14})
+            now.cpu += Duration{std::atoll(fields[i].c_str()) * 1000 / ticks};
+        now.resident += std::atoll(fields[21].c_str()) * page;
+    }
+    return now;
+}
+
 void wait_for_children(Duration patience) {
     const auto deadline = Clock::now() + patience;
     while (reap_children(0), !no_children() && Clock::now() < deadline)
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
+void signal_session(pid_t session, int number) {
+    for (pid_t pid : descendants(::getpid())) {
+        files::Fd pidfd = proc::open_pid(pid);
+        if (pidfd && pid != session && ::getsid(pid) == session) proc::send_signal(pidfd, number);
+    }
 }
 
 void kill_session(pid_t session) {

@@ -3,6 +3,7 @@
 /// In a live runner all of them are its descendants (it is the sub-reaper); salvage finds them by
 /// the marker in their environment.
 
+#include "agent/executors/executor.hpp"
 #include "agent/proc.hpp"
 #include "pipelines/base/time.hpp"
 
@@ -18,9 +19,15 @@ void reap_children(pid_t except);
 /// left behind.
 void kill_session(pid_t session);
 
+/// A signal to the descendants of this process that are in `session`, its leader left out.
+void signal_session(pid_t session, int number);
+
 /// Reaps until this process has no child any more or `patience` is over; for helpers that end by
 /// themselves.
 void wait_for_children(Duration patience);
+
+/// What all descendants of this process use, those that have ended included.
+UsageNow usage_of_tree();
 
 struct KillReport {
     int killed = 0;

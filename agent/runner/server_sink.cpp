@@ -271,17 +271,23 @@ Result<> ServerSink::deliver(protocol::FinishRequest request) {
     return error(Code::conflict, "log_mismatch", "the server does not accept the log");
 }
 
+void ServerSink::usage(const model::UsageSample& sample) {
+    std::lock_guard lock(mutex_);
+    usage_ = sample;
+}
+
 void ServerSink::run_renew() {
     std::unique_lock lock(mutex_);
     changed_.wait_until(lock, begun_ + options_.renew_after, [&] { return closing_ || lost_; });
     Backoff backoff;
     bool cancelled = false;
     while (!closing_ && !lost_) {
+        const std::optional<model::UsageSample> usage = usage_;
         lock.unlock();
         // After a cancel the server answers at once; then the lease is only kept alive.
         Duration wait = cancelled ? Duration{0} : options_.renew_wait;
         Result<protocol::RenewReply> reply =
-            renew_.renew({.wait = wait, .runner_instance = instance_});
+            renew_.renew({.wait = wait, .runner_instance = instance_, .usage = usage});
         Duration rest{0};
         if (reply) {
             backoff.reset();

@@ -42,6 +42,7 @@ public:
     Result<AttemptBaseline> baseline() override;
     Result<> upload_report(const model::ReportFile& file, const files::Path& path) override;
     void log_grew() override;
+    void usage(const model::UsageSample& sample) override;
     void progress(const std::vector<model::StepStatus>& steps) override;
     Result<> finish(protocol::FinishRequest request, const std::function<void()>& durable) override;
 
@@ -76,6 +77,7 @@ private:
     bool lost_ = false;
     std::vector<model::StepStatus> steps_;
     bool steps_dirty_ = false;
+    std::optional<model::UsageSample> usage_;
     std::optional<protocol::FinishRequest> finish_;
     std::optional<Result<>> finished_;
 

@@ -90,6 +90,11 @@ std::vector<std::string> unsupported(const Node& job, config::Diagnostics& diagn
     search.map(job, config::scope_job, "");
     search.inputs(job);
     auto out = search.take();
+    const Node* image = job.find("image");
+    const Node* reference = image != nullptr && image->is_map() ? image->find("name") : image;
+    if (job.find("python") != nullptr && reference != nullptr && reference->text != "none")
+        out.push_back(
+            "`python` asks for environments inside an image, which this version does not have");
     // Of a choice, one word.
     if (const Node* thresholds = job.find("thresholds"))
         for (std::size_t i = 0; i < thresholds->items.size(); ++i)

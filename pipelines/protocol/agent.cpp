@@ -43,6 +43,7 @@ Result<ClaimedJob> claimed_job(const json::Value& value, std::string pointer) {
     job.env = in.string_map_or_empty("env");
     job.sha = in.string_or("sha", "", 64);
     job.log_limit = in.integer("log_limit", 0, wire::k_max_bytes);
+    job.gpus = in.strings_or_empty("gpus", 1024);
     job.source = in.boolean_or("source", true);
     SLUICE_CHECK(in.finish_strict());
     return job;
@@ -106,14 +107,16 @@ Result<RegisterReply> parse_register_reply(const json::Value& value) {
 json::Value to_json(const ClaimRequest& value) {
     json::Array holding;
     for (const AttemptId attempt : value.holding) holding.push_back(attempt.value);
-    return json::Object{{"session", wire::text(value.session)},
-                        {"seq", value.seq},
-                        {"free", value.free},
-                        {"capacity", value.capacity},
-                        {"holding", std::move(holding)},
-                        {"executors", wire::strings(value.executors)},
-                        {"draining", value.draining},
-                        {"wait_ms", value.wait.count()}};
+    json::Object out{{"session", wire::text(value.session)},
+                     {"seq", value.seq},
+                     {"free", value.free},
+                     {"capacity", value.capacity},
+                     {"holding", std::move(holding)},
+                     {"executors", wire::strings(value.executors)},
+                     {"draining", value.draining},
+                     {"wait_ms", value.wait.count()}};
+    if (value.resources) out["resources"] = model::to_json(*value.resources);
+    return out;
 }
 
 Result<ClaimRequest> parse_claim(const json::Value& value) {
@@ -133,6 +136,8 @@ Result<ClaimRequest> parse_claim(const json::Value& value) {
                        return error(Code::invalid, "bad_field",
                                     "holding: an attempt id is required", std::move(place));
                    }));
+    SLUICE_TRY(out.resources,
+               wire::maybe<model::Capacity>(in, "resources", model::capacity_from_json));
     out.draining = in.boolean_or("draining", false);
     out.wait = wire::milliseconds_or_null(in, "wait_ms").value_or(Duration{0});
     SLUICE_CHECK(in.finish_strict());
@@ -150,6 +155,7 @@ json::Value to_json(const ClaimedJob& value) {
                         {"env", wire::string_map(value.env)},
                         {"sha", wire::text(value.sha)},
                         {"log_limit", value.log_limit},
+                        {"gpus", wire::strings(value.gpus)},
                         {"source", value.source}};
 }
 
@@ -182,8 +188,10 @@ Result<StartRequest> parse_start(const json::Value& value) {
 }
 
 json::Value to_json(const RenewRequest& value) {
-    return json::Object{{"wait_ms", value.wait.count()},
-                        {"runner_instance", wire::text(value.runner_instance)}};
+    json::Object out{{"wait_ms", value.wait.count()},
+                     {"runner_instance", wire::text(value.runner_instance)}};
+    if (value.usage) out["usage"] = model::to_json(*value.usage);
+    return out;
 }
 
 Result<RenewRequest> parse_renew(const json::Value& value) {
@@ -191,6 +199,8 @@ Result<RenewRequest> parse_renew(const json::Value& value) {
     RenewRequest out;
     out.wait = wire::milliseconds_or_null(in, "wait_ms").value_or(Duration{0});
     out.runner_instance = in.string_or("runner_instance", "", 128);
+    SLUICE_TRY(out.usage,
+               wire::maybe<model::UsageSample>(in, "usage", model::usage_sample_from_json));
     SLUICE_CHECK(in.finish_strict());
     return out;
 }
@@ -244,6 +254,8 @@ json::Value to_json(const FinishRequest& value) {
                      {"steps", array(value.steps)},
                      {"reports", model::to_json(value.reports)},
                      {"outputs", wire::string_map(value.outputs)},
+                     {"facts", wire::string_map(value.facts)},
+                     {"usage", model::to_json(value.usage)},
                      {"duration_ms", value.duration_ms},
                      {"salvaged", value.salvaged}};
     if (value.inline_log_offset) {
@@ -292,6 +304,10 @@ Result<FinishRequest> parse_finish(const json::Value& value) {
     out.environment = in.string_map_or_empty("environment", 100);
     if (in.find("memo") != nullptr) out.memo = in.string_map_or_empty("memo", 1000);
     SLUICE_TRY(out.packs, wire::list<PackRef>(in, "packs", k_packs_max, pack_from_json));
+    out.facts = in.string_map_or_empty("facts", 64);
+    if (const json::Value* usage = in.find("usage")) {
+        SLUICE_TRY(out.usage, model::usage_from_json(*usage, in.pointer("usage")));
+    }
     if (in.find("generated") != nullptr) out.generated = in.string("generated", k_generated_max);
     out.duration_ms = in.integer_or("duration_ms", 0, 0, wire::k_max_integer);
     out.salvaged = in.boolean_or("salvaged", false);

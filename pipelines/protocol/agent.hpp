@@ -20,8 +20,10 @@
 
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/json.hpp"
+#include "pipelines/model/capacity.hpp"
 #include "pipelines/model/outcome.hpp"
 #include "pipelines/model/spec.hpp"
+#include "pipelines/model/usage.hpp"
 #include "pipelines/protocol/memo.hpp"
 #include "pipelines/protocol/packs.hpp"
 
@@ -67,6 +69,7 @@ struct ClaimRequest {
     int capacity = 1;
     std::vector<AttemptId> holding;              ///< every attempt whose folder the agent has
     std::vector<std::string> executors{"host"};  ///< values of the label `executor=`
+    std::optional<model::Capacity> resources;    ///< all that the machine has to give
     bool draining = false;
     Duration wait{0};  ///< long-poll at most this long (server caps at 60 s)
 };
@@ -81,6 +84,7 @@ struct ClaimedJob {
     std::map<std::string, std::string> env;  ///< CI_* variables the server knows
     std::string sha;                         ///< the commit
     std::int64_t log_limit = 0;              ///< bytes; then a visible truncated@N
+    std::vector<std::string> gpus{};         ///< uuids of the ones that are this job's
     bool source = true;
 };
 struct ClaimReply {
@@ -93,6 +97,7 @@ struct StartRequest {
 struct RenewRequest {
     Duration wait{0};
     std::string runner_instance;
+    std::optional<model::UsageSample> usage{};  ///< the newest
 };
 struct RenewReply {
     Duration lease{0};
@@ -124,6 +129,9 @@ struct FinishRequest {
     std::map<std::string, std::string> environment{};    ///< what the job found, for lineage
     /// With `memoize`, of a job that ran: what its result depends on.
     std::optional<MemoParts> memo{};
+    /// What people want to know: `executor`, `image`, `image_digest`.
+    std::map<std::string, std::string> facts{};
+    model::Usage usage{};
     std::int64_t duration_ms = 0;  ///< first step's start to the end of the last
     bool salvaged = false;
 };

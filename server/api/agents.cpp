@@ -11,22 +11,40 @@ namespace {
 constexpr Duration k_seen_within{90'000};
 constexpr std::int64_t k_enrolment_life_ms = 3'600'000;
 
-json::Value shown(const Api& api, const store::Agent& agent) {
-    return view(agent, api.scheduler.online(agent.id, k_seen_within), api.leases.jobs_of(agent.id));
+json::Value shown(const Api& api, const store::Agent& agent, const AgentResources& resources) {
+    return view(agent, api.scheduler.online(agent.id, k_seen_within), api.leases.jobs_of(agent.id),
+                resources);
+}
+
+AgentResources resources_of(store::Tx& tx, AgentId agent) {
+    return {store::capacity_of(tx, agent), store::reservations_of(tx, agent, {})};
 }
 
 awaitable<Reply> list(Api& api) {
-    auto read = [](store::Tx& tx) { return store::all_agents(tx); };
+    auto read = [](store::Tx& tx) {
+        std::vector<std::pair<store::Agent, AgentResources>> found;
+        for (auto& agent : store::all_agents(tx)) {
+            auto resources = resources_of(tx, agent.id);
+            found.emplace_back(std::move(agent), std::move(resources));
+        }
+        return found;
+    };
     auto agents = co_await api.read(std::move(read));
     json::Array out;
-    for (const auto& agent : agents) out.push_back(shown(api, agent));
+    for (const auto& [agent, resources] : agents) out.push_back(shown(api, agent, resources));
     co_return json_reply(json::Object{{"agents", std::move(out)}});
 }
+
+/// An agent after a change, as shown() wants it.
+struct Changed {
+    store::Agent agent;
+    AgentResources resources;
+};
 
 awaitable<Reply> set_draining(Api& api, Request& request, const Principal& who, bool draining) {
     auto id = path_id<AgentId>(request, "agent");
     if (!id) co_return http::error_reply(id.error());
-    auto change = [&api, id = *id, draining, by = who.name](store::Tx& tx) -> Result<store::Agent> {
+    auto change = [&api, id = *id, draining, by = who.name](store::Tx& tx) -> Result<Changed> {
         auto agent = store::find_agent(tx, id);
         if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
         store::set_agent_draining(tx, id, draining);
@@ -42,17 +60,17 @@ awaitable<Reply> set_draining(Api& api, Request& request, const Principal& who, 
             api.auth.forget();
             api.scheduler.release(id);
         });
-        return *agent;
+        return Changed{*agent, resources_of(tx, id)};
     };
-    auto agent = co_await api.writer.write(std::move(change));
-    if (!agent) co_return http::error_reply(agent.error());
-    co_return json_reply(shown(api, *agent));
+    auto changed = co_await api.writer.write(std::move(change));
+    if (!changed) co_return http::error_reply(changed.error());
+    co_return json_reply(shown(api, changed->agent, changed->resources));
 }
 
 awaitable<Reply> set_paused(Api& api, Request& request, const Principal& who) {
     auto id = path_id<AgentId>(request, "agent");
     if (!id) co_return http::error_reply(id.error());
-    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<store::Agent> {
+    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<Changed> {
         auto agent = store::find_agent(tx, id);
         if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
         store::set_agent_paused(tx, id, true);
@@ -63,11 +81,11 @@ awaitable<Reply> set_paused(Api& api, Request& request, const Principal& who) {
             api.auth.forget();
             api.scheduler.release(id);
         });
-        return *agent;
+        return Changed{*agent, resources_of(tx, id)};
     };
-    auto agent = co_await api.writer.write(std::move(change));
-    if (!agent) co_return http::error_reply(agent.error());
-    co_return json_reply(shown(api, *agent));
+    auto changed = co_await api.writer.write(std::move(change));
+    if (!changed) co_return http::error_reply(changed.error());
+    co_return json_reply(shown(api, changed->agent, changed->resources));
 }
 
 /// The labels of a body, as they are stored.
@@ -93,7 +111,7 @@ awaitable<Reply> set_labels(Api& api, Request& request, const Principal& who) {
     auto labels = read_labels(*body);
     if (!labels) co_return http::error_reply(labels.error());
     auto change = [&api, id = *id, text = json::serialize(*labels),
-                   by = who.name](store::Tx& tx) -> Result<store::Agent> {
+                   by = who.name](store::Tx& tx) -> Result<Changed> {
         auto agent = store::find_agent(tx, id);
         if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
         store::set_agent_labels(tx, id, text);
@@ -105,11 +123,11 @@ awaitable<Reply> set_labels(Api& api, Request& request, const Principal& who) {
             api.auth.forget();
             api.scheduler.release(id);
         });
-        return *agent;
+        return Changed{*agent, resources_of(tx, id)};
     };
-    auto agent = co_await api.writer.write(std::move(change));
-    if (!agent) co_return http::error_reply(agent.error());
-    co_return json_reply(shown(api, *agent));
+    auto changed = co_await api.writer.write(std::move(change));
+    if (!changed) co_return http::error_reply(changed.error());
+    co_return json_reply(shown(api, changed->agent, changed->resources));
 }
 
 awaitable<Reply> create_enrolment(Api& api, Request& request, const Principal& who) {

@@ -27,9 +27,14 @@ awaitable<Reply> show(Api& api, Request& request) {
     auto job = co_await find_job(api, *id);
     if (!job) co_return http::error_reply(job.error());
     const auto live = api.leases.find_by_job(*id);
-    co_return json_reply(
-        view(*job, live,
-             live && job->log_attempt == live->id ? api.logs.size(live->id) : job->log_size));
+    json::Value shown = view(
+        *job, live, live && job->log_attempt == live->id ? api.logs.size(live->id) : job->log_size);
+    auto read = [attempt = live ? live->id : job->log_attempt](store::Tx& tx) {
+        return store::execution_of(tx, attempt);
+    };
+    const store::Execution execution = co_await api.read(std::move(read));
+    shown.as_object()["execution"] = view(execution, live);
+    co_return json_reply(shown);
 }
 
 awaitable<Reply> cancel(Api& api, Request& request, const Principal& who) {

@@ -222,6 +222,7 @@ awaitable<Reply> renew(Api& api, Request& request, AttemptId id) {
     // Salvage holds an un-started lease too, so it is extended as well; the cap of rule 11 holds
     // for started ones.
     const auto lease = api.scheduler.times().lease;
+    if (body->usage) api.leases.add_usage(id, *body->usage);
     api.leases.extend(id, api.service.now(), lease);
     const auto until = std::chrono::steady_clock::now() + std::min(body->wait, Duration{lease / 3});
     while (true) {

@@ -1,5 +1,7 @@
 #include "server/api/views.hpp"
 
+#include <algorithm>
+#include "pipelines/base/text.hpp"
 #include "pipelines/plan/outputs.hpp"
 
 namespace sluice::api {
@@ -158,7 +160,35 @@ json::Value view(const store::Project& project, const std::optional<store::Run>&
     };
 }
 
-json::Value view(const store::Agent& agent, bool online, const std::vector<JobId>& running) {
+json::Value view(const store::Execution& execution, const std::optional<core::LiveAttempt>& live) {
+    json::Array gpus;
+    for (const std::string& uuid : text::split(execution.gpus, ','))
+        if (!uuid.empty()) gpus.emplace_back(uuid);
+    json::Value usage = parsed(execution.usage, json::Object{});
+    if (live && !live->usage.empty()) {
+        model::Usage now;
+        now.samples = live->usage;
+        now.cpu_ms = live->usage.back().cpu_ms;
+        for (const auto& sample : live->usage) now.peak = std::max(now.peak, sample.resident);
+        usage = model::to_json(now);
+    }
+    if (usage.as_object().empty()) usage = model::to_json(model::Usage{});
+    return json::Object{{"facts", parsed(execution.facts, json::Object{})},
+                        {"gpus", std::move(gpus)},
+                        {"usage", std::move(usage)}};
+}
+
+json::Value view(const store::Agent& agent, bool online, const std::vector<JobId>& running,
+                 const AgentResources& resources) {
+    model::Reservation given;
+    for (const model::Reservation& one : resources.given) {
+        given.cpu_millis += one.cpu_millis;
+        given.memory += one.memory;
+        given.disk += one.disk;
+        given.gpus.insert(given.gpus.end(), one.gpus.begin(), one.gpus.end());
+    }
+    json::Array gpus;
+    for (const std::string& uuid : given.gpus) gpus.emplace_back(uuid);
     json::Array jobs;
     for (auto id : running) jobs.push_back(id.value);
     return json::Object{
@@ -170,6 +200,11 @@ json::Value view(const store::Agent& agent, bool online, const std::vector<JobId
                                  : "offline"},
         {"labels", parsed(agent.labels, json::Array{})},
         {"capacity", agent.capacity},
+        {"resources", resources.all ? model::to_json(*resources.all) : json::Value(nullptr)},
+        {"reserved", json::Object{{"cpu_millis", given.cpu_millis},
+                                  {"memory", given.memory},
+                                  {"disk", given.disk},
+                                  {"gpus", std::move(gpus)}}},
         {"running", std::move(jobs)},
         {"os", agent.os},
         {"arch", agent.arch},

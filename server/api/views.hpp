@@ -9,6 +9,7 @@
 #include "server/store/events.hpp"
 #include "server/store/jobs.hpp"
 #include "server/store/projects.hpp"
+#include "server/store/reservations.hpp"
 #include "server/store/runs.hpp"
 #include "server/store/tokens.hpp"
 
@@ -24,7 +25,15 @@ json::Value view(const store::Run& run);
 json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& live,
                  std::int64_t log_size);
 json::Value view(const store::Project& project, const std::optional<store::Run>& last);
-json::Value view(const store::Agent& agent, bool online, const std::vector<JobId>& running);
+/// Where and with what an attempt ran: `execution` of a job.
+json::Value view(const store::Execution& execution, const std::optional<core::LiveAttempt>& live);
+/// What an agent has to give, and what of it is given.
+struct AgentResources {
+    std::optional<model::Capacity> all;
+    std::vector<model::Reservation> given;
+};
+json::Value view(const store::Agent& agent, bool online, const std::vector<JobId>& running,
+                 const AgentResources& resources);
 json::Value view(const store::Token& token);
 json::Value view(const store::EventRow& event);
 json::Value view(const store::Delivery& delivery);

@@ -80,6 +80,18 @@ void LeaseTable::set_steps(AttemptId id, std::vector<model::StepStatus> steps) {
     if (at != live_.end()) at->second.steps = std::move(steps);
 }
 
+void LeaseTable::add_usage(AttemptId id, const model::UsageSample& sample) {
+    std::lock_guard lock(mutex_);
+    auto at = live_.find(id);
+    if (at == live_.end()) return;
+    auto& samples = at->second.usage;
+    if (!samples.empty() && sample.at_ms <= samples.back().at_ms) return;
+    samples.push_back(sample);
+    if (samples.size() <= model::k_usage_samples_max) return;
+    for (std::size_t i = 0; 2 * i + 1 < samples.size(); ++i) samples[i] = samples[2 * i + 1];
+    samples.resize(samples.size() / 2);
+}
+
 int LeaseTable::count_rewind(AttemptId id) {
     std::lock_guard lock(mutex_);
     auto at = live_.find(id);

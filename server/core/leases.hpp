@@ -6,6 +6,7 @@
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/time.hpp"
 #include "pipelines/model/outcome.hpp"
+#include "pipelines/model/usage.hpp"
 #include "server/runtime/signal.hpp"
 
 #include <memory>
@@ -37,7 +38,8 @@ struct LiveAttempt {
     bool cancel = false;
     std::string cancel_reason;
     int log_rewinds = 0;
-    std::vector<model::StepStatus> steps;  ///< as progress told; the finish carries the final ones
+    std::vector<model::StepStatus> steps;   ///< as progress told; the finish carries the final ones
+    std::vector<model::UsageSample> usage;  ///< as renewals told
     std::shared_ptr<runtime::Signal> cancelled = std::make_shared<runtime::Signal>();
     std::shared_ptr<runtime::Signal> log_grew = std::make_shared<runtime::Signal>();
 };
@@ -56,6 +58,8 @@ public:
     /// live.
     bool extend(AttemptId id, ServiceTime now, Duration lease);
     void request_cancel(AttemptId id, std::string reason);
+    /// Keeps a sample; of too many, every second one goes.
+    void add_usage(AttemptId id, const model::UsageSample& sample);
     void set_steps(AttemptId id, std::vector<model::StepStatus> steps);
     /// Counts a rewind of the log and returns how many there were before.
     int count_rewind(AttemptId id);

@@ -4,6 +4,7 @@
 #include "server/core/lifecycle.hpp"
 #include "server/core/memos.hpp"
 #include "server/core/packs.hpp"
+#include "server/store/reservations.hpp"
 
 #include <fmt/format.h>
 
@@ -61,6 +62,16 @@ Result<> Lifecycle::start(store::Tx& tx, AttemptId id, const std::string& instan
     });
     return {};
 }
+
+namespace {
+
+std::string facts_text(const protocol::FinishRequest& request) {
+    json::Object facts;
+    for (const auto& [name, text] : request.facts) facts[name] = text;
+    return json::serialize(facts);
+}
+
+}  // namespace
 
 /// Applies the outcome of an attempt that has just ended to its job: retry, or a terminal state,
 /// then what follows.
@@ -212,7 +223,10 @@ Result<model::JobState> Lifecycle::finish(store::Tx& tx, AttemptId id,
     if (grown.diagnostics != "[]")
         store::set_run_diagnostics(tx, run.id, joined(run.diagnostics, grown.diagnostics));
     if (failure.empty() && added > 0) grow(tx, run, grown.jobs);
+    store::set_execution(tx, id, facts_text(request),
+                         json::serialize(model::to_json(request.usage)));
     end_attempt(tx, *attempt, outcome, grown.matrices);
+    if (!store::reservation_of(tx, id).empty()) scheduler_.freed(tx, attempt->agent);
     tx.after_commit([this, id] { leases_.erase(id); });
     return store::find_job(tx, attempt->job).value().state;
 }

@@ -38,7 +38,7 @@ store::Job row_of(RunId run, const plan::PlannedJob& planned, Timestamp now) {
     job.kind = planned.spec.kind;
     job.shard_of = plan::shard_group(planned.spec);
     job.planned = json::serialize(plan::to_json(planned));
-    job.queue_key = queue_key(required_labels(planned));
+    job.queue_key = queue_key(required_labels(planned), planned.spec.resources);
     job.expands = !planned.axes.empty();
     job.created_at = now;
     return job;

@@ -1,30 +1,49 @@
 #include "server/core/scheduler.hpp"
 
-#include "pipelines/base/text.hpp"
 #include "platform/crypto.hpp"
+#include "server/store/reservations.hpp"
 
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace sluice::core {
 
-std::string queue_key(std::vector<std::string> labels) {
-    std::sort(labels.begin(), labels.end());
-    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
-    return fmt::format("{}", fmt::join(labels, ","));
+namespace {
+
+/// What the agent has less what was given of it.
+model::Capacity unreserved(store::Tx& tx, AgentId agent, const std::vector<AttemptId>& holding) {
+    model::Capacity left = store::capacity_of(tx, agent).value_or(model::Capacity{});
+    for (const model::Reservation& given : store::reservations_of(tx, agent, holding))
+        model::subtract(left, given);
+    return left;
 }
 
-bool key_matches(std::string_view key, const std::set<std::string>& labels) {
-    if (key.empty()) return true;
-    for (const auto& label : text::split(key, ','))
-        if (!labels.contains(label)) return false;
-    return true;
+bool fits(const model::Resources& wanted, model::Capacity left) {
+    return model::reserve(wanted, left).has_value();
 }
+
+/// How much would be left over: of agents that will do, the one with the least (bin packing); an
+/// agent's GPUs are kept for jobs that want them.
+std::tuple<std::size_t, std::int64_t, std::int64_t> leftover(const model::Resources& wanted,
+                                                             model::Capacity left) {
+    (void)model::reserve(wanted, left);
+    return {left.gpus.size(), left.cpu_millis, left.memory};
+}
+
+bool asks(const model::Resources& wanted) {
+    return wanted.cpu_millis > 0 || wanted.memory > 0 || wanted.disk > 0 || wanted.gpus > 0;
+}
+
+}  // namespace
 
 protocol::ClaimedJob Scheduler::lease(store::Tx& tx, const store::Job& job,
-                                      const ParkedClaim& claim) {
+                                      const ParkedClaim& claim, model::Capacity& left) {
+    const bool has_gpus = !left.gpus.empty();
+    const auto given = model::reserve(parse_queue_key(job.queue_key).resources, left);
+    if (!given) throw std::logic_error("a job was leased where it does not fit");
     const auto token = crypto::random_token();
     store::Attempt attempt;
     attempt.job = job.id;
@@ -37,6 +56,7 @@ protocol::ClaimedJob Scheduler::lease(store::Tx& tx, const store::Job& job,
     attempt.deadline = service_.now() + times_.unstarted;
     attempt.created_at = clock_.now();
     attempt.id = store::insert_attempt(tx, attempt);
+    if (!given->empty()) store::set_reservation(tx, attempt.id, *given);
     auto claimed = dispatch_(tx, job, attempt.id, claim.who.name);
     attempt.replayable = claimed.spec.replayable;
     attempt.timeout_ms = claimed.spec.timeout.value_or(Duration{3'600'000}).count();
@@ -51,6 +71,10 @@ protocol::ClaimedJob Scheduler::lease(store::Tx& tx, const store::Job& job,
     claimed.lease_token = token;
     claimed.lease = times_.unstarted;
     claimed.log_limit = times_.log_limit;
+    claimed.gpus = given->gpus;
+    // Empty for a job that asked for none: it must not find those of others.
+    if (has_gpus || claim.has_gpus)
+        claimed.env["CUDA_VISIBLE_DEVICES"] = fmt::format("{}", fmt::join(given->gpus, ","));
 
     LiveAttempt live;
     live.id = attempt.id;
@@ -104,22 +128,15 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx,
         give_back(tx, attempt.id);
     }
 
-    const int free = request.draining || parked->who.draining ? 0 : request.free;
-    const auto now = service_.now();
-    if (free > 0) {
-        std::vector<store::Job> found;
-        for (const auto& key : store::ready_keys(tx)) {
-            if (!key_matches(key, parked->who.labels)) continue;
-            for (auto id : store::ready_jobs(tx, key, now, free))
-                found.push_back(store::find_job(tx, id).value());
-        }
-        std::sort(found.begin(), found.end(), [](const store::Job& a, const store::Job& b) {
-            return a.priority != b.priority ? a.priority > b.priority : a.id < b.id;
-        });
-        if (found.size() > static_cast<std::size_t>(free))
-            found.resize(static_cast<std::size_t>(free));
-        for (const auto& job : found) jobs.push_back(lease(tx, job, *parked));
+    auto capacity = store::capacity_of(tx, agent);
+    if (request.resources && capacity != request.resources) {
+        store::set_capacity(tx, agent, *request.resources);
+        capacity = request.resources;
     }
+    parked->has_gpus = capacity && !capacity->gpus.empty();
+    const int free = request.draining || parked->who.draining ? 0 : request.free;
+    model::Capacity left = unreserved(tx, agent, request.holding);
+    if (free > 0) jobs = lease_fitting(tx, *parked, free, left);
 
     std::lock_guard lock(mutex_);
     auto& seen = agents_[agent];
@@ -149,6 +166,8 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx,
     if (jobs.empty() && request.wait.count() > 0) {
         // Without a free slot, too: a resumed agent's poll is answered at once by release().
         parked->free = free;
+        parked->left = left;
+        parked->holding = request.holding;
         parked_.push_back(parked);
         tx.after_rollback([this, parked] {
             std::lock_guard inner(mutex_);
@@ -158,44 +177,117 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx,
     return jobs;
 }
 
+std::vector<protocol::ClaimedJob> Scheduler::lease_fitting(store::Tx& tx, const ParkedClaim& claim,
+                                                           int free, model::Capacity& left) {
+    std::vector<store::Job> found;
+    for (const auto& key : store::ready_keys(tx)) {
+        const Requirement wanted = parse_queue_key(key);
+        if (!labels_match(wanted, claim.who.labels) || !fits(wanted.resources, left)) continue;
+        for (auto id : store::ready_jobs(tx, key, service_.now(), free))
+            found.push_back(store::find_job(tx, id).value());
+    }
+    std::sort(found.begin(), found.end(), [](const store::Job& a, const store::Job& b) {
+        return a.priority != b.priority ? a.priority > b.priority : a.id < b.id;
+    });
+    std::vector<protocol::ClaimedJob> jobs;
+    for (const auto& job : found) {
+        if (jobs.size() == static_cast<std::size_t>(free)) break;
+        // What came before may have taken what this one needs.
+        if (!fits(parse_queue_key(job.queue_key).resources, left)) continue;
+        jobs.push_back(lease(tx, job, claim, left));
+    }
+    return jobs;
+}
+
 void Scheduler::offer(store::Tx& tx, JobId job_id) {
     std::shared_ptr<ParkedClaim> chosen;
+    model::Capacity left;
     auto job = store::find_job(tx, job_id);
     if (!job || job->state != model::JobState::ready || job->attempt ||
         job->not_before > service_.now().ms)
         return;
+    const Requirement wanted = parse_queue_key(job->queue_key);
     {
         std::lock_guard lock(mutex_);
         for (auto& claim : parked_) {
             const bool open = claim->state == ParkedClaim::State::parked ||
                               claim->state == ParkedClaim::State::reserved;
             if (!open || claim->jobs.size() >= static_cast<std::size_t>(claim->free)) continue;
-            if (!key_matches(job->queue_key, claim->who.labels)) continue;
+            if (!labels_match(wanted, claim->who.labels) || !fits(wanted.resources, claim->left))
+                continue;
+            if (chosen &&
+                leftover(wanted.resources, claim->left) >= leftover(wanted.resources, chosen->left))
+                continue;
             chosen = claim;
-            chosen->state = ParkedClaim::State::reserved;
-            break;
+            // Who has waited longest, where there is nothing to pack.
+            if (!asks(wanted.resources) && claim->left.gpus.empty()) break;
         }
+        if (chosen) left = chosen->left;
     }
     if (!chosen) return;
-    auto claimed = lease(tx, *job, *chosen);
-    const AttemptId attempt = claimed.attempt;
+    std::vector<protocol::ClaimedJob> jobs;
+    jobs.push_back(lease(tx, *job, *chosen, left));
+    answer(tx, chosen, std::move(jobs), left);
+}
+
+void Scheduler::freed(store::Tx& tx, AgentId agent) {
+    std::shared_ptr<ParkedClaim> chosen;
+    int free = 0;
+    std::vector<AttemptId> holding;
     {
         std::lock_guard lock(mutex_);
-        chosen->jobs.push_back(std::move(claimed));
+        for (auto& claim : parked_)
+            if (claim->who.agent == agent && claim->state == ParkedClaim::State::parked &&
+                claim->free > 0)
+                chosen = claim;
+        if (!chosen) return;
+        free = chosen->free;
+        holding = chosen->holding;
     }
-    tx.after_rollback([this, chosen, attempt] {
-        std::lock_guard lock(mutex_);
-        std::erase_if(chosen->jobs, [&](const auto& given) { return given.attempt == attempt; });
-        if (chosen->jobs.empty() && chosen->state == ParkedClaim::State::reserved)
-            chosen->state = ParkedClaim::State::parked;
+    // Held when it was parked, and ended since.
+    std::erase_if(holding, [&](AttemptId id) {
+        auto attempt = store::find_attempt(tx, id);
+        return attempt && attempt->state == model::AttemptState::finished;
     });
-    tx.after_commit([this, chosen] {
+    model::Capacity left = unreserved(tx, agent, holding);
+    auto jobs = lease_fitting(tx, *chosen, free, left);
+    if (jobs.empty()) {
+        std::lock_guard lock(mutex_);
+        chosen->left = left;
+        return;
+    }
+    answer(tx, chosen, std::move(jobs), left);
+}
+
+void Scheduler::answer(store::Tx& tx, const std::shared_ptr<ParkedClaim>& claim,
+                       std::vector<protocol::ClaimedJob> jobs, const model::Capacity& left) {
+    std::vector<AttemptId> attempts;
+    model::Capacity before;
+    {
+        std::lock_guard lock(mutex_);
+        claim->state = ParkedClaim::State::reserved;
+        before = std::exchange(claim->left, left);
+        for (auto& job : jobs) {
+            attempts.push_back(job.attempt);
+            claim->jobs.push_back(std::move(job));
+        }
+    }
+    tx.after_rollback([this, claim, attempts, before] {
+        std::lock_guard lock(mutex_);
+        claim->left = before;
+        std::erase_if(claim->jobs, [&](const auto& given) {
+            return std::find(attempts.begin(), attempts.end(), given.attempt) != attempts.end();
+        });
+        if (claim->jobs.empty() && claim->state == ParkedClaim::State::reserved)
+            claim->state = ParkedClaim::State::parked;
+    });
+    tx.after_commit([this, claim] {
         {
             std::lock_guard lock(mutex_);
-            chosen->state = ParkedClaim::State::answered;
-            std::erase(parked_, chosen);
+            claim->state = ParkedClaim::State::answered;
+            std::erase(parked_, claim);
         }
-        chosen->changed.notify();
+        claim->changed.notify();
     });
 }
 

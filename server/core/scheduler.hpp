@@ -6,6 +6,7 @@
 #include "pipelines/protocol/agent.hpp"
 #include "platform/clock.hpp"
 #include "server/core/leases.hpp"
+#include "server/core/requirements.hpp"
 #include "server/core/service_clock.hpp"
 #include "server/runtime/signal.hpp"
 #include "server/store/agents.hpp"
@@ -23,11 +24,6 @@
 #include <vector>
 
 namespace sluice::core {
-
-/// The requirement set of a job as one text: sorted labels, separated by commas; "" = any agent.
-std::string queue_key(std::vector<std::string> labels);
-/// True when an agent with these labels satisfies the key.
-bool key_matches(std::string_view key, const std::set<std::string>& labels);
 
 struct LeaseTimes {
     Duration lease{60'000};
@@ -52,6 +48,9 @@ struct ParkedClaim {
     std::string session;
     std::int64_t seq = 0;
     int free = 0;
+    bool has_gpus = false;  ///< also when all of them are given away
+    std::vector<AttemptId> holding;
+    model::Capacity left;  ///< unreserved when it was parked; guarded by the scheduler's lock
 
     enum class State { parked, reserved, answered, gone, superseded };
     State state = State::parked;             ///< guarded by the scheduler's lock
@@ -86,6 +85,10 @@ public:
     /// closure.
     void offer(store::Tx& tx, JobId job);
 
+    /// Resources of the agent were given back: what fits now is leased to its parked claim. Inside
+    /// a closure.
+    void freed(store::Tx& tx, AgentId agent);
+
     /// The agent was told to drain or to go on: its parked claim is answered without a job, so that
     /// it claims anew.
     void release(AgentId agent);
@@ -108,7 +111,15 @@ public:
     const LeaseTimes& times() const { return times_; }
 
 private:
-    protocol::ClaimedJob lease(store::Tx& tx, const store::Job& job, const ParkedClaim& claim);
+    /// Leases the job; what it asks for is taken out of `left`, where it must fit.
+    protocol::ClaimedJob lease(store::Tx& tx, const store::Job& job, const ParkedClaim& claim,
+                               model::Capacity& left);
+    /// Ready jobs that fit, best first, leased one by one.
+    std::vector<protocol::ClaimedJob> lease_fitting(store::Tx& tx, const ParkedClaim& claim,
+                                                    int free, model::Capacity& left);
+    /// Answers the claim with jobs that were leased to it in this closure.
+    void answer(store::Tx& tx, const std::shared_ptr<ParkedClaim>& claim,
+                std::vector<protocol::ClaimedJob> jobs, const model::Capacity& left);
 
     LeaseTable& leases_;
     const ServiceClock& service_;

@@ -22,8 +22,11 @@ std::string wait_for_needs(const plan::PlannedJob& job) {
 
 std::string wait_for_agent(const plan::PlannedJob& job) {
     const std::string labels = queue_key(required_labels(job));
-    if (labels.empty()) return "waiting for an agent";
-    return "waiting for an agent with " + labels;
+    const std::string resources = model::to_words(job.spec.resources);
+    if (labels.empty() && resources.empty()) return "waiting for an agent";
+    return "waiting for an agent with " + labels +
+           (labels.empty() || resources.empty() ? "" : " and ") + resources +
+           (resources.empty() ? "" : " free");
 }
 
 }  // namespace sluice::core

@@ -11,6 +11,7 @@ import leftovers
 from containers import IMAGE, container_store  # noqa: F401 (a fixture)
 from fixtures import World
 from harness import Agent, EmbeddedAgent
+from test_local_run import Checkout
 from wire import wait_for
 
 pytestmark = pytest.mark.container
@@ -149,3 +150,14 @@ def test_the_owner_of_a_machine_may_name_the_images(box, container_store, world)
     project = server.project("picky", hooks=())
     detail, jobs = project.push_and_end(pipeline("a: {image: '" + IMAGE + "', run: 'true'}"))
     assert jobs["a"]["cause"] == "policy" and "does not allow it" in jobs["a"]["message"]
+
+
+def test_a_local_run_uses_the_image_too(container_store, world):  # noqa: F811
+    app = Checkout(world.root)
+    app.pipeline("  a: {image: '" + IMAGE + "', run: 'echo image $FROM_IMAGE; cat kept; echo made > out.txt'}\n")
+    app.write({"kept": "dirty tree\n"})
+    app.commit()
+    done = app.run("-v", **container_store.env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "image yes\n" in done.stdout and "dirty tree\n" in done.stdout
+    assert container_store.left() == []

@@ -103,7 +103,7 @@ def test_a_run_knows_itself(project, ci):
 def test_what_this_version_lacks_never_starts(project, ci):
     text = (
         "version: 1\non: {push: {}, manual: {}}\ngate: {branches: [main]}\njobs:\n"
-        "  ok: {run: 'true'}\n  a: {services: {db: {image: postgres}}, run: 'true'}\n"
+        "  ok: {run: 'true'}\n  a: {distributed: {nodes: 2}, run: 'true'}\n"
         "  b: {kind: deploy, run: 'true', if: \"branch == 'other'\"}\n"
     )
     sha = project.push({".ci.yml": text})
@@ -111,11 +111,11 @@ def test_what_this_version_lacks_never_starts(project, ci):
     assert detail["jobs"] == []
     (told,) = detail["diagnostics"]
     assert told["id"] == "not_carried_out" and told["message"] == (
-        "`a`: `services` asks for service containers, which this version does not have"
+        "`a`: `distributed` asks for jobs on several nodes, which this version does not have"
     )
     assert told["message"] in detail["run"]["reason"]
     assert project.gate(sha=sha)["verdict"] == "red"
     assert ci.ended(ci.post(f"/api/v1/runs/{detail['run']['id']}/retry")["id"], "errored")["diagnostics"]
     assert ci.ended(project.start(), "errored")["diagnostics"]
     shown = ci.sluice("run", "show", detail["run"]["id"], check=False)
-    assert "asks for service containers" in shown.stdout
+    assert "asks for jobs on several nodes" in shown.stdout

@@ -149,8 +149,8 @@ def test_missed_ticks_are_dropped_or_only_the_newest_runs(world):
 
 
 def test_a_schedule_that_needs_what_this_version_lacks_makes_a_run_that_says_so(project, ci):
-    text = pipeline('[{name: nightly, cron: "@daily"}]').replace("a: {", "a: {services: {db: {image: postgres}}, ")
+    text = pipeline('[{name: nightly, cron: "@daily"}]').replace("a: {", "a: {distributed: {nodes: 2}, ")
     project.push({".ci.yml": text})
     schedule = known(project, "nightly")["nightly"]
     run = ci.post(f"/api/v1/schedules/{schedule['id']}/run")
-    assert run["state"] == "errored" and "`services` asks for service containers" in run["reason"]
+    assert run["state"] == "errored" and "`distributed` asks for jobs on several nodes" in run["reason"]

@@ -17,7 +17,8 @@ packages_contract=(
     python3-pytest python3-pytest-cov python3-venv libgtest-dev catch2 lcov gcovr
 )
 # Jobs in containers: a real podman, and images from scratch around a static busybox.
-packages_container=(podman buildah runc conntrack iptables containernetworking-plugins uidmap slirp4netns fuse-overlayfs busybox-static)
+packages_container=(podman buildah runc conntrack iptables containernetworking-plugins uidmap slirp4netns fuse-overlayfs busybox-static
+    bubblewrap)
 packages_check=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev flake8)
 
 # Node 18 or newer from anywhere will do; Debian's npm brings some hundred packages.

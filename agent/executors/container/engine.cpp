@@ -2,11 +2,12 @@
 
 #include "pipelines/base/json.hpp"
 #include "pipelines/base/text.hpp"
-#include "platform/crypto.hpp"
 
 #include <fmt/format.h>
 
 #include <unistd.h>
+
+#include <cstdlib>
 
 namespace sluice::agent {
 
@@ -64,10 +65,47 @@ Result<ImageFacts> image_facts(std::string_view inspected) {
         config != nullptr && config->is_object()) {
         facts.user = text_of(config->as_object(), "User");
         take_map(config->as_object(), "Labels", facts.labels);
+        if (const json::Value* ports = config->as_object().if_contains("ExposedPorts");
+            ports != nullptr && ports->is_object())
+            for (const auto& [port, nothing] : ports->as_object())
+                if (std::string_view(port).ends_with("/tcp"))
+                    facts.ports.push_back(std::atoi(std::string(port).c_str()));
     }
     if (facts.id.empty())
         return error(Code::invalid, "bad_inspect", "the engine says nothing about the image");
     return facts;
+}
+
+Result<ContainerPlace> container_place(std::string_view inspected, const std::string& network) {
+    SLUICE_TRY(json::Value value, json::parse(inspected, {.bytes = 16 << 20, .depth = 32}));
+    const auto nothing = error(Code::invalid, "bad_inspect", "the engine says nothing of it");
+    if (!value.is_array() || value.as_array().size() != 1 || !value.as_array()[0].is_object())
+        return nothing;
+    const json::Object& container = value.as_array()[0].as_object();
+    ContainerPlace place;
+    if (const json::Value* state = container.if_contains("State");
+        state != nullptr && state->is_object()) {
+        const json::Value* running = state->as_object().if_contains("Running");
+        const json::Value* code = state->as_object().if_contains("ExitCode");
+        place.running = running != nullptr && running->is_bool() && running->as_bool();
+        if (!place.running && code != nullptr && code->is_int64())
+            place.exit_code = static_cast<int>(code->as_int64());
+    }
+    const json::Value* settings = container.if_contains("NetworkSettings");
+    if (settings == nullptr || !settings->is_object()) return nothing;
+    if (const json::Value* networks = settings->as_object().if_contains("Networks");
+        networks != nullptr && networks->is_object())
+        if (const json::Value* ours = networks->as_object().if_contains(network);
+            ours != nullptr && ours->is_object())
+            place.address = text_of(ours->as_object(), "IPAddress");
+    if (const json::Value* ports = settings->as_object().if_contains("Ports");
+        ports != nullptr && ports->is_object())
+        for (const auto& [port, bindings] : ports->as_object())
+            if (bindings.is_array() && !bindings.as_array().empty() &&
+                bindings.as_array()[0].is_object())
+                place.ports[std::atoi(std::string(port).c_str())] =
+                    std::atoi(text_of(bindings.as_array()[0].as_object(), "HostPort").c_str());
+    return place;
 }
 
 std::optional<std::string> refused_image(const ImageFacts& facts) {
@@ -133,7 +171,7 @@ spawn::Command Engine::run(const ContainerSpec& spec) const {
         words.insert(words.end(),
                      {"--no-healthcheck", "--http-proxy=false", "--log-driver=k8s-file"});
     for (const std::string& name : settings_.capabilities) words.push_back("--cap-add=" + name);
-    if (!spec.bare_init) words.push_back("--init");
+    for (const std::string& name : spec.capabilities) words.push_back("--cap-add=" + name);
     if (spec.memory > 0) {
         words.push_back(fmt::format("--memory={}", spec.memory));
         words.push_back(fmt::format("--memory-swap={}", spec.memory));
@@ -165,11 +203,6 @@ spawn::Command Engine::run(const ContainerSpec& spec) const {
     spawn::Command out = command(std::move(words));
     for (const auto& [name, value] : spec.env) out.env[name] = value;
     return out;
-}
-
-std::string external_name(const files::Path& attempt_folder) {
-    return "sluice-" + crypto::sha256_hex(attempt_folder.string()).substr(0, 10) + "-" +
-           attempt_folder.filename().string();
 }
 
 std::string complaint(const spawn::Finished& finished) {

@@ -3,6 +3,7 @@
 /// Argument vectors only, and only the options that are spelled out here: nothing that a pipeline
 /// says becomes an option (security study S18). Any thread.
 
+#include "agent/executors/external_name.hpp"
 #include "agent/executors/settings.hpp"
 #include "platform/spawn.hpp"
 
@@ -20,12 +21,23 @@ struct ImageFacts {
     std::string digest;  ///< of the manifest; "" when the engine does not know one
     std::string user;    ///< "" = root
     std::map<std::string, std::string> labels;  ///< and annotations
+    std::vector<int> ports;                     ///< tcp ports that it says it serves
 };
 /// From `image inspect`. Refused when it is not what the engine should have printed.
 Result<ImageFacts> image_facts(std::string_view inspected);
 
 /// Why an image with these facts is not started, or nothing (security study S19).
 std::optional<std::string> refused_image(const ImageFacts& facts);
+
+/// Where a running container is reached.
+struct ContainerPlace {
+    std::string address;       ///< in the network it was asked for
+    std::map<int, int> ports;  ///< of the container → of this machine's loopback address
+    bool running = false;
+    std::optional<int> exit_code;
+};
+/// From `inspect`.
+Result<ContainerPlace> container_place(std::string_view inspected, const std::string& network);
 
 struct Mount {
     files::Path from, to;
@@ -50,7 +62,8 @@ struct ContainerSpec {
     std::int64_t cpu_millis = 0;  ///< 0 = no limit
     std::int64_t memory = 0;      ///< bytes, 0 = no limit
     std::vector<std::string> gpus;
-    bool bare_init = false;  ///< the container's first process reaps; no need of the engine's
+    /// What database images need to become their own user.
+    std::vector<std::string> capabilities;
 };
 
 class Engine {
@@ -76,10 +89,6 @@ private:
     bool podman_;
     ContainerSettings settings_;
 };
-
-/// The external name of an attempt: the same from the same folder, and of no other attempt of this
-/// machine.
-std::string external_name(const files::Path& attempt_folder);
 
 /// The last line of an engine's complaint, without its trappings.
 std::string complaint(const spawn::Finished& finished);

@@ -1,9 +1,9 @@
 #include "agent/executors/container/executor.hpp"
 
+#include "agent/executors/container/images.hpp"
 #include "agent/executors/container/process.hpp"
 #include "agent/executors/host/process.hpp"
 #include "agent/runner/process_tree.hpp"
-#include "pipelines/base/text.hpp"
 
 #include <fmt/format.h>
 
@@ -13,8 +13,6 @@ namespace sluice::agent {
 
 namespace {
 
-constexpr Duration k_engine_patience{60'000};
-constexpr Duration k_pull_patience{3'600'000};
 constexpr Duration k_keeper_patience{20'000};
 /// Nobody waits for what the engine's own helpers do after a removal, but not for ever.
 constexpr Duration k_helpers_patience{2'000};
@@ -32,18 +30,6 @@ bool is_root(std::string_view user) {
     return name.empty() || name == "root" || name == "0";
 }
 
-Result<spawn::Finished> run_engine(const Engine& engine, std::vector<std::string> words) {
-    spawn::Command command = engine.command(std::move(words));
-    return spawn::run(
-        command.argv,
-        {.env = command.env, .directory = {}, .input = {}, .timeout = k_engine_patience});
-}
-
-Refusal refusal(model::Cause cause, std::string id, std::string message,
-                Code code = Code::unavailable) {
-    return {error(code, std::move(id), std::move(message)), cause};
-}
-
 }  // namespace
 
 ContainerExecutor::ContainerExecutor(const ExecutorParts& parts, Engine engine)
@@ -51,14 +37,6 @@ ContainerExecutor::ContainerExecutor(const ExecutorParts& parts, Engine engine)
 
 Places ContainerExecutor::places() const {
     return {k_workspace_inside, k_files_inside, shared_folder(parts_.folder) / "files"};
-}
-
-std::optional<Refusal> ContainerExecutor::call(spawn::Command command, const std::string& what,
-                                               model::Cause cause) {
-    Result<spawn::Finished> done = parts_.lender.run(std::move(command), k_engine_patience, false);
-    if (!done) return Refusal{done.error(), cause};
-    if (done->exit.ok()) return std::nullopt;
-    return refusal(cause, "engine_refused", what + ": " + complaint(*done));
 }
 
 std::optional<Refusal> ContainerExecutor::prepare(const std::string& step_image) {
@@ -69,74 +47,28 @@ std::optional<Refusal> ContainerExecutor::prepare(const std::string& step_image)
         return std::nullopt;
     }
     current_ = nullptr;
-    const auto& allowed = parts_.settings.container.images;
-    if (!allowed.empty() && !text::globs_match(allowed, image))
-        return refusal(model::Cause::policy, "image_not_allowed",
-                       "image " + image + ": this agent's owner does not allow it",
-                       Code::forbidden);
     if (helper_program().empty())
-        return refusal(model::Cause::setup, "no_helper",
-                       "sluice-exec must be installed beside sluice-agent");
+        return Refusal{error(Code::unsupported, "no_helper",
+                             "sluice-exec must be installed beside sluice-agent")};
     if (containers_.empty()) {
         if (Result<> written = parts_.lender.intend(name(), name_); !written)
             return Refusal{written.error()};
     }
     ImageFacts facts;
-    if (auto refused = fetch(image, facts)) return refused;
-    if (auto why = refused_image(facts))
-        return refusal(model::Cause::policy, "image_refused", "image " + image + ": " + *why,
-                       Code::forbidden);
-    if (auto refused = prepare_network()) return refused;
+    if (auto refused =
+            fetch_image(engine_, parts_, image, parts_.job.spec.image_settings.pull, facts))
+        return refused;
+    if (!network_ && !parts_.sidecars.network)
+        if (auto refused = make_network(engine_, parts_.lender, name_)) return refused;
+    network_ = true;
     if (facts_.empty())
         facts_ = {{"image", image}, {"image_id", facts.id}, {"image_digest", facts.digest}};
+    else if (image != facts_["image"])
+        facts_["image_digest " + image] = facts.digest;
     Container& container = containers_[image];
     container.name = fmt::format("{}-{}", name_, containers_.size());
     if (auto refused = start_container(image, facts, container)) return refused;
     current_ = &container;
-    return std::nullopt;
-}
-
-std::optional<Refusal> ContainerExecutor::prepare_network() {
-    if (network_) return std::nullopt;
-    auto refused = call(engine_.command({"network", "create", "--label",
-                                         std::string(k_container_label) + "=" + name_, name_}),
-                        "the job's network could not be made", model::Cause::setup);
-    network_ = !refused;
-    return refused;
-}
-
-std::optional<Refusal> ContainerExecutor::fetch(const std::string& image, ImageFacts& facts) {
-    const auto inspect = [&]() -> Result<ImageFacts> {
-        SLUICE_TRY(spawn::Finished done,
-                   parts_.lender.run(engine_.command({"image", "inspect", "--", image}),
-                                     k_engine_patience, false));
-        if (!done.exit.ok()) return error(Code::not_found, "no_image", complaint(done));
-        return image_facts(done.output);
-    };
-    const model::PullPolicy policy = parts_.job.spec.image_settings.pull;
-    Result<ImageFacts> known = error(Code::not_found, "no_image", "");
-    if (policy != model::PullPolicy::always) {
-        known = inspect();
-        if (known) {
-            facts = std::move(*known);
-            return std::nullopt;
-        }
-        if (known.error().code != Code::not_found)
-            return Refusal{known.error(), model::Cause::setup};
-        if (policy == model::PullPolicy::never)
-            return refusal(model::Cause::image, "no_image",
-                           "image " + image + ": this agent does not have it, and `pull` is never");
-    }
-    parts_.lender.note("pulling " + image);
-    Result<spawn::Finished> pulled = parts_.lender.run(
-        engine_.command({"pull", "--quiet", "--", image}), k_pull_patience, false);
-    if (!pulled) return Refusal{pulled.error(), model::Cause::image};
-    if (!pulled->exit.ok())
-        return refusal(model::Cause::image, "pull_failed",
-                       "image " + image + ": " + complaint(*pulled));
-    known = inspect();
-    if (!known) return Refusal{known.error(), model::Cause::image};
-    facts = std::move(*known);
     return std::nullopt;
 }
 
@@ -172,12 +104,13 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
     wanted.mounts = {{shared, k_inside},
                      {helper_program(), keeper, true},
                      {parts_.folder.workspace(), k_workspace_inside, false, foreign}};
+    wanted.hosts = parts_.sidecars.hosts;
     wanted.directory = k_workspace_inside;
     wanted.cpu_millis = spec.resources.cpu_millis;
     wanted.memory = spec.resources.memory;
-    wanted.bare_init = true;
-    if (auto refused = call(engine_.run(wanted), "image " + image + " could not be started",
-                            model::Cause::setup))
+    wanted.gpus = parts_.job.gpus;
+    if (auto refused = call_engine(parts_.lender, engine_.run(wanted),
+                                   "image " + image + " could not be started", model::Cause::setup))
         return refused;
     Result<KeeperLink> link = socket->accept(k_keeper_patience);
     if (!link) return Refusal{link.error()};
@@ -235,6 +168,22 @@ std::uint64_t ContainerExecutor::oom_kills() const {
     return kills;
 }
 
+std::optional<UsageNow> ContainerExecutor::usage() const {
+    UsageNow now{cpu_of_lost_};
+    bool known = false;
+    for (const auto& [image, container] : containers_) {
+        if (!container.cgroup) continue;
+        const auto cpu = container.cgroup->cpu_time();
+        const auto resident = container.cgroup->resident();
+        known = known || cpu || resident;
+        now.cpu += cpu.value_or(Duration{0});
+        now.resident += resident.value_or(0);
+        now.peak += container.cgroup->peak().value_or(0);
+    }
+    if (!known) return std::nullopt;
+    return now;
+}
+
 void ContainerExecutor::clean_up() {
     if (containers_.empty() && !network_) return;
     // The end of its link ends a container by itself, which saves the engine the killing.
@@ -249,40 +198,12 @@ void ContainerExecutor::clean_up() {
         return done && done->exit.ok();
     };
     const bool all = (containers_.empty() || removed(std::move(words))) &&
-                     (!network_ || removed({"network", "rm", name_}));
+                     (!network_ || (!parts_.sidecars.network && removed({"network", "rm", name_})));
     if (!all)
         if (Result<> again = remove_containers(engine_, name_); !again)
             parts_.lender.note("the job's containers could not be removed: " +
                                again.error().message);
     wait_for_children(k_helpers_patience);
-}
-
-Result<> remove_containers(const Engine& engine, const std::string& name) {
-    const std::string filter = std::string("label=") + k_container_label + "=" + name;
-    const auto call = [&](std::vector<std::string> words) {
-        return run_engine(engine, std::move(words));
-    };
-    SLUICE_TRY(spawn::Finished listed,
-               call({"ps", "--all", "--quiet", "--no-trunc", "--filter", filter}));
-    if (!listed.exit.ok()) return error(Code::unavailable, "engine_refused", complaint(listed));
-    std::vector<std::string> remove{"rm", "--force", "--volumes"};
-    if (engine.is_podman()) remove.insert(remove.end(), {"--time", "0"});
-    const std::size_t options = remove.size();
-    for (const std::string& id : text::split(listed.output, '\n'))
-        if (text::from_hex(text::trim(id)).value_or("").size() == 32)
-            remove.emplace_back(text::trim(id));
-    if (remove.size() > options) {
-        SLUICE_TRY(spawn::Finished removed, call(std::move(remove)));
-        if (!removed.exit.ok())
-            return error(Code::unavailable, "engine_refused", complaint(removed));
-    }
-    SLUICE_TRY(spawn::Finished networks, call({"network", "ls", "--quiet", "--filter", filter}));
-    if (networks.exit.ok() && !text::trim(networks.output).empty()) {
-        SLUICE_TRY(spawn::Finished removed, call({"network", "rm", name}));
-        if (!removed.exit.ok())
-            return error(Code::unavailable, "engine_refused", complaint(removed));
-    }
-    return {};
 }
 
 }  // namespace sluice::agent

@@ -22,6 +22,8 @@ public:
     Result<std::unique_ptr<StepProcess>> start(spawn::Command command,
                                                OutputPipe::Taken taken) override;
     std::uint64_t oom_kills() const override;
+    std::optional<UsageNow> usage() const override;
+    std::string_view memory_owner() const override { return "the container"; }
     void clean_up() override;
     std::map<std::string, std::string> facts() const override { return facts_; }
 
@@ -33,14 +35,8 @@ private:
         std::optional<Cgroup> cgroup;
     };
 
-    std::optional<Refusal> prepare_network();
-    /// The image, pulled when it must be.
-    std::optional<Refusal> fetch(const std::string& image, ImageFacts& facts);
     std::optional<Refusal> start_container(const std::string& image, const ImageFacts& facts,
                                            Container& container);
-    /// A call of the engine that must succeed; the refusal says `what` went wrong.
-    std::optional<Refusal> call(spawn::Command command, const std::string& what,
-                                model::Cause cause);
     void lost(Container& container);
 
     ExecutorParts parts_;
@@ -49,11 +45,9 @@ private:
     bool network_ = false;
     std::map<std::string, Container> containers_;  ///< by image
     Container* current_ = nullptr;
+    Duration cpu_of_lost_{0};
     std::uint64_t oom_kills_of_lost_ = 0;
     std::map<std::string, std::string> facts_;
 };
-
-/// Removes all containers and the network of the attempt of that name. Blocking.
-Result<> remove_containers(const Engine& engine, const std::string& name);
 
 }  // namespace sluice::agent

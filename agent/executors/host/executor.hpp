@@ -2,6 +2,8 @@
 /// Steps as processes of this machine.
 
 #include "agent/executors/executor.hpp"
+#include "agent/executors/host/own_cgroup.hpp"
+#include "agent/executors/host/sandbox.hpp"
 
 namespace sluice::agent {
 
@@ -17,10 +19,19 @@ public:
     Result<std::unique_ptr<StepProcess>> start(spawn::Command command,
                                                OutputPipe::Taken taken) override;
     std::uint64_t oom_kills() const override;
-    void clean_up() override {}
+    std::optional<UsageNow> usage() const override;
+    std::string_view memory_owner() const override { return group_ ? "the job" : "the machine"; }
+    void clean_up() override;
 
 private:
     ExecutorParts parts_;
+    /// Makes the control group of a job that asks for a share of the machine.
+    Result<> limit();
+
+    files::Path files() const;
+
+    std::optional<Sandbox> sandbox_;
+    std::optional<OwnCgroup> group_;
     std::optional<std::uint64_t> oom_kills_before_;
 };
 

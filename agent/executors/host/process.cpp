@@ -29,16 +29,18 @@ const std::string& helper_program() {
     return path;
 }
 
-spawn::Command as_step(spawn::Command command) {
+spawn::Command as_step(spawn::Command command, const std::vector<files::Path>& doors) {
     command.dies_with_us = true;
-    if (!is_protected()) return command;
+    if (!is_protected() && doors.empty()) return command;
     // The helper would start whatever is there: what cannot be executed must stay spawn's error
     // with its errno.
     if (helper_program().empty() || command.argv.empty() ||
         ::access(command.argv[0].c_str(), X_OK) != 0)
         return command;
-    std::vector<std::string> argv{helper_program(),  "--parent", std::to_string(::getpid()),
-                                  "--oom-score-adj", "0",        "--"};
+    std::vector<std::string> argv{helper_program(), "--parent", std::to_string(::getpid())};
+    if (is_protected()) argv.insert(argv.end(), {"--oom-score-adj", "0"});
+    for (const files::Path& door : doors) argv.insert(argv.end(), {"--cgroup", door.string()});
+    argv.push_back("--");
     argv.insert(argv.end(), command.argv.begin(), command.argv.end());
     command.argv = std::move(argv);
     return command;
@@ -68,7 +70,10 @@ Result<> HostProcess::start(spawn::Command command) {
 void HostProcess::terminate(Duration grace) {
     if (process_ended_ || pid_ == 0) return;
     stopping_ = true;
-    spawn::kill_group(pid_, SIGTERM);
+    if (wrapped_)
+        signal_session(pid_, SIGTERM);
+    else
+        spawn::kill_group(pid_, SIGTERM);
     kill_timer_.expires_after(grace);
     kill_timer_.async_wait([this](boost::system::error_code cancelled) {
         if (!cancelled) kill();

@@ -10,10 +10,11 @@
 
 namespace sluice::agent {
 
-/// The command dies with the thread that starts it, and does not inherit the service's protection
+/// The command joins the control groups with these doors (OwnCgroup), dies with the thread that
+/// starts it, and does not inherit the service's protection
 /// from the out-of-memory killer: where there is one, sluice-exec (if it stands beside this
 /// program) goes before the command, for about 0.5 ms of CPU.
-spawn::Command as_step(spawn::Command command);
+spawn::Command as_step(spawn::Command command, const std::vector<files::Path>& doors = {});
 
 /// sluice-exec beside this program; "" when it is not installed.
 const std::string& helper_program();
@@ -25,6 +26,9 @@ public:
 
     /// `out` and `err` of the command are set here. Refused as spawn::start() is.
     Result<> start(spawn::Command command);
+    /// The process started is a wrapper that must not get SIGTERM, or it dies before the step.
+    void wrapped() { wrapped_ = true; }
+
     void terminate(Duration grace) override;
     void kill() override;
     bool ended() const override { return ended_; }
@@ -44,6 +48,7 @@ private:
     boost::asio::steady_timer drain_timer_;
     spawn::Exit exit_;
     pid_t pid_ = 0;
+    bool wrapped_ = false;
     bool stopping_ = false;
     bool process_ended_ = false;
     bool ended_ = false;

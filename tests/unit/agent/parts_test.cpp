@@ -277,7 +277,7 @@ TEST_CASE("an agent whose disk is full claims nothing until there is room", "[cl
     std::atomic<bool> full{true};
     std::atomic<int> asked{0};
     std::atomic<bool> ended{false};
-    Claimer claimer(config, slots, {"host"},
+    Claimer claimer(config, slots, {{"host"}, {}},
                     {.place = [](const protocol::ClaimedJob&) { return Result<>(); },
                      .ended = [&](Claimer::Refusal, std::string) { ended = true; },
                      .obstacle =
@@ -301,7 +301,7 @@ TEST_CASE("a job that cannot be placed is given back", "[claimer]") {
     Slots slots(1);
     auto job = server.job({"true"});
     server.enqueue(job);
-    Claimer claimer(config, slots, {"host"},
+    Claimer claimer(config, slots, {{"host"}, {}},
                     {.place =
                          [](const protocol::ClaimedJob&) {
                              return Result<>(error(Code::io, "disk_full", "full"));

@@ -28,6 +28,10 @@ struct JobBuilder {
         planned.spec.runs_on.push_back(std::move(label));
         return std::move(*this);
     }
+    JobBuilder&& asking(model::Resources wanted) && {
+        planned.spec.resources = std::move(wanted);
+        return std::move(*this);
+    }
     JobBuilder&& allowed_to_fail() && {
         planned.spec.allow_failure.any = true;
         return std::move(*this);
@@ -152,6 +156,7 @@ struct Fixture {
         std::vector<AttemptId> holding;
         bool park = false;
         std::int64_t seq = 0;  ///< 0 = the next
+        std::optional<model::Capacity> resources{};
     };
     std::shared_ptr<core::ParkedClaim> parked;
     Result<std::vector<protocol::ClaimedJob>> try_claim(ClaimOptions o) {
@@ -161,6 +166,7 @@ struct Fixture {
         request.free = o.free;
         request.capacity = o.free;
         request.holding = o.holding;
+        request.resources = o.resources;
         request.wait = Duration{o.park ? 1000 : 0};
         parked = std::make_shared<core::ParkedClaim>();
         parked->who = {o.agent, "alpha", o.labels, false};
