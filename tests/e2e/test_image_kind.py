@@ -48,8 +48,8 @@ def listens(port):
 def manifest(address, name, reference):
     request = urllib.request.Request(f"http://{address}/v2/{name}/manifests/{reference}")
     request.add_header("Authorization", "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode())
-    for kind in ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"):
-        request.add_header("Accept", kind)
+    kinds = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+    request.add_header("Accept", ", ".join(kinds))
     with urllib.request.urlopen(request, timeout=30) as reply:
         return reply.headers["Docker-Content-Digest"], json.load(reply)
 

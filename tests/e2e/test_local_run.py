@@ -280,7 +280,9 @@ def test_outside_of_a_checkout(app):
 LONG = """
   long:
     steps:
-      - {run: 'echo $$ > "$HOME/pid"; (setsid sleep 1000 & echo $! > "$HOME/stray"); trap "" TERM; sleep 1000'}
+      - run: |
+          echo $$ > "$HOME/pid"; (setsid sleep 1000 & echo $! > "$HOME/new")
+          trap "" TERM; mv "$HOME/new" "$HOME/stray"; sleep 1000
       - {when: always, run: 'touch "$HOME/cleaned"'}
   never: {needs: [long], run: "true"}
 """

@@ -137,7 +137,7 @@ TEST_CASE("bodies come with a length or in chunks", "[http][server]") {
     SECTION("broken off") {
         client.send("POST / HTTP/1.1\r\nHost: ci\r\nContent-Length: 5\r\n\r\nhe");
         client.finish_writing();
-        CHECK(client.answer().status == 400);
+        CHECK(client.answer().status == 408);  // the network's fault: to be sent again
     }
 }
 

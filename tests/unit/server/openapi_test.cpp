@@ -31,6 +31,13 @@ std::vector<http::Route> routes() {
     return api::all_routes(*reinterpret_cast<api::Api*>(memory));
 }
 
+/// A route as OpenAPI writes it, which has no word for a parameter that takes slashes.
+std::string told_as(const http::Route& route) {
+    std::string pattern = route.pattern;
+    if (const auto rest = pattern.find("*}"); rest != std::string::npos) pattern.erase(rest, 1);
+    return pattern;
+}
+
 json::Value document() {
     return json::parse(api::k_openapi, {.bytes = 1 << 20, .depth = 64}).value();
 }
@@ -41,7 +48,7 @@ TEST_CASE("the OpenAPI document and the routes tell of the same operations", "[o
     std::set<std::string> served, told;
     for (const auto& route : routes())
         if (!route.pattern.starts_with("/agent/"))
-            served.insert(method_name(route.method) + " " + route.pattern);
+            served.insert(method_name(route.method) + " " + told_as(route));
     const auto doc = document();
     for (const auto& [path, item] : doc.at("paths").as_object())
         for (const auto& [method, operation] : item.as_object())
@@ -62,7 +69,7 @@ TEST_CASE("what the document calls public is public, and nothing else", "[openap
             continue;
         }
         const auto& operation =
-            doc.at("paths").at(route.pattern).at(method_name(route.method)).as_object();
+            doc.at("paths").at(told_as(route)).at(method_name(route.method)).as_object();
         const auto* security = operation.if_contains("security");
         const bool open = security && security->as_array().empty();
         INFO(route.pattern);
