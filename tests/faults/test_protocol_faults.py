@@ -243,7 +243,7 @@ def test_a_cancelled_lease_that_is_given_back_is_not_queued_again(fake):
 
 def test_an_agent_of_another_protocol_is_told_to_upgrade(fake):
     future = FakeAgent(fake.server, "future", protocol=99).registered
-    assert future.status == 426 and "install the agent" in future.json["message"]
+    assert future.status == 426 and "install an older sluice-agent" in future.json["message"]
     assert fake.one_job().started().finish().status == 200
 
 

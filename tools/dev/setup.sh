@@ -87,7 +87,7 @@ need_ml() {
 
 cmd_setup() {
     case "${1:-}" in
-        '') need up test ui container check contract && need_tools ;;
+        '') need up test ui container check contract && need_tools && need_ml ;;
         --for)
             case "${2:-}" in
                 up) need up ;;
@@ -95,10 +95,11 @@ cmd_setup() {
                 check) need up check ;;
                 contract) need up test contract && need_tools ;;
                 container) need up test container ;;
-                *) die "--for up, test, check, contract or container" ;;
+                ml) need up test && need_ml ;;
+                *) die "--for up, test, check, contract, container or ml" ;;
             esac
             ;;
-        *) die "usage: ./dev setup [--for up|test|check|contract|container]" ;;
+        *) die "usage: ./dev setup [--for up|test|check|contract|container|ml]" ;;
     esac
     say "all packages are there"
 }

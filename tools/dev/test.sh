@@ -23,6 +23,7 @@ cmd_test() {
     need "${groups[@]}"
     # Asked for by name, the real tools are installed; in a run of everything a missing one skips its test.
     [[ " ${labels[*]} " = *" contract "* ]] && need contract && need_tools
+    [[ ${#labels[@]} -eq 0 || " ${labels[*]} " = *" ml "* ]] && need_ml
     build "$preset"
 
     # Children of a threaded program call only what posix_spawn and vfork allow; GCC 12's tsan ends them nevertheless.
