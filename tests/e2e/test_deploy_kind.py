@@ -5,7 +5,6 @@ import urllib.request
 
 import pytest
 
-from kube import cluster  # noqa: F401
 from wire import wait_for
 
 pytestmark = pytest.mark.kubernetes
@@ -50,7 +49,7 @@ def pipeline(namespace, digest, **more):
 
 
 @pytest.fixture
-def place(world, cluster, name):  # noqa: F811
+def place(world, cluster, name):
     """A project that may deploy into a namespace of its own."""
     namespace = name.lower().replace("_", "-")
     cluster.kubectl("create", "namespace", namespace)
@@ -62,20 +61,20 @@ def place(world, cluster, name):  # noqa: F811
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def digest_of(cluster):  # noqa: F811
+def digest_of(cluster):
     request = urllib.request.Request(f"http://{cluster.registry}/v2/busybox/manifests/1", method="HEAD")
-    request.add_header("Accept", "application/vnd.oci.image.manifest.v1+json")
-    request.add_header("Accept", "application/vnd.docker.distribution.manifest.v2+json")
+    kinds = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+    request.add_header("Accept", ", ".join(kinds))
     with urllib.request.urlopen(request, timeout=30) as reply:
         return reply.headers["Docker-Content-Digest"]
 
 
-def image_of(cluster, namespace):  # noqa: F811
+def image_of(cluster, namespace):
     return cluster.kubectl("-n", namespace, "get", "deployment", "web", "-o",
                            "jsonpath={.spec.template.spec.containers[0].image}")
 
 
-def test_a_deployment_is_watched_and_a_broken_one_goes_back(place, cluster):  # noqa: F811
+def test_a_deployment_is_watched_and_a_broken_one_goes_back(place, cluster):
     server, project, namespace = place
     digest = digest_of(cluster)
     files = {".ci.yml": pipeline(namespace, digest), "deploy/web.yaml": manifest()}
@@ -100,7 +99,7 @@ def test_a_deployment_is_watched_and_a_broken_one_goes_back(place, cluster):  # 
                                      "jsonpath={.status.readyReplicas}") == "1", "the old pods to serve")
 
 
-def test_the_first_deployment_that_fails_leaves_nothing(place, cluster):  # noqa: F811
+def test_the_first_deployment_that_fails_leaves_nothing(place, cluster):
     server, project, namespace = place
     files = {".ci.yml": pipeline(namespace, digest_of(cluster), wait="8s"), "deploy/web.yaml": manifest("exit 1")}
     _, jobs = project.push_and_end(files, "failed")
@@ -109,7 +108,7 @@ def test_the_first_deployment_that_fails_leaves_nothing(place, cluster):  # noqa
     assert cluster.kubectl("-n", namespace, "get", "deployment,configmap", "-o", "name").count("web") == 0
 
 
-def test_an_image_that_no_manifest_has_is_refused_before_anything_is_applied(place, cluster):  # noqa: F811
+def test_an_image_that_no_manifest_has_is_refused_before_anything_is_applied(place, cluster):
     server, project, namespace = place
     files = {".ci.yml": pipeline(namespace, digest_of(cluster)).replace('"shop"', '"shap"'), "deploy/web.yaml": manifest()}
     _, jobs = project.push_and_end(files, "failed")

@@ -11,7 +11,6 @@ import pytest
 
 from containers import container_store  # noqa: F401
 from harness import CHECKOUT, by_key
-from kube import cluster  # noqa: F401
 from wire import wait_for
 
 pytestmark = [pytest.mark.container, pytest.mark.kubernetes]

@@ -32,6 +32,7 @@ const looks: Record<AnyState, StateLook> = {
     online: { label: 'online', tone: 'passed', shape: 'dot' },
     offline: { label: 'offline', tone: 'quiet', shape: 'slash' },
     draining: { label: 'draining', tone: 'held', shape: 'hand' },
+    paused: { label: 'paused', tone: 'held', shape: 'hand' },
 };
 
 /** The look of a state; a word that this build does not know is shown as it is. */
