@@ -284,7 +284,8 @@ void serve(const Options& options) {
     logs::ReportStore report_files(data / "reports");
     core::ReportLists report_lists(report_files);
     blobs::BlobStore blobs(data / "blobs");
-    core::BlobKeeper blob_keeper({writer, disk, blobs, clock});
+    core::BlobKeeper blob_keeper(
+        {writer, disk, blobs, clock, static_cast<std::int64_t>(options.cache_bytes)});
     api::Api api{writer,
                  readers,
                  db,

@@ -78,6 +78,11 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
                    "Seconds after which the scaler is told in any case")
         ->check(CLI::Range(1, 3600))
         ->capture_default_str();
+    app.add_option("--cache-limit", options.cache_bytes,
+                   "Bytes that the caches of one project may take, e.g. 20G; what was not used for "
+                   "longest goes first")
+        ->transform(CLI::AsSizeValue(false))
+        ->default_str("10G");
     app.add_option("--lease-seconds", options.lease_seconds,
                    "Service time without contact after which a running attempt is given up")
         ->check(CLI::Range(1, 3600))

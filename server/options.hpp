@@ -26,6 +26,7 @@ struct Options {
     std::string secrets_key;    ///< default: a credential, or secrets.key in `data`
     std::string scaler;         ///< command for sh -c; "" = none
     int scaler_interval = 10;   ///< seconds
+    std::uint64_t cache_bytes = 10ULL << 30;  ///< of each project's caches, as stored
     int lease_seconds = 60;
     int unstarted_seconds = 30;
 };

@@ -21,7 +21,7 @@ public:
         runtime::Pool& disk;
         blobs::BlobStore& blobs;
         const Clock& clock;
-        std::int64_t cache_bytes = 10LL << 30;  ///< stored, of each project
+        std::int64_t cache_bytes;  ///< stored, of each project
     };
     explicit BlobKeeper(Parts parts) : parts_(parts) {}
 

@@ -2,6 +2,8 @@
 
 import json
 
+from wire import wait_for
+
 HEAD = "version: 1\non: {push: {}, pull_request: {}, manual: {}}\njobs:\n"
 CACHED = HEAD + """
   build:
@@ -121,3 +123,30 @@ def test_inputs_are_part_of_the_key(project, ci):
     _, jobs = project.push_and_end({"src/a": "two\n"}, "passed")
     assert "memoize: runs, because `inputs.data` changed since run 1" in said(ci, jobs, "slow")
     assert json.dumps(jobs["slow"]["reports"]) is not None
+
+
+def test_beyond_the_limit_the_cache_that_was_not_used_for_longest_goes(world):
+    server = world.server(args=["--cache-limit", "5M"])
+    server.wait_agent_online()
+    project = server.project("app", hooks=())
+    pipeline = HEAD + """
+  fill:
+    cache: [{key: NAME, paths: [big]}]
+    run: "[ -e big ] || head -c 2000000 /dev/urandom > big"
+"""
+
+    def uses(name, push):
+        run = project.run_of(project.push({".ci.yml": pipeline.replace("NAME", name), "push": str(push)}))
+        detail = server.ended(run, "passed")
+        return server.log_of(detail["jobs"][0]["id"]).decode()
+
+    assert "cache a: kept" in uses("a", 1)
+    assert "cache b: kept" in uses("b", 2)
+    assert "cache a: restored" in uses("a", 3)
+    assert "cache c: kept" in uses("c", 4)  # 6 MB now, and b was not used since
+    wait_for(lambda: "packs removed count=1" in server.log, "a cache to go")
+    wait_for(lambda: "blobs removed count=" in server.log, "its bytes to go")
+    assert sum(file.stat().st_size for file in (server.data / "blobs").rglob("*") if file.is_file()) < 5_000_000
+    assert "cache a: restored" in uses("a", 5)
+    assert "cache c: restored" in uses("c", 6)
+    assert "cache b: nothing was kept" in uses("b", 7)

@@ -106,10 +106,10 @@ class _Connection(threading.Thread):
 class Proxy(threading.Thread):
     """`url` stands for the server's; faults are drawn from `faults` by the seed."""
 
-    def __init__(self, server, seed, faults=FAULTS, delay=0.05, farthest=3000):
+    def __init__(self, server, seed, faults=FAULTS, delay=0.05, farthest=3000, nearest=1):
         super().__init__(daemon=True)
         host, _, port = server.url.partition("://")[2].rpartition(":")
-        self.target, self.delay, self.farthest = (host, int(port)), delay, farthest
+        self.target, self.delay, self.range = (host, int(port)), delay, (nearest, farthest)
         self.random, self.faults = random.Random(seed), faults
         self.healed = self.ended = False
         self.done, self._lock = {}, threading.Lock()
@@ -128,7 +128,7 @@ class Proxy(threading.Thread):
             except TimeoutError:
                 continue
             fault = self.random.choice(self.faults) if self.faults else None
-            _Connection(self, client, fault, self.random.randrange(1, self.farthest)).start()
+            _Connection(self, client, fault, self.random.randrange(*self.range)).start()
 
     def heal(self):
         self.healed = True

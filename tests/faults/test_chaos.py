@@ -1,6 +1,8 @@
 """A bad network between an agent and its server: connections break off, are held up, closed on one side, and requests come
 twice. Every job ends once, each byte of its log arrives once, nothing stays behind."""
 
+import re
+
 import pytest
 
 from chaos import FAULTS, Proxy
@@ -65,3 +67,29 @@ def test_all_kinds_of_faults_by_a_seed(behind, seed):
     server, proxy = behind(seed)
     carry_out(server, proxy)
     assert proxy.harmed() > 0, "the network was too good"
+
+
+SIZE = 24_000_000
+BIG = f"""version: 1
+on: {{push: {{}}}}
+jobs:
+  make:
+    run: head -c {SIZE} /dev/urandom > big; sha256sum big
+    outputs: {{big: {{type: file, path: big}}}}
+  take:
+    needs: [make]
+    inputs: {{big: make.big}}
+    run: sha256sum "$CI_INPUT_BIG"
+"""
+
+
+@pytest.mark.parametrize("fault, job", [("drop", "make"), ("truncate", "take")])
+def test_a_transfer_that_is_cut_goes_on_where_it_was(behind, fault, job):
+    """Uploads break off for `make`, downloads for `take`; only what is longer than any other request comes to harm."""
+    server, proxy = behind(1, (fault,), nearest=3_000_000, farthest=6_000_000)
+    project = server.project("app", hooks=())
+    detail = server.ended(project.run_of(project.push({".ci.yml": BIG})), "passed")
+    digests = {re.search(r"\b[0-9a-f]{64}\b", server.log_of(job["id"]).decode()).group() for job in detail["jobs"]}
+    assert len(digests) == 1, digests
+    # No connection carried more than a quarter of the file: it ends only if each goes on where the last one was.
+    assert proxy.done[fault] >= 3, proxy.done
