@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ import pytest
 APPLETS = ("sh ls cat id sleep echo env nc httpd ps kill wget touch mkdir rm ip ping stat dd true false test grep yes head "
            "setsid tail chmod ln").split()
 IMAGE = "localhost/sluice-test:1"
+PYTHON = "/usr/bin/python3"  # Debian's: its libraries lie where ldd says
 
 
 def missing():
@@ -85,6 +87,27 @@ class Store:
             self.run("podman", "network", "rm", "--force", name, check=False)
         self.run("podman", "system", "reset", "--force", check=False)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def python_image(store, root):
+    """A base image with this machine's Python: nothing can be pulled here."""
+    tree = root / "base"
+    stdlib = pathlib.Path(subprocess.run([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"],
+                                         capture_output=True, text=True, check=True).stdout.strip())
+    shutil.copytree(stdlib, tree / str(stdlib)[1:], ignore=shutil.ignore_patterns("test", "__pycache__", "config-*",
+                                                                                  "idlelib", "*-packages"))
+    programs = [PYTHON, *map(str, (stdlib / "lib-dynload").glob("*.so"))]
+    linked = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False).stdout
+    for path in {PYTHON, *re.findall(r"(/\S+) \(0x", linked)}:
+        (tree / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(os.path.realpath(path), tree / path[1:])
+    (tree / "tmp").mkdir(mode=0o1777, exist_ok=True)
+    (tree / "tmp").chmod(0o1777)
+    container = store.run("buildah", "from", "scratch")
+    store.run("buildah", "copy", "-q", container, tree, "/")
+    store.run("buildah", "config", "--env", "PATH=/usr/bin:/bin", container)
+    store.run("buildah", "commit", "-q", "--rm", container, "localhost/python-base:1")
+    return "localhost/python-base:1"
 
 
 @pytest.fixture(scope="session")

@@ -1,41 +1,14 @@
 """examples/python-service whole: tested, built, pushed to a real registry, approved, running on a real Kubernetes."""
 
 import json
-import os
-import pathlib
-import re
-import shutil
-import subprocess
 
 import pytest
 
-from containers import container_store  # noqa: F401
+from containers import container_store, python_image  # noqa: F401
 from harness import CHECKOUT, by_key
 from wire import wait_for
 
 pytestmark = [pytest.mark.container, pytest.mark.kubernetes]
-PYTHON = "/usr/bin/python3"
-
-
-def python_image(store, root):
-    """A base image with this machine's Python: nothing can be pulled here."""
-    tree = root / "base"
-    stdlib = pathlib.Path(subprocess.run([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"],
-                                         capture_output=True, text=True, check=True).stdout.strip())
-    shutil.copytree(stdlib, tree / str(stdlib)[1:], ignore=shutil.ignore_patterns("test", "__pycache__", "config-*",
-                                                                                  "idlelib", "*-packages"))
-    programs = [PYTHON, *map(str, (stdlib / "lib-dynload").glob("*.so"))]
-    linked = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False).stdout
-    for path in {PYTHON, *re.findall(r"(/\S+) \(0x", linked)}:
-        (tree / path[1:]).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(os.path.realpath(path), tree / path[1:])
-    (tree / "tmp").mkdir(mode=0o1777, exist_ok=True)
-    (tree / "tmp").chmod(0o1777)
-    container = store.run("buildah", "from", "scratch")
-    store.run("buildah", "copy", "-q", container, tree, "/")
-    store.run("buildah", "config", "--env", "PATH=/usr/bin:/bin", container)
-    store.run("buildah", "commit", "-q", "--rm", container, "localhost/python-base:1")
-    return "localhost/python-base:1"
 
 
 def test_the_example_is_built_approved_and_serves(world, cluster, container_store):  # noqa: F811

@@ -66,16 +66,17 @@ show_failure() {
 }
 
 cmd_up() {
-    local once=0 preset=release sha=''
+    local once=0 full=0 preset=release sha=''
     up=$root/build/up bin=''
     while [ $# -gt 0 ]; do
         case "$1" in
             --once) once=1 ;;
+            --full) full=1 ;;
             --preset) preset=${2:?a preset after --preset} && shift ;;
             # For tests: programs that are built already, and a folder of their own.
             --bin) bin=$(cd "${2:?a folder after --bin}" && pwd) && shift ;;
             --dir) up=${2:?a folder after --dir} && shift ;;
-            *) die "usage: ./dev up [--once] [--preset NAME]" ;;
+            *) die "usage: ./dev up [--once] [--full] [--preset NAME]" ;;
         esac
         shift
     done
@@ -85,6 +86,7 @@ cmd_up() {
 
     if [ -z "$bin" ]; then
         need up
+        [ $full = 0 ] || { need container && need_ml; }
         build "$preset"
         bin=$root/build/$preset/bin
     fi
@@ -109,6 +111,11 @@ cmd_up() {
     show_failure
 
     say "${green}a good commit was green, a bad one red${plain}"
+    if [ $full = 1 ]; then
+        local options=()
+        [ $once = 1 ] && options=(--once)
+        "$python" "$root/tools/dev/up_full.py" --programs "$bin" --folder "$up" "${options[@]}" || exit 1
+    fi
     [ $once = 1 ] && return 0
     cat <<TXT
 
