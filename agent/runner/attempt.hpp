@@ -177,7 +177,7 @@ private:
 std::vector<std::string> chosen_paths(const std::vector<std::string>& paths,
                                       const std::vector<std::string>& wanted);
 
-/// `12.3 MB`
-std::string size_text(std::int64_t bytes);
+/// `3 files, 12.3 MB`
+std::string amount_text(std::int64_t files, std::int64_t bytes);
 
 }  // namespace sluice::agent

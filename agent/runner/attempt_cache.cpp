@@ -41,8 +41,7 @@ void Attempt::restore_caches() {
             continue;
         }
         if (found->exact) exact_caches_.insert(cache.key);
-        note(fmt::format("{}: restored {} files, {} of {}", what, done->files,
-                         size_text(done->bytes),
+        note(fmt::format("{}: restored {} of {}", what, amount_text(done->files, done->bytes),
                          found->exact ? found->from : found->key + ", " + found->from));
     }
 }
@@ -71,7 +70,7 @@ void Attempt::save_caches() {
             note(what + ": not kept: " + sent.error().message);
             continue;
         }
-        note(fmt::format("{}: kept {} files, {}", what, sent->files, size_text(sent->bytes)));
+        note(fmt::format("{}: kept {}", what, amount_text(sent->files, sent->bytes)));
         report_.packs.push_back(std::move(*sent));
     }
 }

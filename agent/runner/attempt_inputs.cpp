@@ -118,7 +118,7 @@ Result<> Attempt::take_input(const std::string& name, const model::InputSpec& in
     }
     job_.env["CI_INPUT_" + upper(name)] = seen_by_steps(shown);
     report_.input_digests[name] = digests;
-    note(fmt::format("input {}: {} files, {} ({})", name, count, size_text(bytes), found.from));
+    note(fmt::format("input {}: {} ({})", name, amount_text(count, bytes), found.from));
     return {};
 }
 

@@ -55,13 +55,13 @@ std::vector<std::string> chosen_paths(const std::vector<std::string>& paths,
     return out;
 }
 
-std::string size_text(std::int64_t bytes) {
-    if (bytes < 1000) return fmt::format("{} B", bytes);
-    double value = static_cast<double>(bytes);
-    const char* const units[] = {"kB", "MB", "GB", "TB"};
+std::string amount_text(std::int64_t files, std::int64_t bytes) {
+    const char* const units[] = {"B", "kB", "MB", "GB", "TB"};
+    auto value = static_cast<double>(bytes);
     std::size_t unit = 0;
-    for (value /= 1000; value >= 1000 && unit < 3; ++unit) value /= 1000;
-    return fmt::format("{:.1f} {}", value, units[unit]);
+    for (; value >= 1000 && unit < 4; ++unit) value /= 1000;
+    return fmt::format("{} {}, {:.{}f} {}", files, files == 1 ? "file" : "files", value,
+                       unit == 0 ? 0 : 1, units[unit]);
 }
 
 Result<protocol::PackRef> Attempt::send_pack(protocol::PackKind kind, const std::string& name,
@@ -160,7 +160,7 @@ void Attempt::take_outputs() {
                               std::move(paths));
         if (!sent) return keep_failed(what, sent.error());
         sent->single = !is_dir;
-        note(fmt::format("{}: {} files, {}", what, sent->files, size_text(sent->bytes)));
+        note(what + ": " + amount_text(sent->files, sent->bytes));
         report_.outputs[name] = "sha256:" + sent->manifest.sha256;
         report_.packs.push_back(std::move(*sent));
     }
@@ -188,7 +188,7 @@ void Attempt::take_artifacts() {
             keep_failed(what, sent.error());
             continue;
         }
-        note(fmt::format("{}: {} files, {}", what, sent->files, size_text(sent->bytes)));
+        note(what + ": " + amount_text(sent->files, sent->bytes));
         report_.packs.push_back(std::move(*sent));
     }
 }

@@ -56,7 +56,7 @@ def test_files_travel_from_job_to_job(project, ci):
     detail, jobs = project.push_and_end({".ci.yml": FLOW}, "passed")
     log = ci.log_of(jobs["use"]["id"]).decode()
     assert log.endswith("a,b\na,b\ndeep\nweights\nran\n")
-    assert "input rows: 1 files, 4 B (output rows of prepare)" in log
+    assert "input rows: 1 file, 4 B (output rows of prepare)" in log
     assert ci.log_of(jobs["far"]["id"]).decode().endswith("a,b\n")
     # People see them, too, by their digests.
     kept = {one["name"]: one for one in ci.get(f"/api/v1/jobs/{jobs['prepare']['id']}/artifacts")["artifacts"]}
