@@ -63,7 +63,7 @@ void take_params_of_schedule(Pipeline& pipeline) {
 std::vector<std::size_t> named(const std::vector<plan::PlannedJob>& jobs, const std::string& word) {
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < jobs.size(); ++i)
-        if (plan::is_part_of(jobs[i].spec.base, word) || jobs[i].spec.id == word)
+        if (plan::is_part_of(jobs[i].spec.base, word) || plan::is_part_of(jobs[i].spec.id, word))
             found.push_back(i);
     if (!found.empty() || word.find_first_of("*?[{") == std::string::npos) return found;
     for (std::size_t i = 0; i < jobs.size(); ++i)

@@ -1,8 +1,10 @@
 #include "pipelines/plan/advance.hpp"
 
+#include "pipelines/plan/groups.hpp"
 #include "pipelines/plan/inputs.hpp"
 #include "pipelines/plan/job_index.hpp"
 #include "pipelines/plan/late.hpp"
+#include "pipelines/plan/matrix_limits.hpp"
 
 #include <fmt/format.h>
 
@@ -62,8 +64,7 @@ public:
         states_.reserve(jobs.size());
         for (const JobNow& job : jobs) {
             states_.push_back(job.state);
-            if (job.planned->max_parallel > 0 && is_active(job.state))
-                ++active_[job.planned->spec.base];
+            loads_.add(*job.planned, job.state);
         }
     }
 
@@ -103,8 +104,7 @@ public:
                         : decide(i);
                 if (!next) continue;
                 states_[i] = model::next_state(JobState::waiting, next->event).value();
-                if (jobs_[i].planned->max_parallel > 0 && is_active(states_[i]))
-                    ++active_[jobs_[i].planned->spec.base];
+                loads_.change(*jobs_[i].planned, states_[i]);
                 out_.push_back(std::move(*next));
                 changed = true;
             }
@@ -117,10 +117,6 @@ public:
     }
 
 private:
-    static bool is_active(JobState state) {
-        return state != JobState::waiting && !model::is_terminal(state);
-    }
-
     bool has_ended(const Cells& cells) const {
         return std::all_of(cells.begin(), cells.end(),
                            [&](std::size_t i) { return model::is_terminal(states_[i]); });
@@ -142,9 +138,17 @@ private:
 
     /// What `needs.ID` means to the job: the cells it needs, or all of a farther ancestor.
     const Cells& cells_read(const PlannedJob& planned, const std::string& id) {
-        const Need* need = need_of(planned, id);
-        return need == nullptr ? index_.cells(id, planned.spec.base)
-                               : index_.cells(*need, planned.spec.base);
+        if (const Need* need = need_of(planned, id)) return index_.cells(*need, planned.spec.base);
+        // What a caller passes on is made by a job inside, in the cells that are needed; and a job
+        // sees those of its own expansion.
+        Need inside{id};
+        for (const Need& need : planned.needs)
+            if (is_inside(id, need.job))
+                inside.matrix.insert(need.matrix.begin(), need.matrix.end());
+        for (const CallerCell& cell : planned.callers)
+            if (is_inside(id, cell.caller))
+                inside.matrix.insert(cell.matrix.begin(), cell.matrix.end());
+        return index_.cells(inside, planned.spec.base);
     }
 
     std::optional<Transition> decide(std::size_t job) {
@@ -157,7 +161,7 @@ private:
         const std::string& base = planned.spec.base;
         for (const Need& need : planned.needs)
             if (!has_ended(index_.cells(need, base))) return std::nullopt;
-        if (planned.max_parallel > 0 && active_[base] >= planned.max_parallel) return std::nullopt;
+        if (!loads_.has_room(planned)) return std::nullopt;
         std::set<Names> read;
         std::set<std::string> ids(planned.reads.begin(), planned.reads.end());
         if (!planned.late_if.empty() || !planned.late.empty() || !planned.axes.empty())
@@ -251,10 +255,55 @@ private:
 
     expr::Value value_of(const PlannedJob& planned, const std::string& id) {
         const Cells& cells = cells_read(planned, id);
+        if (std::any_of(cells.begin(), cells.end(),
+                        [&](std::size_t i) { return caller_cell(i, id) != nullptr; }))
+            return value_of_caller(cells, id);
         std::vector<CellFacts> facts;
         for (const std::size_t i : cells)
             facts.push_back({&jobs_[i].planned->spec, states_[i], &outputs(i)});
         return need_value(result_of(cells), facts);
+    }
+
+    const CallerCell* caller_cell(std::size_t job, const std::string& caller) const {
+        const auto& callers = jobs_[job].planned->callers;
+        const auto found =
+            std::find_if(callers.begin(), callers.end(),
+                         [&](const CallerCell& cell) { return cell.caller == caller; });
+        return found == callers.end() ? nullptr : &*found;
+    }
+
+    /// A caller with a matrix: its cells are expansions, each with the outputs that jobs in it
+    /// give.
+    expr::Value value_of_caller(const Cells& jobs, const std::string& caller) {
+        struct Expansion {
+            model::JobSpec spec;
+            Outputs outputs;
+            Cells jobs;
+        };
+        std::vector<Expansion> expansions;
+        for (const std::size_t i : jobs) {
+            const CallerCell* cell = caller_cell(i, caller);
+            if (cell == nullptr) continue;
+            auto at = std::find_if(
+                expansions.begin(), expansions.end(),
+                [&](const Expansion& known) { return known.spec.matrix == cell->matrix; });
+            if (at == expansions.end()) {
+                at = expansions.emplace(expansions.end());
+                at->spec.matrix = cell->matrix;
+            }
+            at->jobs.push_back(i);
+            for (const std::string& name : cell->gives) {
+                const auto& declared = jobs_[i].planned->spec.outputs;
+                if (const auto output = declared.find(name); output != declared.end())
+                    at->spec.outputs.insert(*output);
+                if (const auto value = outputs(i).find(name); value != outputs(i).end())
+                    at->outputs.insert(*value);
+            }
+        }
+        std::vector<CellFacts> facts;
+        for (const Expansion& expansion : expansions)
+            facts.push_back({&expansion.spec, result_of(expansion.jobs), &expansion.outputs});
+        return need_value(result_of(jobs), facts);
     }
 
     const Outputs& outputs(std::size_t job) {
@@ -340,7 +389,7 @@ private:
     JobIndex index_;
     const OutputsOf& outputs_of_;
     std::vector<JobState> states_;
-    std::map<std::string, int> active_;       ///< cells that are held, ready or running, by base
+    Loads loads_;
     std::map<std::size_t, Outputs> outputs_;  ///< of jobs that were read
     std::vector<Transition> out_;
 };
@@ -350,7 +399,9 @@ private:
 bool starts_at_once(const PlannedJob& job) {
     return job.selected && job.needs.empty() && job.late_if.empty() &&
            job.when == model::When::success && job.unsupported.empty() && !job.spec.approval &&
-           job.max_parallel == 0;
+           job.max_parallel == 0 &&
+           std::none_of(job.callers.begin(), job.callers.end(),
+                        [](const CallerCell& cell) { return cell.max_parallel > 0; });
 }
 
 std::vector<std::size_t> cells_read(std::span<const JobNow> jobs, std::size_t reader,
@@ -366,24 +417,6 @@ std::vector<Transition> advance(std::span<const JobNow> jobs, const model::Event
 
 std::vector<DueMatrix> due_matrices(std::span<const JobNow> jobs, const OutputsOf& outputs) {
     return Advance(jobs, outputs).due();
-}
-
-std::vector<FailFast> fail_fast(std::span<const JobNow> jobs) {
-    std::map<std::string, const PlannedJob*> failed;
-    for (const JobNow& job : jobs)
-        if (job.planned->fail_fast &&
-            (job.state == JobState::failed || job.state == JobState::errored))
-            failed.try_emplace(job.planned->spec.base, job.planned);
-    std::vector<FailFast> out;
-    if (failed.empty()) return out;
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-        if (model::is_terminal(jobs[i].state)) continue;
-        const auto found = failed.find(jobs[i].planned->spec.base);
-        if (found == failed.end()) continue;
-        out.push_back({i, fmt::format("`{}` failed, and `fail_fast` ends the other cells",
-                                      found->second->spec.id)});
-    }
-    return out;
 }
 
 model::RunState run_state(std::span<const JobNow> jobs) {

@@ -56,6 +56,8 @@ std::vector<DueMatrix> due_matrices(std::span<const JobNow> jobs, const OutputsO
 std::vector<std::size_t> cells_read(std::span<const JobNow> jobs, std::size_t reader,
                                     const std::string& id);
 
+/// Whether its failure may end others by fail_fast().
+bool may_end_others(const PlannedJob& job);
 /// A cell that `fail_fast` ends because another one has failed (reference A6 step 11). Unlike a
 /// Transition it may run: who asks stops it.
 struct FailFast {

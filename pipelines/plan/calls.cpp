@@ -4,6 +4,7 @@
 #include "pipelines/config/document.hpp"
 #include "pipelines/config/expression/syntax.hpp"
 #include "pipelines/config/schema.hpp"
+#include "pipelines/plan/matrix.hpp"
 #include "pipelines/plan/output_types.hpp"
 
 #include <fmt/format.h>
@@ -27,8 +28,9 @@ constexpr std::size_t k_max_weight = 1'000'000;
 constexpr std::size_t k_call_weight = 50;
 
 /// What a job that calls jobs may say itself; all else would have to mean something for each.
-constexpr std::array<std::string_view, 10> k_job_call_keys = {
-    "on", "needs", "if", "changes", "when", "environment", "secrets", "uses", "with", "extends"};
+constexpr std::array<std::string_view, 11> k_job_call_keys = {
+    "on",          "needs",   "if",   "changes", "when",   "matrix",
+    "environment", "secrets", "uses", "with",    "extends"};
 constexpr std::array<std::string_view, 8> k_step_call_keys = {
     "name", "if", "when", "env", "secrets", "shell", "working_directory", "uses"};
 
@@ -299,11 +301,17 @@ void Calls::call_jobs(MergedJob job, const Fragment& fragment, const Chain& chai
             continue;
         diagnostics_.error(member.place, "bad_call",
                            fmt::format("`{}` cannot stand in a job that calls jobs", member.name),
-                           member.name == "matrix"
-                               ? "give the matrix to the jobs of the fragment"
-                               : "write it in the jobs of the fragment; the caller has needs, if, "
-                                 "changes, when, on, environment, secrets and with");
+                           "write it in the jobs of the fragment; the caller has needs, if, "
+                           "changes, when, on, matrix, environment, secrets and with");
     }
+    if (const Member* matrix = job.own.member("matrix");
+        matrix != nullptr && matrix->value.is_map() && has_late_axis(matrix->value))
+        diagnostics_.error(matrix->place, "bad_call",
+                           fmt::format("the matrix of `{}` calls jobs, so its values must be known "
+                                       "when the run is planned",
+                                       job.id),
+                           "list the values; the jobs of the fragment can have a matrix over "
+                           "outputs of each other when their caller has none");
     job.node = std::move(job.own);
     job.own = {};
     const int number = add_call({.parent = job.call,
@@ -379,6 +387,15 @@ std::string Calls::giver_of(const std::string& caller, const std::string& output
         at = giver->second;
     }
     return at == caller ? std::string{} : at;
+}
+
+std::vector<std::string> Calls::given_by(const std::string& caller, const std::string& job) const {
+    std::vector<std::string> out;
+    const auto outputs = givers_.find(caller);
+    if (outputs == givers_.end()) return out;
+    for (const auto& [output, direct] : outputs->second)
+        if (giver_of(caller, output) == job) out.push_back(output);
+    return out;
 }
 
 /// What holds for all jobs inside. `needs`, `if` and `changes` are read where the graph and the

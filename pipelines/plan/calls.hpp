@@ -61,6 +61,8 @@ public:
     std::string full_id(int number, const std::string& id) const;
     /// The job whose output that of the caller is; "" = not a caller, or it has none of that name.
     std::string giver_of(const std::string& caller, const std::string& output) const;
+    /// The outputs of the caller that are those of that job.
+    std::vector<std::string> given_by(const std::string& caller, const std::string& job) const;
 
 private:
     struct Fragment {

@@ -1,5 +1,6 @@
 #include "pipelines/plan/contexts.hpp"
 
+#include "pipelines/base/quantity.hpp"
 #include "pipelines/base/text.hpp"
 #include "pipelines/plan/output_types.hpp"
 
@@ -17,11 +18,6 @@ using expr::Value;
 
 Type internal() {
     return Type::string(expr::Taint::internal);
-}
-
-Type later(std::string_view name, std::string hint = {}) {
-    return Type::refused(fmt::format("`{}` is not supported yet by this version", name),
-                         std::move(hint));
 }
 
 Type pull_request_type() {
@@ -149,6 +145,40 @@ Type outputs_type(const NeedView& need, bool may_be_missing) {
     return out;
 }
 
+/// A parameter of a sweep as its best trial has it: a number when every value of it is one.
+Type space_type(const config::Node& space) {
+    const config::Node* values = space.find("values");
+    const bool is_number =
+        values == nullptr ||
+        std::all_of(values->items.begin(), values->items.end(), [](const config::Node& value) {
+            return value.plain && parse_decimal(value.text).has_value();
+        });
+    return is_number ? Type::number() : internal();
+}
+
+/// `needs.J.best`: the best trial of a sweep.
+Type best_type(const NeedView& need) {
+    const config::Node* sweep = need.job->find("sweep");
+    if (sweep == nullptr)
+        return Type::refused(
+            fmt::format("`{}` has no `sweep`, so there is no best of its trials", need.id),
+            fmt::format("read `needs.{0}.outputs`, or give `{0}` a `sweep`", need.id));
+    std::vector<TypeField> params;
+    if (const config::Node* space = sweep->find("space"))
+        for (const config::Member& param : space->members)
+            params.push_back({param.name, space_type(param.value)});
+    std::vector<TypeField> known;
+    if (const config::Node* objective = sweep->find("objective"))
+        if (const config::Node* metric = objective->find("metric"))
+            known.push_back({metric->text, Type::number()});
+    Type metrics = Type::object(std::move(known));
+    metrics.item.push_back(Type::number().or_null());  // whatever else the trial measured
+    Type out = Type::object({{"params", Type::object(std::move(params))},
+                             {"metrics", std::move(metrics)},
+                             {"trial", Type::number()}});
+    return need.optional ? std::move(out).or_null() : out;
+}
+
 Type need_type(const NeedView& need) {
     if (!need.is_named) return Type::object({});
     const Type result = Type::choice(
@@ -172,7 +202,7 @@ Type need_type(const NeedView& need) {
     return Type::object({{"result", result},
                          {"outputs", std::move(outputs)},
                          {"cells", Type::list(cell)},
-                         {"best", later("best")}});
+                         {"best", best_type(need)}});
 }
 
 }  // namespace

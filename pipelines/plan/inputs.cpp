@@ -8,28 +8,52 @@
 
 namespace sluice::plan {
 
+namespace {
+
+constexpr std::string_view k_best = ".best";
+
+/// `3.11, linux` of `3.11)/build (linux`: the ids of jobs that a cell calls are no values.
+std::string values_in(std::string_view cells) {
+    constexpr std::string_view k_of_ids = "abcdefghijklmnopqrstuvwxyz0123456789_-/";
+    std::string out;
+    for (std::size_t at = cells.find(")/"); at != std::string_view::npos; at = cells.find(")/")) {
+        const std::size_t end = std::min(cells.find_first_not_of(k_of_ids, at + 1), cells.size());
+        const bool is_cell = cells.substr(end).starts_with(" (");
+        if (!is_cell && end != cells.size()) break;
+        out += std::string(cells.substr(0, at)) + (is_cell ? ", " : "");
+        cells.remove_prefix(is_cell ? end + 2 : end);
+    }
+    return out + std::string(cells);
+}
+
+}  // namespace
+
 std::optional<InputSource> input_source(std::string_view from) {
     if (from.find("://") != std::string_view::npos || from.find("${{") != std::string_view::npos)
         return std::nullopt;
     const auto dot = from.rfind('.');
-    if (dot == std::string_view::npos || from.find(".best.") != std::string_view::npos)
-        return std::nullopt;
+    if (dot == std::string_view::npos) return std::nullopt;
     InputSource out{std::string(from.substr(0, dot)), std::string(from.substr(dot + 1))};
     if (out.job.ends_with("[*]")) {
         out.all_cells = true;
         out.job.resize(out.job.size() - 3);
     }
+    if (out.job.ends_with(k_best)) {
+        out.of_best = true;
+        out.job.resize(out.job.size() - k_best.size());
+    }
     return out;
 }
 
 std::string reference_text(const InputSource& source) {
-    return source.job + (source.all_cells ? "[*]." : ".") + source.output;
+    return fmt::format("{}{}{}.{}", source.job, source.of_best ? k_best : "",
+                       source.all_cells ? "[*]" : "", source.output);
 }
 
 std::string cell_folder(std::string_view key) {
     const auto open = key.find('(');
     std::string out;
-    for (const char c : open == std::string_view::npos ? key : key.substr(open + 1)) {
+    for (const char c : values_in(open == std::string_view::npos ? key : key.substr(open + 1))) {
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                            (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
         if (plain)
@@ -66,6 +90,13 @@ void check_inputs(const Graph& graph, const Calls& calls, const config::MergedJo
             continue;
         }
         if (found == jobs.end()) continue;  // of the run that grows
+        if (source->of_best && found->second.job->node.find("sweep") == nullptr) {
+            diagnostics.error(
+                from->place, "unknown_output",
+                fmt::format("`{}` has no `sweep`, so there is no best of its trials", source->job),
+                fmt::format("take `{}.{}`", source->job, source->output));
+            continue;
+        }
         const auto outputs = outputs_of(found->second.job->node);
         const auto output = outputs.find(source->output);
         if (output == outputs.end()) {

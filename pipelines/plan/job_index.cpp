@@ -30,7 +30,8 @@ const Cells& JobIndex::cells(const Need& need, const std::string& reader) {
     // A job that stands for its cells stands for each of them.
     if (need.matrix.empty() || (all.size() == 1 && !jobs_[all[0]].planned->axes.empty()))
         return all;
-    std::string key = need.job, values;
+    // Who stands inside means fewer by the same id.
+    std::string key = (is_inside(reader, need.job) ? "+" : "") + need.job, values;
     for (const auto& [axis, value] : need.matrix) {
         key += '\n' + axis;
         values += '\n' + value;

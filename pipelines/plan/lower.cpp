@@ -38,15 +38,16 @@ public:
     Lowering(const LowerInput& in, Diagnostics& diagnostics)
         : in_(in),
           node_(in.job.node),
-          evaluation_(in.input, in.calls, in.job.call, in.job.id + in.cell.suffix, diagnostics) {
-        std::vector<expr::Field> matrix;
-        for (const auto& [name, value] : in.cell.values) matrix.push_back({name, Value::of(value)});
-        if (!matrix.empty()) evaluation_.set("matrix", Value::object(std::move(matrix)));
+          evaluation_(in.input, in.calls, in.job.call, id_of(in.job, in.expansion, in.cell),
+                      diagnostics) {
+        set_matrix(in.job.call, in.cell);
+        for (const CallerAt& at : in.expansion) set_matrix(at.caller->call, *at.cell);
         model::JobSpec& spec = out_.spec;
-        spec.id = in.job.id + in.cell.suffix;
+        spec.id = id_of(in.job, in.expansion, in.cell);
         spec.base = in.job.id;
         spec.name = spec.id;
-        spec.matrix = in.cell.values;
+        spec.matrix = values_of(in.expansion, in.cell);
+        out_.callers = caller_cells(in.job, in.expansion, in.calls);
         if (const Node* kind = node_.find("kind")) spec.kind = kind->text;
         out_.needs = in.needs;
     }
@@ -85,10 +86,18 @@ public:
         if (evaluation_.failed()) return std::nullopt;
         out_.late = std::move(evaluation_.late());
         set_reads();
+        refuse_best();
         return std::move(out_);
     }
 
 private:
+    /// For what stands in that call: the job itself, or a caller of it.
+    void set_matrix(int call, const Cell& cell) {
+        std::vector<expr::Field> matrix;
+        for (const auto& [name, value] : cell.values) matrix.push_back({name, Value::of(value)});
+        if (!matrix.empty()) evaluation_.set_in(call, "matrix", Value::object(std::move(matrix)));
+    }
+
     static const config::Key& step_key(std::string_view name) {
         return *config::find_key(config::scope_step, name);
     }
@@ -297,10 +306,14 @@ private:
         for (auto& [name, input] : out_.spec.inputs) {
             auto source = input_source(input.from);
             if (!source) continue;
-            // As the run knows the job: in a fragment it goes by a shorter name.
+            // As the run knows the job: in a fragment it goes by a shorter name, and what a caller
+            // passes on is made by a job inside.
             source->job = in_.calls.full_id(in_.job.call, source->job);
+            const bool optional = input.optional || in_.optional.contains(source->job);
+            if (std::string giver = in_.calls.giver_of(source->job, source->output); !giver.empty())
+                source->job = std::move(giver);
             input.from = reference_text(*source);
-            if (!input.optional && !in_.optional.contains(source->job)) ids.insert(source->job);
+            if (!optional) ids.insert(source->job);
         }
         for (const Names& names : late_reads(out_))
             if (names.size() >= 2 && (names[1] == "outputs" || names[1] == "best") &&
@@ -308,6 +321,17 @@ private:
                              [&](const std::string& id) { return is_part_of(names[0], id); }))
                 ids.insert(names[0]);
         out_.reads.assign(ids.begin(), ids.end());
+    }
+
+    /// What a sweep found cannot be read before there are sweeps.
+    void refuse_best() {
+        for (const Names& names : late_reads(out_))
+            if (names.size() >= 2 && names[1] == "best") {
+                std::string text = fmt::format(
+                    "`needs.{}.best` asks for sweeps, which this version does not have", names[0]);
+                if (out_.unsupported.empty() || out_.unsupported.back() != text)
+                    out_.unsupported.push_back(std::move(text));
+            }
     }
 
     void single_step() {

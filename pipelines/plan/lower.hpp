@@ -5,6 +5,7 @@
 #include "pipelines/config/merge.hpp"
 #include "pipelines/plan/calls.hpp"
 #include "pipelines/plan/contexts.hpp"
+#include "pipelines/plan/expansions.hpp"
 #include "pipelines/plan/plan.hpp"
 #include "pipelines/plan/trace.hpp"
 
@@ -29,6 +30,7 @@ struct LowerInput {
     const std::map<std::string, model::ParamValue>* run_params = nullptr;
     std::vector<Param> params = {};  ///< of the job itself
     const Matrix* open = nullptr;    ///< not null: the matrix is open, and `cell` stands for it
+    Expansion expansion = {};        ///< the cells of its callers
 };
 
 /// Selection (reference A6 step 3) and lowering. A job that is not selected keeps its identity

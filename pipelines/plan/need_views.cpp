@@ -28,8 +28,11 @@ void collect_words(const Node& node, std::set<std::string, std::less<>>& words) 
     for (const config::Member& member : node.members) collect_words(member.value, words);
 }
 
-bool has_values(const Cell& cell, const std::map<std::string, std::string>& values) {
+/// A need holds the values of callers, too, which `names` of the matrix itself do not.
+bool has_values(const Cell& cell, const std::map<std::string, std::string>& values,
+                const std::map<std::string, bool>& names) {
     return std::all_of(values.begin(), values.end(), [&](const auto& value) {
+        if (!names.contains(value.first)) return true;
         const auto own = cell.values.find(value.first);
         return own != cell.values.end() && own->second == value.second;
     });
@@ -72,9 +75,20 @@ std::vector<NeedView> need_views(const Graph& graph, const Calls& calls,
 }
 
 void check_needs_by_cell(const std::vector<DeclaredNeed>& needs, const Needable& own,
-                         const Needables& jobs, config::Diagnostics& diagnostics) {
+                         const std::vector<const Needable*>& around, const Needables& jobs,
+                         config::Diagnostics& diagnostics) {
     const auto has_axis = [](const Matrix* matrix, const std::string& axis) {
         return matrix != nullptr && matrix->names.contains(axis);
+    };
+    const auto gives = [](const Needable& job, const std::string& axis) {
+        if (job.matrix == nullptr) return false;
+        const auto found = job.matrix->names.find(axis);
+        return found != job.matrix->names.end() && found->second;
+    };
+    const auto is_given = [&](const std::string& axis) {
+        return gives(own, axis) ||
+               std::any_of(around.begin(), around.end(),
+                           [&](const Needable* caller) { return gives(*caller, axis); });
     };
     for (const DeclaredNeed& need : needs) {
         const auto found = jobs.find(need.job);
@@ -89,7 +103,7 @@ void check_needs_by_cell(const std::vector<DeclaredNeed>& needs, const Needable&
                                   fmt::format("`{}` has no axis `{}`", need.job, axis),
                                   axes_of(theirs));
         for (const std::string& axis : need.axes)
-            if (!has_axis(own.matrix, axis) || !own.matrix->names.at(axis))
+            if (!is_given(axis))
                 diagnostics.error(
                     need.place, "unknown_axis",
                     fmt::format("a cell of `{}` has no value of axis `{}`", own.job->id, axis),
@@ -128,8 +142,9 @@ std::size_t count_cells(const Need& need, const Needables& jobs) {
                    ? 1
                    : 2;
     const auto& cells = matrix.cells;
-    return static_cast<std::size_t>(std::count_if(
-        cells.begin(), cells.end(), [&](const Cell& c) { return has_values(c, need.matrix); }));
+    return static_cast<std::size_t>(std::count_if(cells.begin(), cells.end(), [&](const Cell& c) {
+        return has_values(c, need.matrix, matrix.names);
+    }));
 }
 
 }  // namespace sluice::plan

@@ -19,9 +19,11 @@ std::vector<NeedView> need_views(const Graph& graph, const Calls& calls,
                                  const config::MergedJob& job, std::size_t index,
                                  const Needables& jobs);
 
-/// Needs by cell: axes that one of the two lacks, values that no cell has.
+/// Needs by cell: axes that one of the two lacks, values that no cell has. `around` are the job's
+/// callers with a matrix: what these need by cell is handed on to it.
 void check_needs_by_cell(const std::vector<DeclaredNeed>& needs, const Needable& own,
-                         const Needables& jobs, config::Diagnostics& diagnostics);
+                         const std::vector<const Needable*>& around, const Needables& jobs,
+                         config::Diagnostics& diagnostics);
 
 /// The need of one cell. Says so when no cell fits.
 Need need_of_cell(const DeclaredNeed& declared, const std::string& job, const Cell& cell,

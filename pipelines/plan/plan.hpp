@@ -78,6 +78,18 @@ struct LateAxis {
     bool operator==(const LateAxis&) const = default;
 };
 
+/// A caller with a matrix around a job: the job stands in the expansion of one of its cells
+/// (decision 0024).
+struct CallerCell {
+    std::string caller;  ///< full id without cells
+    /// The caller's cell. The job's own matrix holds these, too, so needs by cell find it.
+    std::map<std::string, std::string> matrix;
+    std::vector<std::string> gives = {};  ///< outputs of the caller that are this job's
+    bool fail_fast = false;               ///< a failure in a cell cancels the others
+    int max_parallel = 0;                 ///< cells that are going on at a time; 0 = all
+    bool operator==(const CallerCell&) const = default;
+};
+
 /// A node of the run's graph.
 struct PlannedJob {
     model::JobSpec spec;
@@ -92,8 +104,9 @@ struct PlannedJob {
     std::string definition;  ///< with axes: a digest of what the cells will be made of
     bool fail_fast = false;  ///< of its matrix: a failure of a cell cancels the others
     int max_parallel = 0;    ///< of its matrix: cells at a time; 0 = all
-    bool selected = true;    ///< false: starts as not_selected
-    std::string reason;      ///< why it was not selected, for people
+    std::vector<CallerCell> callers = {};  ///< those with a matrix, outermost first
+    bool selected = true;                  ///< false: starts as not_selected
+    std::string reason;                    ///< why it was not selected, for people
     /// Base ids whose outputs it reads and that are not optional (reference A6 steps 4 and 6).
     std::vector<std::string> reads;
     /// Why this version cannot carry the job out, sentences for people. Not empty: the run must not

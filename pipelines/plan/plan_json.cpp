@@ -47,6 +47,24 @@ Result<LateAxis> late_axis_from_json(const json::Value& value, std::string point
     return axis;
 }
 
+json::Value to_json(const CallerCell& cell) {
+    json::Object out{{"caller", wire::text(cell.caller)},
+                     {"matrix", wire::string_map(cell.matrix)}};
+    if (!cell.gives.empty()) out["gives"] = wire::strings(cell.gives);
+    if (cell.fail_fast) out["fail_fast"] = true;
+    if (cell.max_parallel > 0) out["max_parallel"] = cell.max_parallel;
+    return out;
+}
+
+Result<CallerCell> caller_cell_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader in(value, std::move(pointer));
+    CallerCell cell{in.string("caller", 512), in.string_map_or_empty("matrix", 64),
+                    in.strings_or_empty("gives", 1000), in.boolean_or("fail_fast", false),
+                    static_cast<int>(in.integer_or("max_parallel", 0, 0, 10'000))};
+    SLUICE_CHECK(in.finish_strict());
+    return cell;
+}
+
 json::Value files_to_json(const std::vector<SourceFile>& files) {
     json::Array out;
     for (const SourceFile& file : files) {
@@ -110,6 +128,11 @@ json::Value to_json(const PlannedJob& job) {
     }
     if (job.fail_fast) out["fail_fast"] = true;
     if (job.max_parallel > 0) out["max_parallel"] = job.max_parallel;
+    if (!job.callers.empty()) {
+        json::Array callers;
+        for (const CallerCell& cell : job.callers) callers.push_back(to_json(cell));
+        out["callers"] = std::move(callers);
+    }
     if (!job.selected) out["selected"] = false;
     if (!job.reason.empty()) out["reason"] = wire::text(job.reason);
     if (!job.reads.empty()) out["reads"] = wire::strings(job.reads);
@@ -133,6 +156,7 @@ Result<PlannedJob> planned_job_from_json(const json::Value& value, std::string p
     job.definition = in.string_or("definition", "", 128);
     job.fail_fast = in.boolean_or("fail_fast", false);
     job.max_parallel = static_cast<int>(in.integer_or("max_parallel", 0, 0, 10'000));
+    SLUICE_TRY(job.callers, wire::list<CallerCell>(in, "callers", 4, caller_cell_from_json));
     job.selected = in.boolean_or("selected", true);
     job.reason = in.string_or("reason", "");
     job.reads = in.strings_or_empty("reads");

@@ -1,6 +1,7 @@
 #include "pipelines/plan/planner.hpp"
 
 #include "pipelines/plan/gates.hpp"
+#include "pipelines/plan/groups.hpp"
 #include "pipelines/plan/hash.hpp"
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/lower.hpp"
@@ -11,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace sluice::plan {
 
@@ -106,6 +106,7 @@ void Planner::check(const std::vector<MergedJob>& jobs, const Graph& graph) {
     matrices_.resize(jobs.size());
     events_.resize(jobs.size());
     params_.resize(jobs.size());
+    around_.resize(jobs.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         ids.insert(jobs[i].id);
         if (jobs[i].opens == 0) check_job(jobs[i], diagnostics_);
@@ -115,7 +116,11 @@ void Planner::check(const std::vector<MergedJob>& jobs, const Graph& graph) {
             matrices_[i] = expand_matrix(*matrix, jobs[i].id, diagnostics_,
                                          jobs[i].id == only_ ? late_values_ : nullptr);
         if (!has_matrix && jobs[i].opens == 0) matrices_[i].cells.push_back({});
-        if (only_.empty() || jobs[i].id == only_) cells += matrices_[i].cells.size();
+        // Callers stand before what they call.
+        around_[i] = callers_around(jobs[i], calls_, needables_);
+        check_inside(jobs[i], has_matrix ? &matrices_[i] : nullptr, around_[i], diagnostics_);
+        if (jobs[i].opens == 0 && (only_.empty() || jobs[i].id == only_))
+            cells += matrices_[i].cells.size() * count_expansions(around_[i]);
         needables_.try_emplace(jobs[i].id,
                                Needable{&jobs[i], has_matrix ? &matrices_[i] : nullptr});
         events_[i] = events_of_job(jobs, i);
@@ -124,11 +129,15 @@ void Planner::check(const std::vector<MergedJob>& jobs, const Graph& graph) {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const Needable& own = needables_.at(jobs[i].id);
         if (!only_.empty()) break;  // was checked when the run was planned
-        check_needs_by_cell(graph.needs(i), own, needables_, diagnostics_);
+        check_needs_by_cell(graph.needs(i), own, around_[i], needables_, diagnostics_);
         if (jobs[i].opens == 0) check_inputs(graph, calls_, jobs[i], i, needables_, diagnostics_);
-        check_types({calls_, jobs[i], own.matrix, need_views(graph, calls_, jobs[i], i, needables_),
-                     events_[i], run_.params(), params_[i]},
-                    diagnostics_);
+        JobView view{calls_,     jobs[i],
+                     own.matrix, need_views(graph, calls_, jobs[i], i, needables_),
+                     events_[i], run_.params(),
+                     params_[i]};
+        for (const Needable* caller : around_[i])
+            view.outer_matrices[caller->job->call] = caller->matrix;
+        check_types(view, diagnostics_);
     }
     cells += cells_before_;
     if (cells > k_max_jobs) too_many(cells);
@@ -155,7 +164,8 @@ void Planner::lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, 
             note_absent(jobs[i]);
             continue;
         }
-        weight += config::weight(jobs[i].node) * matrices_[i].cells.size();
+        weight +=
+            config::weight(jobs[i].node) * matrices_[i].cells.size() * count_expansions(around_[i]);
         if (weight > k_max_plan_weight) {
             diagnostics_.error(jobs[i].place, "plan_too_large",
                                "the cells of all jobs hold too many values",
@@ -168,27 +178,45 @@ void Planner::lower_all(const std::vector<MergedJob>& jobs, const Graph& graph, 
         std::set<std::string> optional;
         for (const DeclaredNeed& need : graph.needs(i))
             if (need.optional) optional.insert(need.job);
-        for (const Cell& cell : matrices_[i].cells) {
-            std::vector<Need> needs;
-            for (const DeclaredNeed& need : graph.needs(i))
-                if (present_.contains(need.job))
-                    needs.push_back(need_of_cell(need, jobs[i].id, cell, needables_, diagnostics_));
-            auto planned = lower({input_, calls_, jobs[i], cell, fired.paths, std::move(needs),
-                                  optional, note(jobs[i], cell), &run_.values(), params_[i],
-                                  matrices_[i].is_open ? &matrices_[i] : nullptr},
-                                 diagnostics_);
-            if (!planned) continue;
-            check_one_cell(*planned, jobs[i].place);
-            if (planned->axes.empty()) set_matrix_limits(*planned, jobs[i].node);
-            for (PlannedJob& part : split_into_shards(std::move(*planned))) {
-                if (!spend(json::serialize(to_json(part)).size(), jobs[i].place)) return;
-                plan.jobs.push_back(std::move(part));
-            }
-            // Cells were counted before, shards are known only now.
-            if (plan.jobs.size() + cells_before_ > k_max_jobs)
-                return too_many(plan.jobs.size() + cells_before_);
-        }
+        for (const Expansion& expansion : expansions_of(around_[i]))
+            for (const Cell& cell : matrices_[i].cells)
+                if (!lower_cell(jobs[i], i, graph, expansion, cell, fired, optional, plan)) return;
     }
+}
+
+bool Planner::lower_cell(const MergedJob& job, std::size_t index, const Graph& graph,
+                         const Expansion& expansion, const Cell& cell, const Fired& fired,
+                         const std::set<std::string>& optional, Plan& plan) {
+    const std::string id = id_of(job, expansion, cell);
+    const Cell all{values_of(expansion, cell), ""};
+    std::vector<Need> needs;
+    for (const DeclaredNeed& need : graph.needs(index)) {
+        if (!present_.contains(need.job)) continue;
+        needs.push_back(need_of_cell(need, id, all, needables_, diagnostics_));
+        // Beside it in the fragment: that of the same cell.
+        for (const CallerAt& at : expansion)
+            if (is_inside(need.job, at.caller->id))
+                needs.back().matrix.insert(at.cell->values.begin(), at.cell->values.end());
+    }
+    auto planned = lower({input_, calls_, job, cell, fired.paths, std::move(needs), optional,
+                          note(job, id), &run_.values(), params_[index],
+                          matrices_[index].is_open ? &matrices_[index] : nullptr, expansion},
+                         diagnostics_);
+    if (!planned) return true;
+    check_one_cell(*planned, job.place);
+    if (planned->axes.empty()) {
+        const MatrixLimits limits = limits_of(job.node.find("matrix"));
+        planned->fail_fast = limits.fail_fast;
+        planned->max_parallel = limits.max_parallel;
+    }
+    for (PlannedJob& part : split_into_shards(std::move(*planned))) {
+        if (!spend(json::serialize(to_json(part)).size(), job.place)) return false;
+        plan.jobs.push_back(std::move(part));
+    }
+    // Cells were counted before, shards are known only now.
+    if (plan.jobs.size() + cells_before_ <= k_max_jobs) return true;
+    too_many(plan.jobs.size() + cells_before_);
+    return false;
 }
 
 void Planner::note_present(const std::string& id) {
@@ -197,11 +225,11 @@ void Planner::note_present(const std::string& id) {
     present_.insert(id);
 }
 
-std::vector<Reason>* Planner::note(const MergedJob& job, const Cell& cell) {
+std::vector<Reason>* Planner::note(const MergedJob& job, const std::string& id) {
     if (trace_ == nullptr) return nullptr;
     const File& file = files_.of(job);
-    trace_->jobs.push_back({job.id + cell.suffix, job.id, Choice::selected,
-                            reasons_of_event(input_, file, true, job, diagnostics_)});
+    trace_->jobs.push_back(
+        {id, job.id, Choice::selected, reasons_of_event(input_, file, true, job, diagnostics_)});
     return &trace_->jobs.back().reasons;
 }
 
@@ -217,9 +245,7 @@ void Planner::check_one_cell(const PlannedJob& job, const config::Place& place) 
     for (const auto& [name, input] : job.spec.inputs) {
         const auto source = input_source(input.from);
         if (!source || source->all_cells) continue;
-        const auto need = std::find_if(job.needs.begin(), job.needs.end(),
-                                       [&](const Need& n) { return n.job == source->job; });
-        const std::size_t cells = need == job.needs.end() ? 0 : count_cells(*need, needables_);
+        const std::size_t cells = cells_meant(job, source->job);
         if (cells > 1)
             diagnostics_.error(
                 place, "several_cells",
@@ -231,10 +257,7 @@ void Planner::check_one_cell(const PlannedJob& job, const config::Place& place) 
     if (job.late.empty() && job.late_if.empty()) return;
     for (const Names& names : late_reads(job)) {
         if (names.size() < 2 || names[1] != "outputs") continue;
-        const auto need = std::find_if(job.needs.begin(), job.needs.end(),
-                                       [&](const Need& n) { return n.job == names[0]; });
-        if (need == job.needs.end()) continue;
-        const std::size_t cells = count_cells(*need, needables_);
+        const std::size_t cells = cells_meant(job, names[0]);
         if (cells < 2) continue;
         diagnostics_.error(
             place, "several_cells",
@@ -244,13 +267,18 @@ void Planner::check_one_cell(const PlannedJob& job, const config::Place& place) 
     }
 }
 
-void Planner::set_matrix_limits(PlannedJob& job, const Node& node) {
-    const Node* matrix = node.find("matrix");
-    if (matrix == nullptr) return;
-    const Node* fail_fast = matrix->find("fail_fast");
-    const Node* limit = matrix->find("max_parallel");
-    job.fail_fast = fail_fast != nullptr && fail_fast->text == "true";
-    if (limit != nullptr) job.max_parallel = std::atoi(limit->text.c_str());
+std::size_t Planner::cells_meant(const PlannedJob& reader, const std::string& job) const {
+    const auto need_of = [&](const std::string& id) {
+        const auto need = std::find_if(reader.needs.begin(), reader.needs.end(),
+                                       [&](const Need& n) { return n.job == id; });
+        return need == reader.needs.end() ? Need{id} : *need;
+    };
+    std::size_t count = count_cells(need_of(job), needables_);
+    // Cells of its callers, but for those that the reader stands in, too.
+    for (std::size_t at = job.find('/'); at != std::string::npos; at = job.find('/', at + 1))
+        if (const std::string caller = job.substr(0, at); !is_inside(reader.spec.base, caller))
+            count *= count_cells(need_of(caller), needables_);
+    return count;
 }
 
 bool Planner::spend(std::size_t bytes, const config::Place& place) {

@@ -3,6 +3,7 @@
 /// (grow.hpp). Pure, one thread at a time, for one call.
 
 #include "pipelines/plan/calls.hpp"
+#include "pipelines/plan/expansions.hpp"
 #include "pipelines/plan/graph.hpp"
 #include "pipelines/plan/grow.hpp"
 #include "pipelines/plan/inputs.hpp"
@@ -10,6 +11,7 @@
 #include "pipelines/plan/pipeline_files.hpp"
 #include "pipelines/plan/reasons.hpp"
 #include "pipelines/plan/run_keys.hpp"
+#include "pipelines/plan/triggers.hpp"
 
 #include <list>
 #include <set>
@@ -37,14 +39,19 @@ private:
     void check(const std::vector<config::MergedJob>& jobs, const Graph& graph);
     void too_many(std::size_t jobs);
     void lower_all(const std::vector<config::MergedJob>& jobs, const Graph& graph, Plan& plan);
+    /// False when there is no room for more.
+    bool lower_cell(const config::MergedJob& job, std::size_t index, const Graph& graph,
+                    const Expansion& expansion, const Cell& cell, const Fired& fired,
+                    const std::set<std::string>& optional, Plan& plan);
     /// The place for the reasons of a cell, nullptr when nobody asks.
-    std::vector<Reason>* note(const config::MergedJob& job, const Cell& cell);
+    std::vector<Reason>* note(const config::MergedJob& job, const std::string& id);
     /// This job, and its callers by what they called.
     void note_present(const std::string& id);
     void note_absent(const config::MergedJob& job);
     /// `outputs` are those of one cell.
     void check_one_cell(const PlannedJob& job, const config::Place& place);
-    static void set_matrix_limits(PlannedJob& job, const config::Node& node);
+    /// Cells of the job that are meant, beside those of callers around the reader.
+    std::size_t cells_meant(const PlannedJob& reader, const std::string& job) const;
     /// What expressions put in is known only now; a job travels in one message and is read back
     /// with limits.
     bool spend(std::size_t bytes, const config::Place& place);
@@ -71,8 +78,9 @@ private:
     config::Diagnostics diagnostics_;
     Calls calls_;
     PipelineFiles files_;
-    std::vector<Matrix> matrices_;               ///< by job
-    std::vector<std::set<std::string>> events_;  ///< by job
+    std::vector<Matrix> matrices_;                      ///< by job
+    std::vector<std::set<std::string>> events_;         ///< by job
+    std::vector<std::vector<const Needable*>> around_;  ///< by job: its callers with a matrix
     Needables needables_;
     std::vector<std::vector<Param>> params_;  ///< by job
     RunKeys run_;

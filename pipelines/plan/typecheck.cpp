@@ -94,6 +94,10 @@ private:
                 at->second[name] = Type::refused(
                     fmt::format("`{}` of the caller cannot be read in a fragment", name),
                     "give the fragment a param, and the value by `with`");
+            // What the caller itself wrote for all jobs of the fragment.
+            if (const auto matrix = view_.outer_matrices.find(node.place.call);
+                matrix != view_.outer_matrices.end())
+                at->second["matrix"] = matrix_type(*matrix->second);
         }
         return at->second;
     }

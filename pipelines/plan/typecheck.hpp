@@ -23,6 +23,8 @@ struct JobView {
     std::vector<Param> run_params = {};
     std::vector<Param> params = {};  ///< the job's own
     bool whole_run = false;          ///< not a job: keys of a run
+    /// Matrices of its callers, by the call that these stand in.
+    std::map<int, const Matrix*> outer_matrices = {};
 };
 
 void check_types(const JobView& view, config::Diagnostics& diagnostics);

@@ -99,7 +99,7 @@ std::shared_ptr<RunPlan> Lifecycle::load_plan(store::Tx& tx, RunId run_id) {
         if (!job.spec.empty())
             planned.spec = model::job_spec_from_json(json::parse(job.spec, limits).value()).value();
         kept->uses_slots |= planned.spec.concurrency.has_value();
-        kept->uses_fail_fast |= planned.fail_fast;
+        kept->uses_fail_fast |= plan::may_end_others(planned);
         kept->uses_matrices |= !planned.axes.empty();
         kept->ids.push_back(job.id);
     }

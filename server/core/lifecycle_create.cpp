@@ -181,7 +181,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
         if (!job.carried_from) again.insert(job.base);
         const JobId id = store::insert_job(tx, job);
         kept->uses_slots |= planned.spec.concurrency.has_value();
-        kept->uses_fail_fast |= planned.fail_fast;
+        kept->uses_fail_fast |= plan::may_end_others(planned);
         kept->uses_matrices |= !planned.axes.empty();
         kept->jobs.push_back(planned);
         if (!job.spec.empty())
@@ -253,7 +253,7 @@ void Lifecycle::expand(store::Tx& tx, RunId run_id, const MadeCells& made) {
     cell.wait_reason = wait_for_needs(*at);
     store::replace_job(tx, id, cell);
     kept->uses_slots |= at->spec.concurrency.has_value();
-    kept->uses_fail_fast |= at->fail_fast;
+    kept->uses_fail_fast |= plan::may_end_others(*at);
     keep_plan(run_id, kept);
     grow(tx, run, {made.cells.begin() + 1, made.cells.end()});
 }
@@ -270,7 +270,7 @@ void Lifecycle::grow(store::Tx& tx, const store::Run& run,
             deselect(job, planned, now);
         kept->ids.push_back(store::insert_job(tx, job));
         kept->uses_slots |= planned.spec.concurrency.has_value();
-        kept->uses_fail_fast |= planned.fail_fast;
+        kept->uses_fail_fast |= plan::may_end_others(planned);
         kept->jobs.push_back(planned);
     }
     tx.after_rollback([this, id = run.id] { forget_plan(id); });

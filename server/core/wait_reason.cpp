@@ -17,6 +17,10 @@ std::string wait_for_needs(const plan::PlannedJob& job) {
         if (!cell.empty()) text += " (" + cell + ")";
     }
     if (job.max_parallel > 0) text += fmt::format("; at most {} cells at a time", job.max_parallel);
+    for (const plan::CallerCell& cell : job.callers)
+        if (cell.max_parallel > 0)
+            text +=
+                fmt::format("; at most {} cells of {} at a time", cell.max_parallel, cell.caller);
     return text;
 }
 

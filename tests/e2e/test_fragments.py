@@ -116,6 +116,71 @@ def test_a_local_run_hands_outputs_of_a_fragment_on(tmp_path):
     assert checkout.states()[0]["release/make"] == "failed"
 
 
+CELLS = {
+    ".ci.yml": """
+version: 1
+on: {push: {}, manual: {}}
+gate: {require: [ship]}
+jobs:
+  ship:
+    matrix: {stage: [test, live], max_parallel: 1}
+    uses: ./.ci/lib/ship.yml
+    with: {stage: "${{ matrix.stage }}"}
+  all:
+    needs: [ship]
+    env: {GOT: "${{ needs.ship.cells[0].outputs.release ?? 'none' }}, ${{ needs.ship.cells[1].outputs.release ?? 'none' }}"}
+    inputs: {notes: {from: "ship[*].notes"}}
+    run: 'echo "$GOT"; cd $CI_INPUT_NOTES; cat test/text live/text'
+  live:
+    needs: [{job: ship, matrix: {stage: live}}]
+    inputs: {notes: ship.notes}
+    run: 'cat $CI_INPUT_NOTES/text; echo "${{ needs.ship.outputs.size }}"'
+""",
+    ".ci/lib/ship.yml": """
+version: 1
+params: {stage: {type: choice, options: [test, live]}}
+outputs: {release: string, size: number, notes: {type: dir}}
+jobs:
+  build: {matrix: {os: [linux, mac]}, run: "echo build ${{ params.stage }} ${{ matrix.os }}"}
+  go:
+    needs: [build]
+    outputs: {release: string, size: number, notes: {type: dir}}
+    env: {STAGE: "${{ params.stage }}"}
+    run: |
+      echo "release=of $STAGE" >> $CI_OUTPUT
+      echo size=${#STAGE} >> $CI_OUTPUT
+      mkdir $CI_OUTPUT_DIR/notes
+      echo "notes of $STAGE" > $CI_OUTPUT_DIR/notes/text
+""",
+}
+CELL_KEYS = ["ship (test)/build (linux)", "ship (test)/build (mac)", "ship (live)/build (linux)", "ship (live)/build (mac)",
+             "ship (test)/go", "ship (live)/go", "all", "live"]
+
+
+def test_each_cell_of_a_caller_is_an_expansion_of_its_own(project, ci):
+    detail, jobs = project.push_and_end(CELLS, "passed")
+    assert sorted(jobs) == sorted(CELL_KEYS)
+    assert ci.log_of(jobs["ship (live)/build (mac)"]["id"]) == b"build live mac\n"
+    assert jobs["ship (live)/build (mac)"]["matrix"] == {"os": "mac", "stage": "live"}
+    # One expansion at a time.
+    assert jobs["ship (live)/build (linux)"]["started_at"] >= jobs["ship (test)/go"]["finished_at"]
+    assert ci.log_of(jobs["all"]["id"]) == b"of test, of live\nnotes of test\nnotes of live\n"
+    assert ci.log_of(jobs["live"]["id"]) == b"notes of live\n4\n"
+    gate = project.gate(sha=detail["run"]["sha"])
+    assert gate["verdict"] == "green"
+    assert {check["name"] for check in gate["checks"]} == {"ship/build", "ship/go"}
+
+
+def test_a_local_run_expands_a_caller_by_its_cells(tmp_path):
+    checkout = Checkout(tmp_path)
+    checkout.write(CELLS)
+    checkout.commit()
+    states, code = checkout.states()
+    assert code == 0 and set(states) == set(CELL_KEYS) and set(states.values()) == {"passed"}
+    assert set(checkout.states("ship (live)")[0]) == {key for key in CELL_KEYS if key.startswith("ship (live)")}
+    assert set(checkout.states("live")[0]) == {"live", *(key for key in CELL_KEYS if key.startswith("ship (live)"))}
+
+
 def test_mistakes_in_fragments_have_their_place_in_the_right_file(project):
     detail, _ = project.push_and_end(
         {**FILES, ".ci/lib/sign.yml": "version: 1\njobs: {sum: {needs: [gone], steps: [x]}}\n",

@@ -77,7 +77,7 @@ An expression stands inside `${{ }}`; `if` is one as a whole. `$VAR` belongs to 
 | `commit` | `message author` |
 | `trusted` | false for forks |
 | `params.N`, `matrix.A`, `env.N` | params of the run and the job, this cell's values, variables of the file and the job |
-| `needs.J` | a job that this one waits for: `result`, `outputs.N`, and `cells`, a list with `matrix`, `result`, `outputs` |
+| `needs.J` | a job that this one waits for: `result`, `outputs.N`, and `cells`, a list with `matrix`, `result`, `outputs`; of a job with `sweep` also `best` with `params`, `metrics`, `trial` (comes with sweeps) |
 | `steps.I` | an earlier step of this job: `outcome`, `result`, `outputs.N` |
 | `run`, `job`, `project` | `id number attempt url`, `id name`, `name path url` |
 

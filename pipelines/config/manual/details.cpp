@@ -79,7 +79,9 @@ constexpr std::array k_details = {
         "`${{ needs.list.outputs.versions }}`: the cells are made when that job has ended, and "
         "their "
         "values are text. An empty list means that there is nothing to do: the job is "
-        "not_selected."},
+        "not_selected. Where `uses` names a fragment with jobs, each cell is one expansion of it: "
+        "`ship (test)/build`, `ship (live)/build`; `with` reads the cell's values, and the limits "
+        "count expansions."},
     Row{"need.matrix",
         "A list of axes: the cells that have my value of these. A map: the cells that have these "
         "values. `needs.JOB.outputs` can be read when one cell is left, `needs.JOB.cells` always."},
@@ -121,7 +123,8 @@ constexpr std::array k_details = {
         "Weakest first: the agent's few variables, `env` of the file, `defaults.env`, a "
         "template's, "
         "the job's, what earlier steps wrote to `$CI_ENV`, the step's. Values are literal: `$X` in "
-        "them is not expanded. Names that begin with `CI_` cannot be set."},
+        "them is not expanded. Names that begin with `CI_` cannot be set, and a name in "
+        "`secrets` or `id_tokens` beside it is an error."},
     Row{"job.run",
         "bash with `-eo pipefail` where there is one, else sh with `-e`. A multi-line script "
         "stands "

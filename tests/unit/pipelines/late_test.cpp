@@ -4,6 +4,7 @@
 #include "pipelines/plan/fold_text.hpp"
 #include "pipelines/plan/hash.hpp"
 #include "tests/cpu_time.hpp"
+#include "tests/unit/pipelines/file_run.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -21,72 +22,7 @@ using model::OutputType;
 
 namespace {
 
-/// A run of a file in memory: jobs end by name with outputs, and the others follow.
-class Run {
-public:
-    explicit Run(const std::string& jobs, std::vector<SourceFile> fragments = {}) {
-        Input input;
-        input.fragments = std::move(fragments);
-        input.event.kind = model::EventKind::push;
-        input.event.branch = "main";
-        input.event.sha = std::string(40, 'a');
-        input.event.message = "fix ${{ needs.a.outputs.n }}";
-        input.files = {{".ci.yml", "version: 1\non: { push: {}, tag: ['*'] }\njobs:\n" + jobs}};
-        const Outcome outcome = make_plan(input);
-        for (const auto& d : outcome.diagnostics) UNSCOPED_INFO(config::format(d));
-        REQUIRE(outcome.plan.has_value());
-        planned_ = outcome.plan->jobs;
-        states_.resize(planned_.size(), JobState::waiting);
-        outputs_.resize(planned_.size());
-        advance();
-    }
-
-    Run& end(const std::string& id, JobState state, Outputs outputs = {}) {
-        states_[index(id)] = state;
-        outputs_[index(id)] = std::move(outputs);
-        advance();
-        return *this;
-    }
-
-    std::string state(const std::string& id) const {
-        return std::string(to_text(states_[index(id)]));
-    }
-    std::string reason(const std::string& id) const { return reasons_.at(id); }
-    const model::JobSpec& spec(const std::string& id) const { return planned_[index(id)].spec; }
-    const PlannedJob& planned(const std::string& id) const { return planned_[index(id)]; }
-    std::vector<FailFast> fail_fast() const { return plan::fail_fast(now()); }
-    int asked = 0;  ///< for outputs
-
-private:
-    std::vector<JobNow> now() const {
-        std::vector<JobNow> out;
-        for (std::size_t i = 0; i < planned_.size(); ++i) out.push_back({&planned_[i], states_[i]});
-        return out;
-    }
-
-    void advance() {
-        for (Transition& t : plan::advance(now(), {}, false, [this](std::size_t job) {
-                 ++asked;
-                 return outputs_[job];
-             })) {
-            states_[t.job] = model::next_state(states_[t.job], t.event).value();
-            reasons_[planned_[t.job].spec.id] = t.reason;
-            if (t.spec) planned_[t.job].spec = std::move(*t.spec);
-        }
-    }
-
-    std::size_t index(const std::string& id) const {
-        for (std::size_t i = 0; i < planned_.size(); ++i)
-            if (planned_[i].spec.id == id) return i;
-        FAIL("no job " << id);
-        return 0;
-    }
-
-    std::vector<PlannedJob> planned_;
-    std::vector<JobState> states_;
-    std::vector<Outputs> outputs_;
-    std::map<std::string, std::string> reasons_;
-};
+using Run = test::FileRun;
 
 std::string refusal(OutputType type, std::string_view text) {
     const auto result = canonical_output(type, text);
