@@ -16,6 +16,12 @@ namespace {
 using config::Diagnostics;
 using config::Node;
 
+bool is_step_id(const std::string& text) {
+    return !text.empty() && text.size() <= 63 &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos &&
+           !(text[0] >= '0' && text[0] <= '9');
+}
+
 void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnostics) {
     if (steps.items.empty())
         diagnostics.error(steps.place, "nothing_to_run",
@@ -39,14 +45,15 @@ void check_steps(const Node& steps, const std::string& id, Diagnostics& diagnost
                               "give it `run: …`");
         const Node* name = step.find("id");
         if (name == nullptr || !name->is_scalar()) continue;
-        const bool fits = !name->text.empty() && name->text.size() <= 63 &&
-                          name->text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") ==
-                              std::string::npos &&
-                          !(name->text[0] >= '0' && name->text[0] <= '9');
-        if (!fits) {
-            diagnostics.error(name->place, "bad_name",
-                              fmt::format("`{}` is not a step id", config::shown(name->text)),
-                              "lower-case letters, digits and `_`, not starting with a digit");
+        if (!is_step_id(name->text)) {
+            std::string snake = name->text;
+            std::replace(snake.begin(), snake.end(), '-', '_');
+            diagnostics.error(
+                name->place, "bad_name",
+                fmt::format("`{}` is not a step id", config::shown(name->text)),
+                is_step_id(snake)
+                    ? fmt::format("write `{}`: `-` is for ids of jobs", snake)
+                    : "lower-case letters, digits and `_`, not starting with a digit");
         } else if (!ids.insert({name->place.call, name->text}).second) {
             diagnostics.error(name->place, "bad_name",
                               fmt::format("two steps of `{}` have the id `{}`", id, name->text),
@@ -79,6 +86,14 @@ void check_kind_keys(const Node& job, const std::string& kind, Diagnostics& diag
     }
 }
 
+/// An output that is copied to somewhere else.
+bool publishes(const Node& job) {
+    const Node* outputs = job.find("outputs");
+    return outputs != nullptr &&
+           std::any_of(outputs->members.begin(), outputs->members.end(),
+                       [](const auto& output) { return output.value.find("publish") != nullptr; });
+}
+
 }  // namespace
 
 void check_job(const config::MergedJob& job, Diagnostics& diagnostics) {
@@ -106,7 +121,7 @@ void check_job(const config::MergedJob& job, Diagnostics& diagnostics) {
     if (node.find("memoize") != nullptr) {
         const bool by_kind =
             name == "deploy" || name == "model" || name == "image" || name == "package";
-        if (by_kind || node.find("environment") != nullptr)
+        if (by_kind || node.find("environment") != nullptr || publishes(node))
             diagnostics.error(
                 node.member("memoize")->place, "cannot_memoize",
                 fmt::format("`{}` changes something outside, so it can't be skipped", job.id),
@@ -123,11 +138,7 @@ void check_job(const config::MergedJob& job, Diagnostics& diagnostics) {
         diagnostics.error(node.member("run")->place, "nothing_to_run",
                           fmt::format("`run` of `{}` is empty", job.id), "e.g. `run: make test`");
     if (steps != nullptr && steps->is_list()) check_steps(*steps, job.id, diagnostics);
-    if (const Node* artifacts = node.find("artifacts"))
-        for (const Node& artifact : artifacts->items)
-            if (artifact.is_map() && artifact.find("paths") == nullptr)
-                diagnostics.error(artifact.place, "type_mismatch", "an artifact needs `paths`",
-                                  "e.g. `{ name: report, paths: [\"out/**\"] }`");
+    check_shape(job, diagnostics);
 }
 
 }  // namespace sluice::plan

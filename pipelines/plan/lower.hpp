@@ -42,6 +42,13 @@ std::optional<PlannedJob> lower(const LowerInput& in, config::Diagnostics& diagn
 /// do without is a warning only. See config::Key::pending.
 std::vector<std::string> unsupported(const config::Node& job, config::Diagnostics& diagnostics);
 
+/// The same for what a file says beside its jobs: warnings only.
+void warn_unsupported(const config::Node& root, config::Diagnostics& diagnostics);
+
+/// What maps of a merged job lack, and keys that rule each other out. Mistakes: `key_missing`,
+/// `one_of_them`, `two_values`, `image_without_container` …
+void check_shape(const config::MergedJob& job, config::Diagnostics& diagnostics);
+
 /// Checks of a merged job that no event and no expression changes: kind, steps, unique ids.
 void check_job(const config::MergedJob& job, config::Diagnostics& diagnostics);
 

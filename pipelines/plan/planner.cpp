@@ -45,6 +45,7 @@ void Planner::plan(Outcome& out) {
         calls_.expand(config::merge_jobs(files_.all(), diagnostics_));
     const Graph graph(jobs, calls_, diagnostics_);
     check(jobs, graph);
+    for (const File& file : files_.all()) warn_unsupported(file.root, diagnostics_);
     out.triggered = files_.is_triggered();
     if (diagnostics_.has_errors()) return;
     if (!out.triggered) {

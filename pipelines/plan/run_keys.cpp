@@ -107,6 +107,22 @@ std::vector<Param> RunKeys::params_of_job(const config::MergedJob& job, const Ca
     if (job.opens != 0) return {};  // it only calls others
     auto out = read_params(job.node.find("params"), diagnostics);
     const auto& outer = job.call == 0 ? params_ : calls.at(job.call).params;
+    const Node* sweep = job.node.find("sweep");
+    const Node* space = sweep == nullptr ? nullptr : sweep->find("space");
+    for (const config::Member& trial :
+         space == nullptr ? std::vector<config::Member>{} : space->members) {
+        const auto is_it = [&](const Param& other) { return other.name == trial.name; };
+        const bool of_job = std::any_of(out.begin(), out.end(), is_it);
+        if (of_job || std::any_of(outer.begin(), outer.end(), is_it))
+            diagnostics.error(trial.place, "duplicate_param",
+                              fmt::format("`{}` is a param of the {} already, and each trial would "
+                                          "have another",
+                                          trial.name,
+                                          of_job          ? "job"
+                                          : job.call == 0 ? "run"
+                                                          : "fragment"),
+                              "rename one: `params.N` would not say which");
+    }
     for (const Param& param : out) {
         const bool twice = std::any_of(outer.begin(), outer.end(), [&](const Param& other) {
             return other.name == param.name;
@@ -116,7 +132,7 @@ std::vector<Param> RunKeys::params_of_job(const config::MergedJob& job, const Ca
                               fmt::format("`{}` is a param of the {} already", param.name,
                                           job.call == 0 ? "run" : "fragment"),
                               "rename one: `params.N` would not say which");
-        if (!param.fallback && job.node.find("sweep") == nullptr)
+        if (!param.fallback && sweep == nullptr)
             diagnostics.error(
                 param.place, "default_missing",
                 fmt::format("nobody gives `params.{}` of job `{}` a value", param.name, job.id),

@@ -19,7 +19,9 @@ using config::Scopes;
 
 class Search {
 public:
-    explicit Search(config::Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+    /// `hint` is for warnings: what happens without.
+    explicit Search(config::Diagnostics& diagnostics, std::string hint = "the job runs without it")
+        : diagnostics_(diagnostics), hint_(std::move(hint)) {}
 
     void map(const Node& node, Scopes scope, const std::string& path) {
         for (const Member& member : node.members) {
@@ -70,7 +72,7 @@ private:
             diagnostics_.warning(
                 member.place, "not_carried_out",
                 fmt::format("`{}` has no effect: this version has no {}", path, key.pending),
-                "the job runs without it");
+                hint_);
             return;
         }
         std::string text =
@@ -80,6 +82,7 @@ private:
     }
 
     config::Diagnostics& diagnostics_;
+    std::string hint_;
     std::vector<std::string> out_;
 };
 
@@ -95,6 +98,10 @@ std::vector<std::string> unsupported(const Node& job, config::Diagnostics& diagn
     if (job.find("python") != nullptr && reference != nullptr && reference->text != "none")
         out.push_back(
             "`python` asks for environments inside an image, which this version does not have");
+    const Node* platforms = job.find("platforms");
+    if (platforms != nullptr && platforms->items.size() > 1)
+        out.push_back(
+            "`platforms` asks for several in one image, which this version does not have");
     // Of a choice, one word.
     if (const Node* thresholds = job.find("thresholds"))
         for (std::size_t i = 0; i < thresholds->items.size(); ++i)
@@ -110,6 +117,17 @@ std::vector<std::string> unsupported(const Node& job, config::Diagnostics& diagn
             out.begin(),
             fmt::format("kind `{}` comes later: this version does not carry it out", kind->text));
     return out;
+}
+
+void warn_unsupported(const Node& root, config::Diagnostics& diagnostics) {
+    const auto warn = [&](const char* name, const char* hint) {
+        Node part;
+        part.kind = Node::Kind::map;
+        if (const Member* member = root.member(name)) part.members.push_back(*member);
+        Search(diagnostics, hint).map(part, config::scope_top, "");
+    };
+    warn("on", "no such event comes yet; the other triggers bring the jobs");
+    warn("gate", "changes land as if it were not there");
 }
 
 void refuse_unsupported(Outcome& outcome) {

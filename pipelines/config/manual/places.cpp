@@ -75,6 +75,17 @@ bool needs_run(std::string_view kind) {
     return true;
 }
 
+/// Maps that say one of some keys: the first of them stands beside all others.
+struct Way {
+    Scopes scope;
+    std::string_view keys;
+};
+constexpr std::array k_ways = {
+    Way{scope_ready, "tcp http cmd"}, Way{scope_threshold, "max_drop max_rise min max"},
+    Way{scope_sla, "within by"},      Way{scope_model, "from version"},
+    Way{scope_spark, "py jar"},       Way{scope_kubernetes, "manifests kustomize helm"},
+};
+
 /// What a map needs beside `key` to be right.
 std::string companions(Scopes scope, const Key& key) {
     std::string out;
@@ -106,6 +117,11 @@ std::string companions(Scopes scope, const Key& key) {
     for (const Key& row : all_keys())
         if ((row.scopes & scope) != 0 && row.fallback == "required" && row.name != key.name)
             add(row.example);
+    for (const Way& way : k_ways) {
+        const auto names = text::split(way.keys, ' ');
+        if (way.scope == scope && std::find(names.begin(), names.end(), key.name) == names.end())
+            add(find_key(scope, names.front())->example);
+    }
     if (scope == scope_param && key.name == "options") {
         add("type: choice");
         add("default: staging");
@@ -227,8 +243,12 @@ std::vector<std::string> topic_names() {
 }
 
 std::string example(const Topic& topic) {
-    return in_place(*topic.map,
-                    companions(topic.map->scope, *topic.key) + std::string(topic.key->example));
+    std::string out = in_place(
+        *topic.map, companions(topic.map->scope, *topic.key) + std::string(topic.key->example));
+    // Only in a job that has one, a step may have another.
+    if (topic.map->scope == scope_step && topic.key->name == "image")
+        out.insert(out.find("    steps:"), "    image: python:3.12\n");
+    return out;
 }
 
 std::string example_file(const Topic& topic) {

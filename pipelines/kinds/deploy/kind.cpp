@@ -23,6 +23,22 @@ const json::Object* kubernetes_of(const model::JobSpec& spec) {
     return value == nullptr ? nullptr : value->if_object();
 }
 
+void check(const config::Node& job, const std::string& id, const config::Place& place,
+           config::Diagnostics& diagnostics) {
+    const config::Member* ssh = job.member("ssh");
+    const bool to_kubernetes = job.find("kubernetes") != nullptr;
+    if (ssh != nullptr && to_kubernetes)
+        diagnostics.error(ssh->place, "too_many_commands",
+                          fmt::format("`{}` deploys to `kubernetes` and by `ssh`", id),
+                          "make two jobs of it");
+    const bool has_commands =
+        job.find("run") != nullptr || job.find("steps") != nullptr || job.find("uses") != nullptr;
+    if (!to_kubernetes && ssh == nullptr && !has_commands)
+        diagnostics.error(place, "nothing_to_run",
+                          fmt::format("job `{}` does not say how it deploys", id),
+                          "give it `kubernetes: { manifests: deploy/ }`, `ssh` or `run`");
+}
+
 void lower(const config::Node& job, model::JobSpec& spec) {
     spec.outputs["revision"].type = model::OutputType::string;
     spec.outputs["url"].type = model::OutputType::string;
@@ -231,6 +247,7 @@ extern const Kind k_kind;
 const Kind k_kind{
     .name = "deploy",
     .help = "applies manifests to Kubernetes, watches the rollout, goes back when it fails",
+    .check = check,
     .lower = lower,
     .expand = expand};
 
