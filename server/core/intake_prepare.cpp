@@ -3,6 +3,7 @@
 #include "pipelines/plan/grow.hpp"
 #include "server/core/fragments.hpp"
 #include "server/core/intake.hpp"
+#include "server/core/known_labels.hpp"
 #include "server/core/trust.hpp"
 
 #include <fmt/format.h>
@@ -113,6 +114,14 @@ awaitable<Result<Intake::Prepared>> Intake::prepare(store::Project project, mode
     if (outcome.plan)
         covered = covered_by_pull_request(parts_.pull_requests, project.id, input, *outcome.plan)
                       .value_or("");
+    if (outcome.plan && asks_for_labels(*outcome.plan)) {
+        auto read = [this] {
+            return parts_.readers.read([](store::Tx& tx) { return store::all_agents(tx); });
+        };
+        const auto agents = co_await runtime::run_on(parts_.pool, std::move(read));
+        for (auto& warning : warn_of_labels(*outcome.plan, known_labels(agents)))
+            outcome.diagnostics.push_back(std::move(warning));
+    }
     plan::refuse_unsupported(outcome);
     NewRun run;
     run.id = id;

@@ -49,6 +49,8 @@ def test_a_job_waits_for_an_agent_with_its_labels_and_says_so(world):
     run = project.run_of(project.push({".ci.yml": pipeline("true", "[gpu]")}))
     job = server.detail(run)["jobs"][0]
     assert job["state"] == "ready" and "gpu" in job["wait_reason"]
+    (told,) = server.detail(run)["diagnostics"]
+    assert (told["severity"], told["message"]) == ("warning", "no agent has label `gpu`, which `a` asks for")
     assert server.get("/api/v1/status")["queue_ready"] == 1
     world.agent(server, name="with-gpu", labels=["gpu"])
     assert server.ended(run, "passed")["jobs"][0]["agent"] == "with-gpu"
