@@ -43,7 +43,10 @@ Result<Duration> parse_duration(std::string_view text) {
             number = number * 10 + (text[at++] - '0');
             if (number > k_max_ms) return bad(text, "it is longer than 366 days");
         }
-        if (at == digits_begin) return bad(text, "a whole number is missing");
+        if (at == digits_begin)
+            return bad(text, text[at] == '-'   ? "it is negative"
+                             : text[at] == ' ' ? "a blank stands in it"
+                                               : "a whole number is missing");
         const std::size_t unit_begin = at;
         while (at < text.size() && text[at] >= 'a' && text[at] <= 'z') ++at;
         const auto unit_text = text.substr(unit_begin, at - unit_begin);

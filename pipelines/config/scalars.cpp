@@ -163,7 +163,9 @@ Maybe choice(std::string_view text, std::string_view choices) {
     if (hint.empty()) {
         if (auto near = text::nearest(text, known)) hint = fmt::format("did you mean `{}`?", *near);
     }
-    return mismatch(text, fmt::format("one of {}", choices), std::move(hint));
+    const bool is_one = choices.find(' ') == std::string_view::npos;
+    return mismatch(text, is_one ? fmt::format("`{}`", choices) : fmt::format("one of {}", choices),
+                    std::move(hint));
 }
 
 /// What a parser of base/ refused.

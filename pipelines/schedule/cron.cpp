@@ -48,9 +48,10 @@ template <class Take>
 Result<> read_range(std::string_view text, const Field& field, Take take) {
     const auto wrong = [&] {
         return refuse(
-            fmt::format("`{}` is not a {} of a cron expression: {} to {}, ranges `a-b`, "
+            fmt::format("`{}` is not a {} of a cron expression: {} to {}{}, ranges `a-b`, "
                         "lists `a,b` and steps `*/n`",
-                        text::sanitize_utf8(text, 40), field.name, field.min, field.max));
+                        text::sanitize_utf8(text, 40), field.name, field.min, field.max,
+                        field.words.empty() ? "" : ", names of three letters"));
     };
     const std::size_t slash = text.find('/');
     const std::string_view range = text.substr(0, slash);
@@ -118,6 +119,9 @@ Result<Cron> parse_cron(std::string_view text) {
     std::vector<std::string> fields;
     for (std::string& field : text::split(plain, ' '))
         if (!field.empty()) fields.push_back(std::move(field));
+    if (plain.starts_with('@'))
+        return refuse(fmt::format("`{}` is none of `@hourly`, `@daily`, `@weekly`, `@monthly`",
+                                  text::sanitize_utf8(text, 60)));
     if (fields.size() != k_fields.size())
         return refuse(
             fmt::format("`{}` has {} fields, a cron expression has five: minute hour day "
