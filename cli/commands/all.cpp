@@ -30,6 +30,7 @@ void add_all_commands(CLI::App& app, GlobalOptions& globals, Command& chosen) {
     add_artifact_commands(app, chosen);
     add_schedule_commands(app, chosen);
     add_secret_commands(app, chosen);
+    add_environment_commands(app, chosen);
     add_gate_command(app, chosen);
     add_agent_commands(app, chosen);
     add_token_commands(app, chosen);

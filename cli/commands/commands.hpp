@@ -23,6 +23,7 @@ void add_run_logs_command(CLI::App& run, Command& chosen);
 void add_artifact_commands(CLI::App& app, Command& chosen);
 void add_schedule_commands(CLI::App& app, Command& chosen);
 void add_secret_commands(CLI::App& app, Command& chosen);
+void add_environment_commands(CLI::App& app, Command& chosen);
 void add_gate_command(CLI::App& app, Command& chosen);
 void add_agent_commands(CLI::App& app, Command& chosen);
 void add_token_commands(CLI::App& app, Command& chosen);

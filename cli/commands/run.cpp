@@ -112,8 +112,10 @@ Result<Exit> decide(Context& context, const DecideOptions& options, const std::s
     if (!options.reason.empty()) body["reason"] = options.reason;
     SLUICE_TRY(auto reply, server->post(fmt::format("/api/v1/jobs/{}/{}", id, verb), body));
     context.show(reply, [&] {
-        context.out.line(printable(options.job) + " is " +
-                         context.out.paint_state(text_of(reply, "state")));
+        // One word may not be enough.
+        const std::string state = text_of(reply, "state");
+        context.out.line(printable(options.job) + " is " + context.out.paint_state(state) +
+                         (state == "held" ? ": " + printable(text_of(reply, "wait_reason")) : ""));
     });
     return Exit::ok;
 }

@@ -79,7 +79,7 @@ std::vector<http::Route> all_routes(Api& api) {
     for (auto part : {run_routes, schedule_routes, job_routes, project_routes, agent_routes,
                       token_routes, event_routes, hook_routes, protocol_routes, report_routes,
                       runner_report_routes, runner_blob_routes, artifact_routes, secret_routes,
-                      runner_secret_routes, discovery_routes, system_routes}) {
+                      environment_routes, runner_secret_routes, discovery_routes, system_routes}) {
         auto some = part(api);
         routes.insert(routes.end(), std::make_move_iterator(some.begin()),
                       std::make_move_iterator(some.end()));

@@ -89,6 +89,7 @@ std::vector<http::Route> protocol_routes(Api& api);
 std::vector<http::Route> runner_report_routes(Api& api);
 std::vector<http::Route> report_routes(Api& api);
 std::vector<http::Route> secret_routes(Api& api);
+std::vector<http::Route> environment_routes(Api& api);
 std::vector<http::Route> runner_secret_routes(Api& api);
 std::vector<http::Route> runner_blob_routes(Api& api);
 std::vector<http::Route> artifact_routes(Api& api);

@@ -18,6 +18,18 @@ json::Value number_or_null(std::int64_t value) {
     return value ? json::Value(value) : json::Value(nullptr);
 }
 
+/// `environment` as it was evaluated, once it was; null without.
+json::Value environment_of(const json::Object& planned, const std::string& evaluated) {
+    const auto late =
+        evaluated.empty() ? json::Value(json::Object{}) : parsed(evaluated, json::Object{});
+    const auto* named = late.as_object().if_contains("environment");
+    if (named == nullptr) named = planned.if_contains("environment");
+    if (named == nullptr || !named->is_object()) return nullptr;
+    json::Object out{{"name", ""}, {"url", ""}};
+    for (const auto& [key, value] : named->as_object()) out[key] = value;
+    return out;
+}
+
 /// A value output as JSON of the type that the plan declares.
 json::Value output(const json::Value& planned, std::string_view name, const json::Value& text) {
     boost::system::error_code none;
@@ -76,6 +88,7 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
     json::Object matrix;
     bool allow_failure = false;
     json::Value approval = nullptr;
+    json::Value environment = nullptr;
     json::Value shard = nullptr;
     const auto planned = parsed(job.planned, json::Object{});
     if (auto* object = planned.if_object()) {
@@ -95,6 +108,7 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
                 shard = json::Object{
                     {"of", job.shard_of}, {"index", number("shard")}, {"count", number("shards")}};
             }
+            environment = environment_of(spec->as_object(), job.spec);
             if (auto* asked = spec->as_object().if_contains("approval");
                 asked && asked->is_object())
                 approval = asked->as_object();
@@ -129,6 +143,7 @@ json::Value view(const store::Job& job, const std::optional<core::LiveAttempt>& 
         {"exit_code", job.exit_code ? json::Value(*job.exit_code) : json::Value(nullptr)},
         {"allow_failure", allow_failure},
         {"approval", std::move(approval)},
+        {"environment", std::move(environment)},
         {"needs", std::move(needs)},
         {"matrix", std::move(matrix)},
         {"shard", std::move(shard)},

@@ -1,6 +1,6 @@
 #include "server/core/lifecycle.hpp"
 
-#include "server/core/secret_grants.hpp"
+#include "server/core/environments.hpp"
 #include "server/core/wait_reason.hpp"
 #include "server/store/slots.hpp"
 
@@ -172,7 +172,7 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
             complete_job(tx, run_id, *planned, transition.job, std::move(*transition.spec));
         std::string lack;
         if (transition.event == JobEvent::needs_met)
-            lack = missing_secrets(tx, *run, planned->event, job.planned->spec);
+            lack = refused_by_policy(tx, *run, planned->event, job.planned->spec);
         if (!lack.empty()) {
             // Before anybody is asked for an approval, and before it holds a slot (reference A9).
             transition.event = JobEvent::block;
@@ -181,8 +181,12 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         }
         failed |= transition.event == JobEvent::fail || transition.event == JobEvent::error;
         // A held run holds every job at the moment it would become ready, whatever its graph.
-        const bool asks = job.planned->spec.approval.has_value();
-        const auto event = transition.event == JobEvent::needs_met && (asks || !hold.empty())
+        const bool goes = transition.event == JobEvent::needs_met;
+        if (goes && job.planned->spec.environment)
+            store::insert_deployment(tx, run->project, run_id, briefs[transition.job].id,
+                                     job.planned->spec.environment->name,
+                                     job.planned->spec.environment->url);
+        const auto event = goes && (!hold.empty() || must_be_held(tx, *run, job.planned->spec))
                                ? JobEvent::hold
                                : transition.event;
         const auto to = model::next_state(job.state, event);
@@ -202,7 +206,7 @@ std::size_t Lifecycle::advance(store::Tx& tx, RunId run_id) {
         change(tx, *run, next);
         job.state = *to;
         if (*to == JobState::held && hold.empty())
-            hold_for_approval(tx, next.id, job.planned->spec);
+            hold_for_approval(tx, *run, next.id, job.planned->spec);
         if (*to == JobState::ready) ready.emplace_back(next.id, transition.job);
     }
     if (failed && planned->uses_fail_fast && fail_fast(tx, *run, now, *planned)) {

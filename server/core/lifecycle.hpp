@@ -113,11 +113,13 @@ public:
         bool approved = true;
     };
     /// Lets the held job go, or ends it as cancelled. Errors: `not_held`, `run_held` (the run is
-    /// held as a whole: approve_run), `not_allowed`, `reason_required`.
+    /// held as a whole: approve_run), `not_allowed`, `reason_required`, `already_approved`. A job
+    /// that asks for more people's words stays held.
     Result<> decide_job(store::Tx& tx, JobId job, const Decision& decision);
-    /// True when an approval may have expired: the sweeper then calls expire_approvals. Any thread.
+    /// True when an approval may have expired, or an environment's wait may be over: the sweeper
+    /// then calls expire_approvals. Any thread.
     bool approval_over() const { return clock_.now().ms >= next_expiry_; }
-    /// Ends the jobs that nobody approved in time.
+    /// Ends the jobs that nobody approved in time, and lets those go that have waited.
     void expire_approvals(store::Tx& tx);
 
     /// Follows the states to a fixed point. Returns the number of transitions; also used by the
@@ -157,7 +159,13 @@ private:
                         const plan::Outputs& outputs, const std::vector<MadeCells>& made);
     static plan::Outputs outputs_of(store::Tx& tx, JobId job);
     const plan::PlannedJob& planned_of(store::Tx& tx, RunId run, JobId job);
-    void hold_for_approval(store::Tx& tx, JobId job, const model::JobSpec& spec);
+    /// Whether people or time stand between the job and its start: its file or environment says so.
+    static bool must_be_held(store::Tx& tx, const store::Run& run, const model::JobSpec& spec);
+    void hold_for_approval(store::Tx& tx, const store::Run& run, JobId job,
+                           const model::JobSpec& spec);
+    /// The held job goes on when nothing is missing any more; else it says what is.
+    void let_go(store::Tx& tx, const store::Run& run, const store::Job& job,
+                const std::string& reason);
     /// A job became ready: it is offered, or asks for the slot that it needs first.
     void offer(store::Tx& tx, const store::Run& run, JobId job, const plan::PlannedJob& planned);
     /// `job` none: the run as a whole.

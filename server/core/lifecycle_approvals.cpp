@@ -1,5 +1,7 @@
-// Lifecycle: jobs that wait for a person's word (reference A3 `approval`, A6 step 7).
+// Lifecycle: jobs that wait for a person's word, or for the time that an environment asks for
+// (reference A3 `approval` and `environment`, A6 steps 7 and 8).
 #include "pipelines/plan/hash.hpp"
+#include "server/core/environments.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/core/wait_reason.hpp"
 #include "server/store/approvals.hpp"
@@ -7,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace sluice::core {
 
@@ -17,44 +18,50 @@ using model::JobState;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> k_roles{"read", "write", "admin"};
-
-/// Position in k_roles; nothing for the name of a person.
-std::optional<std::ptrdiff_t> rank(std::string_view role) {
-    const auto at = std::find(k_roles.begin(), k_roles.end(), role);
-    if (at == k_roles.end()) return std::nullopt;
-    return at - k_roles.begin();
-}
-
-/// `by` names people, and roles from which on it is allowed; without `by` the role `write` is
-/// enough.
-bool may_decide(const model::Approval& asked, const Lifecycle::Decision& decision) {
-    const auto own = rank(decision.role).value_or(0);
-    if (asked.by.empty()) return own >= rank("write");
-    return std::any_of(asked.by.begin(), asked.by.end(), [&](const std::string& who) {
-        const auto wanted = rank(who);
-        return wanted ? own >= *wanted : who == decision.by;
-    });
-}
-
-std::string people(const model::Approval& asked) {
+/// What a held job waits for, for people.
+std::string held_for(const Demands& demands, const store::ApprovalRow& row,
+                     const std::vector<store::Vote>& votes, const model::JobSpec& spec) {
     std::string text;
-    for (const auto& who : asked.by) text += (text.empty() ? "" : ", ") + who;
-    return text.empty() ? "someone with the role write" : text;
+    if (row.outdated_by != 0)
+        text = fmt::format("run #{} has deployed to {} since: ", row.outdated_by,
+                           spec.environment->name);
+    const auto missing = unmet(demands, votes);
+    if (!missing.empty())
+        text += fmt::format("waits for {}{}", to_words(missing),
+                            demands.reason_required ? ", with a reason" : "");
+    std::string people;
+    for (const auto& vote : votes) people += (people.empty() ? "" : ", ") + vote.person;
+    if (!people.empty())
+        text += fmt::format("{}approved by {}", missing.empty() ? "" : "; so far ", people);
+    if (row.not_before) {
+        text += text.empty() ? "" : "; ";
+        text += fmt::format("environment {} lets it go at {}", spec.environment->name,
+                            format_timestamp({*row.not_before}));
+    }
+    return text;
 }
 
 }  // namespace
 
-void Lifecycle::hold_for_approval(store::Tx& tx, JobId job, const model::JobSpec& spec) {
+bool Lifecycle::must_be_held(store::Tx& tx, const store::Run& run, const model::JobSpec& spec) {
+    if (!spec.approval && !spec.environment) return false;
+    return demands_of(tx, run, spec, outdated_by(tx, run, spec)).any();
+}
+
+void Lifecycle::hold_for_approval(store::Tx& tx, const store::Run& run, JobId job,
+                                  const model::JobSpec& spec) {
     store::ApprovalRow row;
     row.job = job;
-    row.expires_at = {clock_.now().ms + spec.approval->expires.count()};
+    row.outdated_by = outdated_by(tx, run, spec);
+    const Demands demands = demands_of(tx, run, spec, row.outdated_by);
+    const std::int64_t now = clock_.now().ms;
+    // Who has no one to ask goes when the time has come, and must not have expired by then.
+    row.expires_at = {now + demands.expires.count() + demands.wait.count()};
+    if (demands.wait.count() > 0) row.not_before = now + demands.wait.count();
     row.spec_hash = plan::hash_job(spec);
     store::insert_approval(tx, row);
-    store::set_wait_reason(tx, job,
-                           fmt::format("waits for an approval by {}{}", people(*spec.approval),
-                                       spec.approval->reason_required ? ", with a reason" : ""));
-    next_expiry_ = std::min<std::int64_t>(next_expiry_, row.expires_at.ms);
+    store::set_wait_reason(tx, job, held_for(demands, row, {}, spec));
+    next_expiry_ = std::min<std::int64_t>(next_expiry_, row.not_before.value_or(row.expires_at.ms));
 }
 
 Result<> Lifecycle::decide_job(store::Tx& tx, JobId id, const Decision& decision) {
@@ -67,49 +74,111 @@ Result<> Lifecycle::decide_job(store::Tx& tx, JobId id, const Decision& decision
     if (!row)
         return error(Code::conflict, "run_held",
                      "the run is held as a whole: approve or cancel the run");
+    const auto run = store::find_run(tx, job->run).value();
     const auto& spec = planned_of(tx, job->run, id).spec;
-    if (!may_decide(*spec.approval, decision))
+    const Demands demands = demands_of(tx, run, spec, row->outdated_by);
+    const store::Vote vote{decision.by, decision.role};
+    if (!may_decide(demands, vote)) {
+        std::vector<std::string> who;
+        for (const auto& demand : demands.people)
+            who.push_back(demand.by.empty() ? "someone with the role write"
+                                            : fmt::format("{}", fmt::join(demand.by, ", ")));
         return error(Code::forbidden, "not_allowed",
-                     fmt::format("only {} may decide about this job", people(*spec.approval)));
-    if (spec.approval->reason_required && decision.reason.empty())
+                     fmt::format("only {} may decide about this job",
+                                 who.empty() ? "someone with the role write"
+                                             : fmt::format("{}", fmt::join(who, ", "))));
+    }
+    if (decision.approved && demands.people.empty() && row->not_before)
+        return error(Code::conflict, "waits_for_time",
+                     fmt::format("nobody is asked: the job goes by itself at {}",
+                                 format_timestamp({*row->not_before})));
+    if (demands.reason_required && decision.reason.empty())
         return error(Code::invalid, "reason_required", "this job asks for a reason", "/reason");
     if (row->spec_hash != plan::hash_job(spec))
         return error(Code::conflict, "plan_changed",
                      "what the job would do has changed since it was held");
-    const auto run = store::find_run(tx, job->run).value();
-    store::decide_approval(tx, id, decision.approved ? "approved" : "rejected", decision.by,
-                           decision.reason, clock_.now());
-    store::insert_audit(tx, clock_.now(), decision.by,
-                        decision.approved ? "job.approve" : "job.reject",
-                        fmt::format("job {}", id.value), decision.reason);
-    const auto why =
-        fmt::format("{} by {}{}", decision.approved ? "approved" : "rejected", decision.by,
-                    decision.reason.empty() ? "" : ": " + decision.reason);
+    const auto audit = [&] {
+        store::insert_audit(tx, clock_.now(), decision.by,
+                            decision.approved ? "job.approve" : "job.reject",
+                            fmt::format("job {}", id.value), decision.reason);
+    };
     if (!decision.approved) {
-        end_cancelled(tx, run, *job, why, Cause::cancelled);
+        audit();
+        store::decide_approval(tx, id, "rejected", decision.by, decision.reason, clock_.now());
+        end_cancelled(tx, run, *job,
+                      fmt::format("rejected by {}{}", decision.by,
+                                  decision.reason.empty() ? "" : ": " + decision.reason),
+                      Cause::cancelled);
         advance(tx, job->run);
         return {};
     }
-    store::JobChange next;
-    next.id = id;
-    next.from = job->state;
-    next.to = model::next_state(job->state, JobEvent::approve).value();
-    next.wait_reason = why + ", waiting for an agent";
-    change(tx, run, next);
-    offer(tx, run, id, planned_of(tx, job->run, id));
+    if (!store::insert_vote(tx, id, vote))
+        return error(Code::conflict, "already_approved",
+                     fmt::format("{} has approved it already; it waits for {}", decision.by,
+                                 to_words(unmet(demands, store::votes_of(tx, id)))));
+    audit();
+    let_go(tx, run, *job, decision.reason);
     return {};
 }
 
+void Lifecycle::let_go(store::Tx& tx, const store::Run& run, const store::Job& job,
+                       const std::string& reason) {
+    auto row = store::find_approval(tx, job.id).value();
+    const auto& planned = planned_of(tx, run.id, job.id);
+    auto votes = store::votes_of(tx, job.id);
+    Demands demands = demands_of(tx, run, planned.spec, row.outdated_by);
+    if (unmet(demands, votes).empty() && row.outdated_by == 0) {
+        // Who agreed did not know of the newer run: going back takes a word of its own.
+        row.outdated_by = outdated_by(tx, run, planned.spec);
+        if (row.outdated_by != 0) {
+            store::set_outdated(tx, job.id, row.outdated_by);
+            votes.clear();
+            demands = demands_of(tx, run, planned.spec, row.outdated_by);
+        }
+    }
+    if (!unmet(demands, votes).empty() || row.not_before) {
+        store::set_wait_reason(tx, job.id, held_for(demands, row, votes, planned.spec));
+        feed_.publish(tx, {{},
+                           "job.changed",
+                           run.project,
+                           run.id,
+                           job.id,
+                           std::string(to_text(job.state)),
+                           clock_.now()});
+        return;
+    }
+    std::string people;
+    for (const auto& vote : votes) people += (people.empty() ? "" : ", ") + vote.person;
+    store::decide_approval(tx, job.id, "approved", people, reason, clock_.now());
+    store::JobChange next;
+    next.id = job.id;
+    next.from = job.state;
+    next.to = model::next_state(job.state, JobEvent::approve).value();
+    if (!people.empty())
+        next.wait_reason =
+            fmt::format("approved by {}{}, ", people, reason.empty() ? "" : ": " + reason);
+    next.wait_reason += "waiting for an agent";
+    change(tx, run, next);
+    offer(tx, run, job.id, planned);
+}
+
 void Lifecycle::expire_approvals(store::Tx& tx) {
+    const auto held = [&](JobId id) -> std::optional<store::Job> {
+        auto job = store::find_job(tx, id).value();
+        if (job.state != JobState::held) return std::nullopt;  // cancelled meanwhile
+        return job;
+    };
+    for (auto id : store::take_waited_approvals(tx, clock_.now()))
+        if (const auto job = held(id)) let_go(tx, store::find_run(tx, job->run).value(), *job, "");
     for (auto id : store::expired_approvals(tx, clock_.now())) {
         store::decide_approval(tx, id, "expired", "", "", clock_.now());
-        const auto job = store::find_job(tx, id).value();
-        if (job.state != JobState::held) continue;  // cancelled meanwhile
-        const auto run = store::find_run(tx, job.run).value();
-        end_cancelled(tx, run, job, "nobody approved it in time", Cause::cancelled);
-        advance(tx, job.run);
+        const auto job = held(id);
+        if (!job) continue;
+        const auto run = store::find_run(tx, job->run).value();
+        end_cancelled(tx, run, *job, "nobody approved it in time", Cause::cancelled);
+        advance(tx, job->run);
     }
-    const auto next = store::next_approval_expiry(tx);
+    const auto next = store::next_approval_time(tx);
     next_expiry_ = next ? next->ms : INT64_MAX;
 }
 

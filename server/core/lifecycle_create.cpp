@@ -3,9 +3,9 @@
 #include "pipelines/plan/grow.hpp"
 #include "pipelines/plan/late.hpp"
 #include "pipelines/plan/shards.hpp"
+#include "server/core/environments.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/core/requirements.hpp"
-#include "server/core/secret_grants.hpp"
 #include "server/core/wait_reason.hpp"
 #include "server/store/run_inputs.hpp"
 
@@ -167,7 +167,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
             deselect(job, planned, now);
         } else if ((!fresh.concurrency || !fresh.hold.empty()) && plan::starts_at_once(planned)) {
             // Only what would start now is held: the rest waits for it anyway.
-            const auto lack = missing_secrets(tx, run, fresh.event, planned.spec);
+            const auto lack = refused_by_policy(tx, run, fresh.event, planned.spec);
             const auto event = fresh.hold.empty() ? JobEvent::needs_met : JobEvent::hold;
             if (!lack.empty()) {
                 block(job, lack, now);

@@ -104,8 +104,8 @@ void Lifecycle::release_held(store::Tx& tx, const store::Run& run, const std::st
     for (const auto& job : store::jobs_of(tx, run.id)) {
         if (job.state != JobState::held || store::find_approval(tx, job.id)) continue;
         const auto& planned = planned_of(tx, run.id, job.id);
-        if (planned.spec.approval) {
-            hold_for_approval(tx, job.id, planned.spec);
+        if (must_be_held(tx, run, planned.spec)) {
+            hold_for_approval(tx, run, job.id, planned.spec);
             continue;
         }
         store::JobChange next;

@@ -35,6 +35,7 @@ std::map<std::string, bool> names_of(const model::JobSpec& spec) {
         }
     };
     add(spec.secrets);
+    if (!spec.image_settings.auth.empty()) out[spec.image_settings.auth] = false;
     for (const auto& step : spec.steps) add(step.secrets);
     return out;
 }
@@ -52,36 +53,60 @@ bool is_ref_protected(const model::Event& event, const store::Policy& policy,
            (ref == default_branch || text::globs_match(policy.protected_branches, ref));
 }
 
-std::string refusal(const store::Secret& secret, const GrantCase& asked) {
-    if (asked.tier == Tier::t0 || !is_trusted(asked.tier, asked.event))
-        return "no secret is given to the run of a fork";
+std::string out_of_scope(const Scope& scope, const GrantCase& asked) {
     const std::string event(to_text(asked.event.kind));
     const bool named =
-        std::find(secret.events.begin(), secret.events.end(), event) != secret.events.end();
-    if (!secret.events.empty() && !named)
-        return fmt::format("it is for the events {}, this is {}", joined(secret.events), event);
+        std::find(scope.events.begin(), scope.events.end(), event) != scope.events.end();
+    if (!scope.events.empty() && !named)
+        return fmt::format("it is for the events {}, this is {}", joined(scope.events), event);
     const bool proposal = is_proposal(asked.event);
-    if (secret.events.empty() && proposal)
-        return fmt::format("it is not for {}: whoever may open one could read it", event);
-    const std::string ref = ref_of(asked.event);
-    if (secret.branches.empty()) {
+    if (scope.events.empty() && proposal)
+        return fmt::format("it is not for {}: whoever may open one could {}", event, scope.harm);
+    if (scope.branches.empty() && scope.tags.empty()) {
         const bool fits = proposal ? asked.ref_protected : asked.tier == Tier::t3;
         return fits ? ""
                     : fmt::format("it is for protected branches and tags, this run is {}",
                                   to_text(asked.tier));
     }
-    if (ref.empty() || !text::globs_match(secret.branches, ref))
-        return fmt::format("it is for the branches {}", joined(secret.branches));
+    const std::string ref = ref_of(asked.event);
+    const bool fits = asked.event.kind == EventKind::tag
+                          ? text::globs_match(scope.tags, asked.event.tag)
+                          : !ref.empty() && text::globs_match(scope.branches, ref);
+    if (!fits) {
+        std::string words;
+        if (!scope.branches.empty()) words = "the branches " + joined(scope.branches);
+        if (!scope.tags.empty())
+            words += (words.empty() ? "the tags " : ", the tags ") + joined(scope.tags);
+        return "it is for " + words;
+    }
     // The name of a protected branch, but not its tip: a run by hand of some other commit.
     if (!proposal && asked.ref_protected && asked.tier != Tier::t3)
         return fmt::format("the branch is protected and this run is {}", to_text(asked.tier));
     return "";
 }
 
+std::string refusal(const store::Secret& secret, const GrantCase& asked) {
+    if (asked.tier == Tier::t0 || !is_trusted(asked.tier, asked.event))
+        return "no secret is given to the run of a fork";
+    static const std::vector<std::string> no_tags;
+    return out_of_scope({secret.events, secret.branches, no_tags, "read it"}, asked);
+}
+
 bool wants_secrets(const model::JobSpec& spec) {
-    return !spec.secrets.empty() || !spec.id_tokens.empty() ||
+    return !spec.secrets.empty() || !spec.id_tokens.empty() || !spec.image_settings.auth.empty() ||
            std::any_of(spec.steps.begin(), spec.steps.end(),
                        [](const auto& step) { return !step.secrets.empty(); });
+}
+
+GrantCase case_of(store::Tx& tx, const store::Run& run, const model::Event& event,
+                  const model::JobSpec& spec) {
+    const auto project = store::find_project(tx, run.project).value();
+    GrantCase asked;
+    asked.event = event;
+    asked.tier = run.tier;
+    if (spec.environment) asked.environment = spec.environment->name;
+    asked.ref_protected = is_ref_protected(event, project.policy, project.default_branch);
+    return asked;
 }
 
 std::string missing_secrets(store::Tx& tx, const store::Run& run, const model::Event& event,
@@ -97,14 +122,9 @@ Grants grants_of(store::Tx& tx, const store::Run& run, const model::Event& event
         out.missing.emplace_back("no identity token is given to the run of a fork");
     const auto names = names_of(spec);
     if (names.empty()) return out;
-    const auto project = store::find_project(tx, run.project).value();
-    GrantCase asked;
-    asked.event = event;
-    asked.tier = run.tier;
-    if (spec.environment) asked.environment = spec.environment->name;
-    asked.ref_protected = is_ref_protected(event, project.policy, project.default_branch);
+    const GrantCase asked = case_of(tx, run, event, spec);
     for (const auto& [name, optional] : names) {
-        const auto rows = store::secrets_named(tx, project.id, name);
+        const auto rows = store::secrets_named(tx, run.project, name);
         const auto fits = [&](std::string_view environment) {
             return std::find_if(rows.begin(), rows.end(),
                                 [&](const auto& row) { return row.environment == environment; });

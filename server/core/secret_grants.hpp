@@ -26,6 +26,20 @@ struct GrantCase {
 bool is_ref_protected(const model::Event& event, const store::Policy& policy,
                       std::string_view default_branch);
 
+/// For which events and refs something was set up.
+struct Scope {
+    const std::vector<std::string>& events;    ///< none = all but proposals
+    const std::vector<std::string>& branches;  ///< globs
+    const std::vector<std::string>& tags;  ///< globs; without these and branches: protected ones
+    std::string_view harm;                 ///< what whoever opens a pull request could do
+};
+/// Why the case is outside; "" = it is inside. Forks are the caller's business. Pure.
+std::string out_of_scope(const Scope& scope, const GrantCase& asked);
+
+/// What the event and the project's policy say about the run.
+GrantCase case_of(store::Tx& tx, const store::Run& run, const model::Event& event,
+                  const model::JobSpec& spec);
+
 /// Why that secret is not given to that case; "" = it is. Pure.
 std::string refusal(const store::Secret& secret, const GrantCase& asked);
 

@@ -17,6 +17,7 @@ jobs:
   test:
     needs: [lint]
     matrix: {n: [1, 2]}
+    environment: {name: staging, url: "https://staging.example"}
     env: {N: "${{ matrix.n }}"}
     steps:
       - {name: write, run: "cat junit.txt > junit.xml"}
@@ -44,6 +45,7 @@ def lived_in(shared):
     project = shared.project("openapi", hooks=())
     detail, jobs = project.push_and_end({".ci.yml": PIPELINE, "junit.txt": JUNIT}, "failed")
     shared.sluice("secret", "set", "a/b", "--project", project.name, stdin="a value of some length")
+    shared.sluice("environment", "set", "production", "--project", project.name, "--approver", "admin")
     broken, _ = project.push_and_end({".ci.yml": "version: 1\njobs: {a: {run: 1, rum: 2}}\n"}, "errored")
     assert broken["diagnostics"]
     project.known = {
@@ -54,6 +56,7 @@ def lived_in(shared):
         "name": "tests",
         "schedule": "1",
         "secret": "1",
+        "environment": "1",
         "path": "junit.xml",
     }
     artifact = shared.get(f"/api/v1/jobs/{project.known['job']}/artifacts/tests")

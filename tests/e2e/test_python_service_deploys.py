@@ -16,7 +16,8 @@ def test_the_example_is_built_approved_and_serves(world, cluster, container_stor
     server = world.server()
     server.wait_agent_online()
     project = server.project("shortener", hooks=())
-    server.sluice("secret", "set", "kube/shortener", "--project", "shortener", stdin=cluster.kubeconfig)
+    server.sluice("secret", "set", "kube/shortener", "--environment", "production", "--project", "shortener",
+                  stdin=cluster.kubeconfig)
     example = CHECKOUT / "examples/python-service"
     files = {str(path.relative_to(example)): path.read_text() for path in example.rglob("*")
              if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"}
@@ -34,6 +35,8 @@ def test_the_example_is_built_approved_and_serves(world, cluster, container_stor
     server.sluice("run", "approve", str(run), "deploy")
     jobs = by_key(server.ended(run))
     assert jobs["deploy"]["state"] == "passed", server.log_of(jobs["deploy"]["id"]).decode()
+    (deployed,) = server.get(f"{project.path}/environments")["environments"]
+    assert deployed["name"] == "production" and deployed["current"]["job_id"] == jobs["deploy"]["id"]
     outputs = json.loads(server.rows("SELECT outputs FROM jobs WHERE id = ?", jobs["image"]["id"])[0]["outputs"])
     image = "jsonpath={.items[0].spec.containers[0].image}"
     assert cluster.kubectl("get", "pods", "-l", "app=shortener", "-o", image) == outputs["ref"]

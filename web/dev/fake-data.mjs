@@ -35,7 +35,7 @@ function job(r, base, state, more = {}) {
     const over = started && state !== 'running';
     return {
         id: nextJob, run_id: r.id, key: base, base, name: base, kind: 'test', state, wait_reason: '', cause: 'none', message: '',
-        exit_code: over && state === 'passed' ? 0 : null, allow_failure: false, approval: null, needs: [], matrix: {}, shard: null, attempt: started ? 1 : 0,
+        exit_code: over && state === 'passed' ? 0 : null, allow_failure: false, approval: null, environment: null, needs: [], matrix: {}, shard: null, attempt: started ? 1 : 0,
         agent: started ? 'build-03' : '', created_at: r.created_at, started_at: started ? r.created_at : null,
         finished_at: over ? new Date(Date.parse(r.created_at) + 42_000).toISOString() : null,
         duration_ms: over ? 42_000 : null, log_size: 0, steps: [], reports: {}, outputs: {}, carried_from: null, ...more,

@@ -70,6 +70,20 @@ function gate(project, query) {
         config_change: !edited ? null : { files: ['.ci.yml', '.ci/lib/spelling.yml'], jobs: ['spelling'], gate: true, policy: 'required', state: by ? 'approved' : 'waiting', digest: 'd', approved_by: by ?? '', reason: '' } };
 }
 
+/** Of a project with runs: each was deployed to one of two places. */
+const deploymentsOf = (project) => runsOf(project.name).filter((run) => run.finished_at).map((run, i) => ({
+    environment: i % 2 ? 'staging' : 'production', job_id: jobs.find((job) => job.run_id === run.id)?.id ?? 101, job: 'deploy', state: i ? 'passed' : 'failed',
+    run_id: run.id, run_number: run.number, sha: run.sha, branch: run.branch, tag: run.tag, url: i % 2 ? 'javascript:alert(1)' : 'https://app.example/', approved_by: i % 2 ? '' : 'fake admin', finished_at: run.finished_at,
+}));
+
+function environmentsOf(project) {
+    const all = deploymentsOf(project);
+    if (all.length === 0) return [];
+    const rules = { id: 1, approvers: ['admin'], approvals: 2, reason_required: true, expires_ms: 6048e5, wait_ms: 18e5, events: [], branches: ['main'], tags: ['v*'], set_by: 'fake admin', set_at: '2026-01-01T00:00:00Z' };
+    const current = (name) => all.find((one) => one.environment === name && one.state === 'passed') ?? null;
+    return [{ name: 'production', protection: rules, current: current('production'), held: 1 }, { name: 'staging', protection: null, current: current('staging'), held: 0 }];
+}
+
 function finish(run) {
     for (const job of jobs.filter((j) => j.run_id === run.id && !j.finished_at && ['waiting', 'held', 'ready', 'running'].includes(j.state))) {
         Object.assign(job, { state: 'cancelled', cause: 'cancelled', wait_reason: '', finished_at: new Date().toISOString() });
@@ -120,6 +134,8 @@ const routes = [
         publish('job.changed', { run_id: found.run_id, job_id: found.id, state: found.state });
         return found;
     }],
+    ['GET', '/api/v1/projects/:project/environments', ({ project }) => ({ environments: environmentsOf(projectOf(project)) })],
+    ['GET', '/api/v1/projects/:project/deployments', ({ project }) => ({ deployments: deploymentsOf(projectOf(project)) })],
     ['GET', '/api/v1/deliveries', (_, { query }) => ({
         deliveries: query.get('project') === 'new-project' ? [] : [
             { id: 2, source: 'github', delivery_id: 'b', project: query.get('project'), kind: 'push', state: 'ignored', outcome: 'no `on` of the configuration matches', run_id: null, received_at: new Date(Date.now() - 4e5).toISOString() },

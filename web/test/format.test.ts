@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, duration, exactTime, firstLine, plural, relativeTime } from '../src/lib/format';
+import { bytes, duration, exactTime, firstLine, plural, relativeTime, webAddress } from '../src/lib/format';
 import { countStates, lookOf, worstState } from '../src/lib/states';
 import { visiblePieces, visibleText } from '../src/lib/visible';
 
@@ -27,6 +27,13 @@ it('counts bytes', () => {
 
 it('words', () => {
     expect([plural(1, 'job'), plural(2, 'job'), firstLine('a\nb')]).toEqual(['1 job', '2 jobs', 'a']);
+});
+
+it('links to the web only', () => {
+    expect(webAddress('https://app.example/a?b')).toBe('https://app.example/a?b');
+    for (const text of ['', 'app.example', 'javascript:alert(1)', ' java\tscript:alert(1)', 'data:text/html,x', '//app.example']) {
+        expect(webAddress(text)).toBeUndefined();
+    }
 });
 
 describe('states', () => {

@@ -5,7 +5,7 @@ import { draw, groupJobs, stages } from '../src/lib/graph';
 let id = 0;
 const job = (base: string, needs: string[] = [], more: Partial<Job> = {}): Job => ({
     id: (id += 1), run_id: 1, key: base, base, name: base, kind: 'test', state: 'passed', wait_reason: '', cause: 'none',
-    message: '', exit_code: 0, allow_failure: false, approval: null, needs, matrix: {}, shard: null, attempt: 1, agent: '', created_at: '', started_at: null,
+    message: '', exit_code: 0, allow_failure: false, approval: null, environment: null, needs, matrix: {}, shard: null, attempt: 1, agent: '', created_at: '', started_at: null,
     finished_at: null, duration_ms: null, log_size: 0, steps: [], reports: {}, outputs: {}, carried_from: null, ...more,
 });
 const sizes = { width: 100, heightOf: () => 40 };

@@ -14,6 +14,7 @@ const routes: Route[] = [
     { page: 'job', job: 5, view: 'tests' },
     { page: 'job', job: 5, find: 'src/a b.c:3' },
     { page: 'trends', project: 'x', job: 'test (3.11)', branch: 'main' },
+    { page: 'environments', project: 'a b' },
     { page: 'job', job: 5, attempt: 2, line: 12, lineEnd: 20 },
 ];
 

@@ -111,6 +111,11 @@ constexpr std::array k_details = {
         "The job is `warned` then: it counts as passed for jobs that need it and for the gate, "
         "which "
         "shows a note. A list of exit codes allows these only. A cancelled job stays cancelled."},
+    Row{"job.environment",
+        "Who must approve, from which branches, tags and events, and after which wait, are rules "
+        "of the project ([environments](environments.md), `sluice environment set`); a name "
+        "without rules is only recorded. The job's secrets may be of the environment alone. It is "
+        "held while a newer run has deployed there, too. The run of a fork deploys nowhere."},
     Row{"job.approval",
         "The job is `held` until somebody with the right to agrees (`sluice run approve RUN JOB`, "
         "or "

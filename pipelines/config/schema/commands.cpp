@@ -188,7 +188,8 @@ constexpr std::array k_keys = {
         .scopes = scope_image,
         .scalar = Scalar::secret,
         .example = "auth: registry/app",
-        .help = "the secret that logs in to the registry"},
+        .help = "the secret that logs in to the image's registry: `USER:PASSWORD`, or the "
+                "registry's JSON; no step sees it"},
     Key{.name = "user",
         .scopes = scope_image,
         .scalar = Scalar::line,

@@ -28,6 +28,8 @@ export type Status = Schemas['Status'];
 export type Delivery = Schemas['Delivery'];
 export type Schedule = Schemas['Schedule'];
 export type Param = Schemas['Param'];
+export type Environment = Schemas['Environment'];
+export type Deployment = Schemas['Deployment'];
 export type Artifact = Schemas['Artifact'];
 export type ArtifactFile = Schemas['ArtifactFiles']['files'][number];
 

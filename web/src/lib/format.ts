@@ -104,4 +104,14 @@ export function direction(name: string): 1 | -1 | 0 {
     return 0;
 }
 
+/** The address when a browser may be sent there by a link: what a pipeline wrote may be `javascript:`. */
+export function webAddress(text: string): string | undefined {
+    try {
+        const url = new URL(text);
+        return url.protocol === 'https:' || url.protocol === 'http:' ? url.href : undefined;
+    } catch {
+        return undefined;
+    }
+}
+
 const pad = (value: number): string => String(value).padStart(2, '0');

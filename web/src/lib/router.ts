@@ -9,6 +9,7 @@ export type Route =
     | { page: 'projects' }
     | { page: 'project'; project: string; branch?: string; before?: string }
     | { page: 'gate'; project: string; branch?: string; sha?: string }
+    | { page: 'environments'; project: string }
     | { page: 'run'; run: number; job?: number }
     | { page: 'trends'; project: string; job?: string; branch?: string }
     | { page: 'job'; job: number; view?: ReportView; attempt?: number; find?: string; line?: number; lineEnd?: number }
@@ -35,6 +36,7 @@ export function parse(path: string, search = '', hash = ''): Route {
             return compact({ page: 'project', project: arg, branch: text(query, 'branch'), before: text(query, 'before') });
         case 'gate':
             return compact({ page: 'gate', project: arg, branch: text(query, 'branch'), sha: text(query, 'sha') });
+        case 'environments': return { page: 'environments', project: arg };
         case 'trends':
             return compact({ page: 'trends', project: arg, job: text(query, 'job'), branch: text(query, 'branch') });
         case 'runs': {
@@ -64,6 +66,7 @@ export function href(route: Route): string {
             return `/projects/${encodeURIComponent(route.project)}` + search({ branch: route.branch, before: route.before });
         case 'gate':
             return `/gate/${encodeURIComponent(route.project)}` + search({ branch: route.branch, sha: route.sha });
+        case 'environments': return `/environments/${encodeURIComponent(route.project)}`;
         case 'run': return `/runs/${route.run}` + search({ job: route.job });
         case 'trends':
             return `/trends/${encodeURIComponent(route.project)}` + search({ job: route.job, branch: route.branch });
