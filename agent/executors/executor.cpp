@@ -2,6 +2,7 @@
 
 #include "agent/executors/container/executor.hpp"
 #include "agent/executors/container/images.hpp"
+#include "agent/executors/container/login.hpp"
 #include "agent/executors/host/executor.hpp"
 #include "pipelines/base/text.hpp"
 
@@ -35,6 +36,7 @@ Result<> remove_leftovers(std::string_view executor, const std::string& name,
         return error(Code::unavailable, "processes_left", "some processes could not be ended");
     }
     if (executor != "container") return {};
+    RegistryLogin::remove_left(name);
     SLUICE_TRY(Engine engine, Engine::find(settings.container));
     return remove_containers(engine, name);
 }

@@ -23,6 +23,7 @@ struct Places {
     files::Path workspace;
     files::Path files;          ///< folder of CI_OUTPUT and its like
     files::Path files_outside;  ///< the same folder as the runner sees it
+    files::Path secrets{};      ///< ExecutorParts::secret_files; "" = at the same path
 };
 
 /// What the runner lends to an executor.
@@ -39,6 +40,8 @@ public:
     /// id `stopped`. Its output goes to the log (`shown`) or is returned. Code::timeout after
     /// `timeout`.
     virtual Result<spawn::Finished> run(spawn::Command command, Duration timeout, bool shown) = 0;
+    /// What the secret of `image.auth` holds; "" = the job has none.
+    virtual std::string registry_login() = 0;
 };
 
 /// The services beside a job, as its executor needs to know them.
@@ -54,6 +57,9 @@ struct ExecutorParts {
     const ExecutorSettings& settings;
     Lender& lender;
     const Sidecars& sidecars;
+    /// Folder in memory of secrets that steps take as files, which other users of the machine can't
+    /// reach; "" = the job takes none.
+    files::Path secret_files{};
 };
 
 /// A refused preparation: what went wrong and whose fault it was.

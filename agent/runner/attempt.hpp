@@ -103,8 +103,12 @@ private:
     void note(const std::string& line) override;
     Result<> intend(std::string_view executor, const std::string& name) override;
     Result<spawn::Finished> run(spawn::Command command, Duration timeout, bool shown) override;
+    std::string registry_login() override;
     bool prepare_executor();
     std::optional<Refusal> start_services(const ExecutorParts& parts);
+    /// Lines of a service between those of the running step, as a group that can be folded. False
+    /// in the midst of a line.
+    bool say_of_service(const std::string& name, const std::string& lines);
     /// Their logs, each as a section of its own.
     void take_service_logs();
     /// What was used and where; then the executor's end.

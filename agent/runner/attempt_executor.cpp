@@ -2,6 +2,7 @@
 /// lent.
 #include "agent/executors/host/process.hpp"
 #include "agent/runner/attempt.hpp"
+#include "pipelines/base/text.hpp"
 
 #include <fmt/format.h>
 
@@ -58,11 +59,17 @@ bool Attempt::prepare_executor() {
                     refusal.message};
         return false;
     };
-    const ExecutorParts parts{.folder = folder_,
-                              .job = job_,
-                              .settings = executors_,
-                              .lender = *this,
-                              .sidecars = sidecars_};
+    ExecutorParts parts{.folder = folder_,
+                        .job = job_,
+                        .settings = executors_,
+                        .lender = *this,
+                        .sidecars = sidecars_};
+    if (wants_secret_files(job_.spec)) {
+        const std::string& image = job_.spec.image;
+        Result<files::Path> folder = secrets_.open_files(!image.empty() && image != "none");
+        if (!folder) return refuse(folder.error(), model::Cause::setup);
+        parts.secret_files = std::move(*folder);
+    }
     if (std::optional<Refusal> refused = start_services(parts))
         return refuse(refused->error, refused->cause);
     Result<std::unique_ptr<Executor>> made = make_executor(parts);
@@ -83,11 +90,24 @@ std::optional<Refusal> Attempt::start_services(const ExecutorParts& parts) {
     if (specs->empty()) return std::nullopt;
     Result<Engine> engine = Engine::find(executors_.container);
     if (!engine) return Refusal{engine.error()};
-    services_ = std::make_unique<Services>(parts, std::move(*engine), !job_.spec.image.empty(),
-                                           [this] { return stop_ != Stop::none; });
+    services_ = std::make_unique<Services>(
+        parts, std::move(*engine), !job_.spec.image.empty(), [this] { return stop_ != Stop::none; },
+        [this](const std::string& name, const std::string& lines) {
+            return say_of_service(name, lines);
+        });
     std::optional<Refusal> refused = services_->start(*specs, sidecars_);
     for (const auto& [name, value] : services_->environment()) job_.env[name] = value;
     return refused;
+}
+
+bool Attempt::say_of_service(const std::string& name, const std::string& lines) {
+    // What is held back may be the first half of a secret: nothing may come in between.
+    if (!ports_.spool.at_line_start() || redactor_.holds_back()) return false;
+    std::string text = fmt::format("::group::service {}\n", name);
+    for (const std::string& line : text::split(lines, '\n'))
+        if (!line.empty()) text += redactor_.mask(line) + "\n";
+    append_masked(text + "::endgroup::\n");
+    return true;
 }
 
 void Attempt::take_service_logs() {

@@ -33,7 +33,12 @@ Result<> Attempt::give_secrets(const model::StepSpec& step, Environment& env) {
         else
             note("id_tokens: no fresh ones: " + fresh.error().message);
     }
-    return secrets_.put(job_.spec, step, env);
+    return secrets_.put(job_.spec, step, env, executor_->places().secrets);
+}
+
+std::string Attempt::registry_login() {
+    const std::string& name = job_.spec.image_settings.auth;
+    return name.empty() ? "" : secrets_.value(name);
 }
 
 void Attempt::append_masked(std::string_view bytes) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ namespace {
 constexpr Duration k_patience{300'000};
 constexpr Duration k_token_patience{20'000};
 constexpr std::chrono::minutes k_tokens_fresh{2};
+constexpr const char* k_shared = "shared";
 constexpr const char* k_memory_folders[] = {"/dev/shm", "/run"};
 
 bool is_in_memory(const files::Path& folder) {
@@ -37,9 +39,18 @@ std::string folder_name(const std::string& marker) {
 }  // namespace
 
 bool wants_secrets(const model::JobSpec& spec) {
-    return !spec.secrets.empty() || !spec.id_tokens.empty() ||
+    return !spec.secrets.empty() || !spec.id_tokens.empty() || !spec.image_settings.auth.empty() ||
            std::any_of(spec.steps.begin(), spec.steps.end(),
                        [](const auto& step) { return !step.secrets.empty(); });
+}
+
+bool wants_secret_files(const model::JobSpec& spec) {
+    const auto any = [](const std::map<std::string, model::SecretSpec>& secrets) {
+        return std::any_of(secrets.begin(), secrets.end(),
+                           [](const auto& secret) { return secret.second.as_file; });
+    };
+    return any(spec.secrets) || std::any_of(spec.steps.begin(), spec.steps.end(),
+                                            [&](const auto& step) { return any(step.secrets); });
 }
 
 ServerSecrets::ServerSecrets(ServerAddress server, AttemptId attempt, std::string lease_token,
@@ -86,9 +97,10 @@ SecretFiles::~SecretFiles() {
     if (!folder_.empty()) (void)files::remove_tree(folder_);
 }
 
-Result<files::Path> SecretFiles::put(const std::string& name, std::string_view bytes) {
+Result<files::Path> SecretFiles::put(const std::string& name, std::string_view bytes, mode_t mode) {
     const files::Path path = folder_ / name;
     SLUICE_CHECK(files::write_new(path, bytes, 0600));
+    ::chmod(path.c_str(), mode);  // whatever the umask is
     return path;
 }
 
@@ -114,8 +126,27 @@ void AttemptSecrets::take_tokens(std::map<std::string, std::string> tokens, Reda
     for (const auto& [name, value] : values_.id_tokens) redactor.add(forms_of(value));
 }
 
+std::string AttemptSecrets::value(const std::string& name) const {
+    const auto found = values_.secrets.find(name);
+    return found == values_.secrets.end() ? "" : found->second;
+}
+
+Result<files::Path> AttemptSecrets::open_files(bool shared) {
+    if (!files_) {
+        SLUICE_TRY(SecretFiles made, SecretFiles::make(marker_));
+        files_.emplace(std::move(made));
+        shared_ = shared;
+    }
+    if (!shared_) return files_->folder();
+    // The folder above lets nobody else in; a container sees this one alone.
+    const files::Path inner = files_->folder() / k_shared;
+    SLUICE_CHECK(files::make_dirs(inner, 0755));
+    ::chmod(inner.c_str(), 0755);
+    return inner;
+}
+
 Result<> AttemptSecrets::put(const std::map<std::string, model::SecretSpec>& wanted,
-                             Environment& env) {
+                             Environment& env, const files::Path& inside) {
     for (const auto& [variable, secret] : wanted) {
         const auto value = values_.secrets.find(secret.secret);
         if (value == values_.secrets.end()) {
@@ -133,25 +164,25 @@ Result<> AttemptSecrets::put(const std::map<std::string, model::SecretSpec>& wan
             continue;
         }
         if (!written_.contains(secret.secret)) {
-            if (!files_) {
-                SLUICE_TRY(SecretFiles made, SecretFiles::make(marker_));
-                files_.emplace(std::move(made));
-            }
+            SLUICE_CHECK(open_files(false));
+            const std::string name = std::to_string(written_.size() + 1);
+            const files::Path place = shared_ ? files::Path(k_shared) / name : files::Path(name);
             SLUICE_TRY(written_[secret.secret],
-                       files_->put(std::to_string(written_.size() + 1), value->second));
+                       files_->put(place, value->second, shared_ ? 0444 : 0600));
         }
-        env[variable] = written_[secret.secret].string();
+        const files::Path& path = written_[secret.secret];
+        env[variable] = (inside.empty() ? path : inside / path.filename()).string();
     }
     return {};
 }
 
 Result<> AttemptSecrets::put(const model::JobSpec& job, const model::StepSpec& step,
-                             Environment& env) {
-    SLUICE_CHECK(put(job.secrets, env));
+                             Environment& env, const files::Path& inside) {
+    SLUICE_CHECK(put(job.secrets, env, inside));
     for (const auto& [variable, audience] : job.id_tokens)
         if (const auto token = values_.id_tokens.find(variable); token != values_.id_tokens.end())
             env[variable] = token->second;
-    return put(step.secrets, env);
+    return put(step.secrets, env, inside);
 }
 
 }  // namespace sluice::agent

@@ -17,6 +17,8 @@ namespace sluice::agent {
 /// True when the job, or a step of it, names a secret or an identity token: then nothing of it runs
 /// before the server has confirmed the start.
 bool wants_secrets(const model::JobSpec& spec);
+/// True when the job, or a step of it, takes a secret as a file.
+bool wants_secret_files(const model::JobSpec& spec);
 
 /// Where the values come from.
 class Secrets {
@@ -52,8 +54,8 @@ public:
     SecretFiles& operator=(SecretFiles&&) = delete;
     ~SecretFiles();
 
-    /// The path of a file of mode 0600 with those bytes.
-    Result<files::Path> put(const std::string& name, std::string_view bytes);
+    /// The path of a file of that mode with those bytes.
+    Result<files::Path> put(const std::string& name, std::string_view bytes, mode_t mode = 0600);
     const files::Path& folder() const { return folder_; }
 
 private:
@@ -76,17 +78,26 @@ public:
     bool tokens_are_old() const;
     void take_tokens(std::map<std::string, std::string> tokens, Redactor& redactor);
     /// Adds the variables of a step: those of the job, then its own. Refused with what is missing.
-    Result<> put(const model::JobSpec& job, const model::StepSpec& step, Environment& env);
+    /// `inside`: the folder of files as the step sees it; "" = where it is.
+    Result<> put(const model::JobSpec& job, const model::StepSpec& step, Environment& env,
+                 const files::Path& inside);
+    /// What the secret of that name holds; "" when it was not given.
+    std::string value(const std::string& name) const;
+    /// Makes the folder of files; `shared`: for a container, whose users are not this one. Its
+    /// path.
+    Result<files::Path> open_files(bool shared);
     /// Removes the files.
     void end() { files_.reset(); }
 
 private:
-    Result<> put(const std::map<std::string, model::SecretSpec>& wanted, Environment& env);
+    Result<> put(const std::map<std::string, model::SecretSpec>& wanted, Environment& env,
+                 const files::Path& inside);
 
     std::string marker_;
     protocol::SecretValues values_;
     std::chrono::steady_clock::time_point tokens_at_;
     std::optional<SecretFiles> files_;
+    bool shared_ = false;
     std::map<std::string, files::Path> written_;
 };
 

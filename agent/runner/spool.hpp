@@ -32,6 +32,7 @@ public:
     /// Bytes read, 0 at the end.
     Result<std::size_t> read_at(std::int64_t offset, std::span<char> into) const;
     bool truncated() const { return truncated_; }
+    bool at_line_start() const { return at_line_start_; }
 
 private:
     Spool(files::Fd fd, std::int64_t limit) : fd_(std::move(fd)), limit_(limit) {}

@@ -56,6 +56,7 @@ class Program:
 
     def __init__(self, root, name):
         self.root, self.log_file, self.process = pathlib.Path(root), pathlib.Path(root) / f"{name}.log", None
+        self.cwd = None
 
     @property
     def pid(self):
@@ -71,6 +72,7 @@ class Program:
             self.process = subprocess.Popen(
                 [str(word) for word in command],
                 env=env,
+                cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -127,8 +129,9 @@ def children(pid):
 class Server(Program):
     """sluice-server on a data folder of its own; `url`, `client` (admin) and the shorthands below."""
 
-    def __init__(self, root, embedded=True, capacity=3, args=(), env=None, tls=None, data=None, name="server"):
+    def __init__(self, root, embedded=True, capacity=3, args=(), env=None, tls=None, data=None, name="server", cwd=None):
         super().__init__(root, name)
+        self.cwd = cwd
         self.data = pathlib.Path(data or self.root / f"{name}-data")
         self.repos = self.root / "repos"
         self.repos.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Jobs in containers, by a real podman and images from scratch."""
 
+import base64
 import json
 import os
 import re
@@ -10,7 +11,8 @@ import pytest
 import leftovers
 from containers import IMAGE, container_store  # noqa: F401 (a fixture)
 from fixtures import World
-from harness import Agent, EmbeddedAgent
+from harness import Agent, EmbeddedAgent, by_key
+from test_image_kind import PASSWORD, USER, registry  # noqa: F401 (a fixture)
 from test_local_run import Checkout
 from wire import wait_for
 
@@ -161,3 +163,64 @@ def test_a_local_run_uses_the_image_too(container_store, world):  # noqa: F811
     assert done.returncode == 0, done.stdout + done.stderr
     assert "image yes\n" in done.stdout and "dirty tree\n" in done.stdout
     assert container_store.left() == []
+
+
+def test_a_private_image_is_pulled_with_a_login_that_no_step_sees(world, registry, container_store):  # noqa: F811
+    name, logins = f"{registry}/team/tool:1", f"--creds={USER}:{PASSWORD}"
+    container_store.run("buildah", "push", "-q", "--tls-verify=false", logins, IMAGE, name)
+    server = world.server(env=container_store.env)
+    server.wait_agent_online()
+    project = server.project("app", hooks=())
+
+    def one_of(secret, **image):
+        server.sluice("secret", "set", "registry/team", "--project", "app", stdin=secret)
+        text = {"image": {"name": name, "pull": "always", "auth": "registry/team", **image},
+                "run": "echo in $FROM_IMAGE; env | grep -i auth; ls /dev/shm /ci"}
+        jobs = {"a": {**text, "retry": {"infra": 0}}}
+        project.push({".ci.yml": json.dumps({"version": 1, "on": {"manual": {}}, "jobs": jobs})})
+        job = by_key(server.ended(project.start(branch="main")))["a"]
+        return job, server.log_of(job["id"]).decode()
+
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    for secret in (f"{USER}:{PASSWORD}", json.dumps({"auths": {registry: {"auth": basic}}})):
+        job, log = one_of(secret)
+        assert job["state"] == "passed", log
+        assert "in yes" in log and "auth" not in log.lower() and "sluice-secrets" not in log and PASSWORD not in log
+    job, log = one_of(f"{USER}:another-password")
+    assert (job["state"], job["cause"]) == ("errored", "image") and "another-password" not in log + job["message"]
+    job, log = one_of("no login at all")
+    assert (job["state"], job["cause"]) == ("errored", "image") and "USER:PASSWORD" in job["message"]
+    server.sluice("secret", "remove", "registry/team", "--project", "app")
+    job = by_key(server.ended(project.start(branch="main")))["a"]
+    assert job["state"] == "blocked" and "sluice secret set registry/team" in job["message"]
+    assert not [path for path in os.listdir("/dev/shm") if path.startswith("sluice-secrets")]
+    container_store.run("podman", "rmi", "--force", name)
+
+
+@pytest.mark.parametrize("user", ["", "app"])
+def test_a_secret_is_a_file_in_memory_inside_a_container(box, user):
+    box.server.sluice("secret", "set", "deploy/key", "--project", box.name, stdin="line one of it\nline two of it\n")
+    box.server.sluice("secret", "set", "deploy/other", "--project", box.name, stdin="what the other step has")
+    image = {"name": IMAGE, **({"user": user} if user else {})}
+    script = 'grep -c line "$KEY"; stat -f -c %T "$KEY"; cat "$KEY"; echo "at=$KEY"; ' \
+             'echo x 2> /dev/null > "$KEY" || echo read-only'
+    steps = [script, {"run": 'grep -c other "$OTHER"', "secrets": {"OTHER": {"secret": "deploy/other", "as": "file"}}}]
+    jobs = {"a": {"image": image, "secrets": {"KEY": {"secret": "deploy/key", "as": "file"}}, "steps": steps}}
+    files = {".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": jobs})}
+    _, ended = box.push_and_end(files, "passed")
+    log = box.server.log_of(ended["a"]["id"]).decode()
+    assert log.startswith("2\n") and "tmpfs" in log and "line one" not in log and "at=/ci/secrets/1" in log
+    assert "read-only\n1\n" in log, log
+    assert not [path for path in os.listdir("/dev/shm") if path.startswith("sluice-secrets")]
+
+
+def test_the_engine_leaves_nothing_where_the_server_stands(world, container_store):  # noqa: F811
+    stand = world.root / "stand"
+    stand.mkdir()
+    server = world.server(env=container_store.env, cwd=stand)
+    server.wait_agent_online()
+    project = server.project("app", hooks=())
+    job = "{image: '" + IMAGE + "', services: {web: {image: '" + IMAGE + "', cmd: [sleep, '1000']}}, run: 'true'}"
+    project.push_and_end(pipeline("a: " + job), "passed")
+    wait_for(lambda: container_store.left() == [], "the end of every container")
+    assert list(stand.iterdir()) == []

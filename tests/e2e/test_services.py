@@ -82,3 +82,21 @@ def test_a_service_that_ends_during_the_job_is_told(box):
     job, log = one(box, "services: {db: {image: '" + IMAGE + "', cmd: 'sleep 1; exit 7'}}, run: 'sleep 3'", "passed")
     assert b"service db had ended by itself with exit code 7" in log
     assert job["steps"][-1]["state"] == "warned" and job["steps"][-1]["exit_code"] == 7
+
+
+def test_a_service_is_heard_while_the_job_runs(box):
+    box.server.sluice("secret", "set", "db/password", "--project", box.name, stdin="the password of the database")
+    script = "echo begun; while [ ! -e go ]; do sleep 0.05; done; echo going on"
+    cmd = "echo listening; echo using the password of the database; while true; do sleep 0.2; echo beat; done"
+    text = {"services": {"db": {"image": IMAGE, "cmd": cmd}}, "secrets": {"P": "db/password"}, "run": script}
+    run = box.run_of(box.push({".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": {"a": text}})}))
+    job = wait_for(lambda: box.server.detail(run)["jobs"][0], "the job")
+    log = wait_for(lambda: (log := box.server.log_of(job["id"])).count(b"beat\n") > 2 and log, "the service to be heard")
+    assert box.server.job(job["id"])["state"] == "running" and b"going on" not in log
+    assert b"::group::service db\nlistening\nusing ***\n" in log and log.count(b"::group::") == log.count(b"::endgroup::")
+    box.server.post(f"/api/v1/jobs/{job['id']}/cancel", {})
+    box.server.ended(run)
+    job = box.server.job(job["id"])
+    section = next(step for step in job["steps"] if step["name"] == "service db")
+    whole = box.server.log_of(job["id"])[section["log_begin"]:section["log_end"]]
+    assert whole.startswith(b"listening\nusing ***\nbeat\n") and b"::group::" not in whole

@@ -170,6 +170,8 @@ spawn::Command Engine::run(const ContainerSpec& spec) const {
     if (podman_)
         words.insert(words.end(),
                      {"--no-healthcheck", "--http-proxy=false", "--log-driver=k8s-file"});
+    if (podman_ && !spec.log_file.empty())
+        words.push_back("--log-opt=path=" + spec.log_file.string());
     for (const std::string& name : settings_.capabilities) words.push_back("--cap-add=" + name);
     for (const std::string& name : spec.capabilities) words.push_back("--cap-add=" + name);
     if (spec.memory > 0) {
@@ -202,7 +204,23 @@ spawn::Command Engine::run(const ContainerSpec& spec) const {
     words.insert(words.end(), spec.arguments.begin(), spec.arguments.end());
     spawn::Command out = command(std::move(words));
     for (const auto& [name, value] : spec.env) out.env[name] = value;
+    out.directory = spec.engine_directory;
     return out;
+}
+
+EngineLog read_engine_log(std::string_view raw) {
+    EngineLog out;
+    while (true) {
+        const std::size_t end = raw.find('\n', out.taken);
+        if (end == std::string_view::npos) return out;
+        const std::string_view line = raw.substr(out.taken, end - out.taken);
+        out.taken = end + 1;
+        const std::size_t stream = line.find(' ');
+        const std::size_t tag = line.find(' ', stream == line.npos ? stream : stream + 1);
+        if (tag == line.npos || tag + 2 > line.size()) continue;
+        if (tag + 3 <= line.size()) out.text += line.substr(tag + 3);
+        if (line[tag + 1] == 'F') out.text += '\n';
+    }
 }
 
 std::string complaint(const spawn::Finished& finished) {

@@ -59,8 +59,10 @@ struct ContainerSpec {
     std::map<std::string, std::string> hosts;  ///< name → address
     std::vector<int> ports;                    ///< published on free ports of the loopback address
     files::Path directory;
-    std::int64_t cpu_millis = 0;  ///< 0 = no limit
-    std::int64_t memory = 0;      ///< bytes, 0 = no limit
+    files::Path log_file;  ///< where the engine writes the output, if it can; see read_engine_log()
+    files::Path engine_directory;  ///< where the engine stands: its monitor leaves files there
+    std::int64_t cpu_millis = 0;   ///< 0 = no limit
+    std::int64_t memory = 0;       ///< bytes, 0 = no limit
     std::vector<std::string> gpus;
     /// What database images need to become their own user.
     std::vector<std::string> capabilities;
@@ -89,6 +91,14 @@ private:
     bool podman_;
     ContainerSettings settings_;
 };
+
+/// What a container has written, from whole lines of its log_file (`TIME STREAM F|P TEXT`); an
+/// unfinished last one is left.
+struct EngineLog {
+    std::string text;
+    std::size_t taken = 0;  ///< bytes of `raw`
+};
+EngineLog read_engine_log(std::string_view raw);
 
 /// The last line of an engine's complaint, without its trappings.
 std::string complaint(const spawn::Finished& finished);

@@ -20,6 +20,7 @@ constexpr Duration k_helpers_patience{2'000};
 const files::Path k_inside = "/ci";
 const files::Path k_workspace_inside = k_inside / "workspace";
 const files::Path k_files_inside = k_inside / "files";
+const files::Path k_secrets_inside = k_inside / "secrets";
 
 files::Path shared_folder(const AttemptFolder& folder) {
     return folder.path / "ci";
@@ -36,7 +37,8 @@ ContainerExecutor::ContainerExecutor(const ExecutorParts& parts, Engine engine)
     : parts_(parts), engine_(std::move(engine)), name_(external_name(parts.folder.path)) {}
 
 Places ContainerExecutor::places() const {
-    return {k_workspace_inside, k_files_inside, shared_folder(parts_.folder) / "files"};
+    return {k_workspace_inside, k_files_inside, shared_folder(parts_.folder) / "files",
+            k_secrets_inside};
 }
 
 std::optional<Refusal> ContainerExecutor::prepare(const std::string& step_image) {
@@ -90,6 +92,7 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
     ContainerSpec wanted;
     wanted.name = container.name;
     wanted.attempt = name_;
+    wanted.engine_directory = parts_.folder.path;
     wanted.image = facts.id;
     wanted.network = name_;
     wanted.user = user;
@@ -104,6 +107,9 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
     wanted.mounts = {{shared, k_inside},
                      {helper_program(), keeper, true},
                      {parts_.folder.workspace(), k_workspace_inside, false, foreign}};
+    // They are readable for all, in a folder that only this container has.
+    if (!parts_.secret_files.empty())
+        wanted.mounts.push_back({parts_.secret_files, k_secrets_inside, true});
     wanted.hosts = parts_.sidecars.hosts;
     wanted.directory = k_workspace_inside;
     wanted.cpu_millis = spec.resources.cpu_millis;

@@ -1,6 +1,9 @@
 #include "agent/executors/container/images.hpp"
 
+#include "agent/executors/container/login.hpp"
+
 #include "pipelines/base/text.hpp"
+#include "platform/crypto_box.hpp"
 
 #include <fmt/format.h>
 
@@ -16,8 +19,31 @@ Refusal refusal(model::Cause cause, std::string id, std::string message,
     return {error(code, std::move(id), std::move(message)), cause};
 }
 
-std::optional<Refusal> pull_image(const Engine& engine, Lender& lender, const std::string& image,
-                                  model::PullPolicy policy, ImageFacts& facts) {
+/// Pulls, with the job's login when the image is of the registry that it is for.
+Result<spawn::Finished> pull(const Engine& engine, const ExecutorParts& parts,
+                             const std::string& image) {
+    const std::string registry = registry_of(image);
+    std::vector<std::string> words{"pull", "--quiet"};
+    // docker knows by itself that nothing is encrypted there.
+    if (engine.is_podman() && is_loopback_registry(registry))
+        words.emplace_back("--tls-verify=false");
+    words.insert(words.end(), {"--", image});
+    spawn::Command command = engine.command(std::move(words));
+    std::optional<RegistryLogin> login;
+    if (registry == registry_of(parts.job.spec.image))
+        if (std::string secret = parts.lender.registry_login(); !secret.empty()) {
+            auto made = RegistryLogin::make(external_name(parts.folder.path), registry, secret);
+            crypto::wipe(secret);
+            if (!made) return made.error();
+            command = login.emplace(std::move(*made)).with(std::move(command));
+        }
+    return parts.lender.run(std::move(command), k_pull_patience, false);
+}
+
+std::optional<Refusal> pull_image(const Engine& engine, const ExecutorParts& parts,
+                                  const std::string& image, model::PullPolicy policy,
+                                  ImageFacts& facts) {
+    Lender& lender = parts.lender;
     const auto inspect = [&]() -> Result<ImageFacts> {
         SLUICE_TRY(spawn::Finished done,
                    lender.run(engine.command({"image", "inspect", "--", image}), k_engine_patience,
@@ -39,8 +65,7 @@ std::optional<Refusal> pull_image(const Engine& engine, Lender& lender, const st
                            "image " + image + ": this agent does not have it, and `pull` is never");
     }
     lender.note("pulling " + image);
-    Result<spawn::Finished> pulled =
-        lender.run(engine.command({"pull", "--quiet", "--", image}), k_pull_patience, false);
+    Result<spawn::Finished> pulled = pull(engine, parts, image);
     if (!pulled) return Refusal{pulled.error(), model::Cause::image};
     if (!pulled->exit.ok())
         return refusal(model::Cause::image, "pull_failed",
@@ -83,7 +108,7 @@ std::optional<Refusal> fetch_image(const Engine& engine, const ExecutorParts& pa
         return refusal(model::Cause::policy, "image_not_allowed",
                        "image " + image + ": this agent's owner does not allow it",
                        Code::forbidden);
-    if (auto refused = pull_image(engine, parts.lender, image, policy, facts)) return refused;
+    if (auto refused = pull_image(engine, parts, image, policy, facts)) return refused;
     if (auto why = refused_image(facts))
         return refusal(model::Cause::policy, "image_refused", "image " + image + ": " + *why,
                        Code::forbidden);

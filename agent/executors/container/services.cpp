@@ -8,9 +8,12 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -27,6 +30,10 @@ constexpr Duration k_connect{1'000};
 constexpr Duration k_check{10'000};
 constexpr Duration k_engine_patience{60'000};
 constexpr std::size_t k_log_kept = 1 << 20;
+constexpr Duration k_listen{500};
+constexpr std::int64_t k_log_piece = 64 << 10;
+/// A service that talks without end is not listened to for ever; its newest lines come at the end.
+constexpr std::int64_t k_said_most = 1 << 20;
 
 std::vector<std::string> words_of(json::ObjectReader& in, std::string_view key) {
     const json::Value* value = in.find(key);
@@ -116,12 +123,14 @@ Result<std::vector<ServiceSpec>> services_of(const model::JobSpec& spec) {
 }
 
 Services::Services(const ExecutorParts& parts, Engine engine, bool for_containers,
-                   std::function<bool()> stopped)
+                   std::function<bool()> stopped, Said said)
     : parts_(parts),
       engine_(std::move(engine)),
       name_(external_name(parts.folder.path)),
       for_containers_(for_containers),
-      stopped_(std::move(stopped)) {}
+      stopped_(std::move(stopped)),
+      said_(std::move(said)),
+      listening_(parts.lender.io()) {}
 
 std::optional<Refusal> Services::start(const std::vector<ServiceSpec>& specs, Sidecars& sidecars) {
     if (Result<> written = parts_.lender.intend("container", name_); !written)
@@ -131,6 +140,7 @@ std::optional<Refusal> Services::start(const std::vector<ServiceSpec>& specs, Si
     sidecars.network = true;
     for (const ServiceSpec& spec : specs)
         if (auto refused = start_one(spec, sidecars)) return refused;
+    listen();
     for (Running& service : running_)
         if (auto refused = await_ready(service)) return refused;
     return std::nullopt;
@@ -148,6 +158,9 @@ std::optional<Refusal> Services::start_one(const ServiceSpec& spec, Sidecars& si
     ContainerSpec wanted;
     wanted.name = name_ + "-" + spec.name;
     wanted.attempt = name_;
+    wanted.engine_directory = parts_.folder.path;
+    if (engine_.is_podman())
+        wanted.log_file = parts_.folder.path / ("service-" + spec.name + ".log");
     wanted.image = facts.id;
     wanted.network = name_;
     wanted.arguments = spec.command;
@@ -159,7 +172,7 @@ std::optional<Refusal> Services::start_one(const ServiceSpec& spec, Sidecars& si
             call_engine(parts_.lender, engine_.run(wanted),
                         "service " + spec.name + " could not be started", model::Cause::setup))
         return refused;
-    running_.push_back({spec, wanted.name, {}});
+    running_.push_back({spec, wanted.name, {}, wanted.log_file});
     Running& service = running_.back();
     auto place = look(service.container);
     if (!place) return Refusal{place.error()};
@@ -224,16 +237,54 @@ std::optional<Refusal> Services::await_ready(Running& service) {
     return std::nullopt;
 }
 
+void Services::listen() {
+    listening_.expires_after(k_listen);
+    listening_.async_wait([this](boost::system::error_code cancelled) {
+        if (cancelled) return;
+        for (Running& service : running_) say_more(service);
+        listen();
+    });
+}
+
+void Services::say_more(Running& service) {
+    if (service.log.empty() || service.log_at >= k_said_most) return;
+    Result<files::Fd> file = files::open(service.log, O_RDONLY | O_NOFOLLOW);
+    if (!file) return;
+    std::string raw(k_log_piece, '\0');
+    const ssize_t got = ::pread(file->get(), raw.data(), raw.size(), service.log_at);
+    if (got <= 0) return;
+    const EngineLog log = read_engine_log({raw.data(), static_cast<std::size_t>(got)});
+    if (log.text.empty() || said_(service.spec.name, log.text))
+        service.log_at += static_cast<std::int64_t>(log.taken);
+}
+
+std::string Services::log_of(const Running& service) {
+    if (service.log.empty()) {
+        auto log = parts_.lender.run(engine_.command({"logs", service.container}),
+                                     k_engine_patience, false);
+        return log ? std::move(log->output) : "";
+    }
+    Result<files::Fd> file = files::open(service.log, O_RDONLY | O_NOFOLLOW);
+    struct stat status {};
+    if (!file || ::fstat(file->get(), &status) != 0) return "";
+    // Each line has its time before it.
+    const std::int64_t from = std::max<std::int64_t>(0, status.st_size - 4 * k_said_most);
+    std::string raw(static_cast<std::size_t>(status.st_size - from), '\0');
+    const ssize_t got = ::pread(file->get(), raw.data(), raw.size(), from);
+    raw.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+    const std::size_t line = from == 0 ? 0 : raw.find('\n') + 1;
+    return read_engine_log(std::string_view(raw).substr(line)).text;
+}
+
 std::vector<Services::Ended> Services::ended() {
     std::vector<Ended> out;
+    listening_.cancel();
     for (const Running& service : running_) {
         Ended one;
         one.name = service.spec.name;
         if (auto place = look(service.container); place && !place->running)
             one.exit_code = place->exit_code.value_or(-1);
-        auto log = parts_.lender.run(engine_.command({"logs", service.container}),
-                                     k_engine_patience, false);
-        if (log) one.log = std::move(log->output);
+        one.log = log_of(service);
         if (one.log.size() > k_log_kept) {
             const std::size_t line = one.log.find('\n', one.log.size() - k_log_kept);
             one.log.erase(0, line == std::string::npos ? one.log.size() - k_log_kept : line + 1);

@@ -6,6 +6,8 @@
 #include "agent/executors/container/engine.hpp"
 #include "agent/executors/executor.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 namespace sluice::agent {
 
 struct ServiceSpec {
@@ -26,8 +28,11 @@ class Services {
 public:
     /// `for_containers`: the job's steps are in the same network. `stopped` tells that nobody waits
     /// any more.
+    /// `said` gets whole lines of a service as they come, where the engine writes them to a file;
+    /// false: not now, they are offered again.
+    using Said = std::function<bool(const std::string& name, const std::string& lines)>;
     Services(const ExecutorParts& parts, Engine engine, bool for_containers,
-             std::function<bool()> stopped);
+             std::function<bool()> stopped, Said said);
 
     /// Starts all of them and waits until they are ready; says so in the log.
     std::optional<Refusal> start(const std::vector<ServiceSpec>& specs, Sidecars& sidecars);
@@ -39,7 +44,7 @@ public:
         std::string log;               ///< its newest part
         std::optional<int> exit_code;  ///< nothing = it ran to the end of the job
     };
-    /// What each has said; asked once, at the job's end.
+    /// What each has said; asked once, at the job's end. Nothing is said as it comes from then on.
     std::vector<Ended> ended();
     /// Removes them and the network. Blocking.
     Result<> clean_up();
@@ -49,7 +54,12 @@ private:
         ServiceSpec spec;
         std::string container;
         ContainerPlace place;
+        files::Path log;          ///< "" = the engine keeps it for itself
+        std::int64_t log_at = 0;  ///< what has been said
     };
+    void listen();
+    void say_more(Running& service);
+    std::string log_of(const Running& service);
     std::optional<Refusal> start_one(const ServiceSpec& spec, Sidecars& sidecars);
     std::optional<Refusal> await_ready(Running& service);
     bool is_ready(const Running& service);
@@ -60,6 +70,8 @@ private:
     std::string name_;
     bool for_containers_;
     std::function<bool()> stopped_;
+    Said said_;
+    boost::asio::steady_timer listening_;
     std::vector<Running> running_;
     Environment environment_;
     bool made_ = false;
