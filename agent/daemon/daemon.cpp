@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace sluice::agent {
 
@@ -285,6 +286,10 @@ int run_daemon(const DaemonOptions& options) {
         log::error(executors.error().message);
         return 2;
     }
+    if (::geteuid() == 0 && !executors->host.users)
+        log::warn(
+            "jobs on the host run as root and can read all of this machine; `host.users` in "
+            "executors.json gives them users of their own");
     Daemon daemon(options, std::move(*config), std::move(*executors));
     return daemon.run();
 }

@@ -6,6 +6,8 @@
 #include "agent/executors/host/executor.hpp"
 #include "pipelines/base/text.hpp"
 
+#include <charconv>
+
 namespace sluice::agent {
 
 namespace {
@@ -33,6 +35,12 @@ Result<> remove_leftovers(std::string_view executor, const std::string& name,
         std::vector<files::Path> folders;
         for (const std::string& folder : text::split(name, ':')) folders.emplace_back(folder);
         if (OwnCgroup::end(folders, k_kill_patience)) return {};
+        return error(Code::unavailable, "processes_left", "some processes could not be ended");
+    }
+    if (executor == "user") {
+        std::uint32_t id = 0;
+        const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), id);
+        if (failed != std::errc{} || id == 0 || HostUser::end_left(id, k_kill_patience)) return {};
         return error(Code::unavailable, "processes_left", "some processes could not be ended");
     }
     if (executor != "container") return {};

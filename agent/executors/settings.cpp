@@ -2,6 +2,8 @@
 
 #include "pipelines/base/json.hpp"
 
+#include <charconv>
+
 namespace sluice::agent {
 
 namespace {
@@ -27,10 +29,36 @@ Result<ContainerSettings> container_from_json(const json::Value& value, std::str
     return out;
 }
 
+/// `off`, `auto`, or `FROM-TO`. Numbers of real users and of the system are no pool.
+bool read_users(const std::string& text, std::optional<UserPool>& out) {
+    constexpr std::int64_t k_first = 1000, k_last = 4'294'967'293, k_most = 100'000;
+    if (text == "off") return true;
+    if (text == "auto") {
+        out.emplace();
+        return true;
+    }
+    const std::size_t dash = text.find('-');
+    if (dash == std::string::npos) return false;
+    const auto number = [](std::string_view digits, std::int64_t& value) {
+        const auto [end, failed] =
+            std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        return failed == std::errc{} && end == digits.data() + digits.size();
+    };
+    std::int64_t first = 0, last = 0;
+    if (!number(std::string_view(text).substr(0, dash), first) ||
+        !number(std::string_view(text).substr(dash + 1), last))
+        return false;
+    if (first < k_first || last > k_last || last < first || last - first >= k_most) return false;
+    out = UserPool{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last)};
+    return true;
+}
+
 Result<HostSettings> host_from_json(const json::Value& value, std::string pointer) {
     json::ObjectReader reader(value, std::move(pointer));
     HostSettings out;
     out.sandbox = reader.boolean_or("sandbox", false);
+    if (!read_users(reader.string_or("users", "off"), out.users))
+        reader.fail("users", "`off`, `auto`, or numbers from 1000 on such as `300000-300099`");
     SLUICE_CHECK(reader.finish_strict());
     return out;
 }

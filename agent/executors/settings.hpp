@@ -4,6 +4,8 @@
 
 #include "platform/files.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,15 @@ struct ContainerSettings {
     bool operator==(const ContainerSettings&) const = default;
 };
 
+/// Numbers of users that no account has.
+struct UserPool {
+    std::uint32_t first = 2'000'000'000, last = 2'000'000'255;
+    bool operator==(const UserPool&) const = default;
+};
+
 struct HostSettings {
-    bool sandbox = false;  ///< steps run behind bubblewrap
+    bool sandbox = false;           ///< steps run behind bubblewrap
+    std::optional<UserPool> users;  ///< each job's steps are a user's of their own
     bool operator==(const HostSettings&) const = default;
 };
 

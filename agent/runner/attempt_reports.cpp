@@ -109,8 +109,9 @@ void Attempt::split_tests(std::size_t index) {
             ++count;
         }
     note(fmt::format("shard {} of {}: {} of {}", mine + 1, shards.size(), count, names.size()));
-    (void)files::write_atomic(folder_.workspace() / std::string(kinds::k_shard_list), text, 0644,
-                              false);
+    // Beneath the workspace, wherever a link of the job's would lead.
+    if (const auto at = path_inside(folder_.workspace(), std::string(kinds::k_shard_list)))
+        (void)files::write_atomic(*at, text, 0644, false);
 }
 
 const AttemptBaseline& Attempt::baseline() {

@@ -13,9 +13,10 @@ import leftovers
 from containers import IMAGE, container_store  # noqa: F401 (a fixture)
 from fixtures import World
 from harness import EmbeddedAgent
+from test_host_users import can_mount
 from wire import wait_for
 
-EXECUTORS = {"host": "", "sandbox": "", "container": f"image: '{IMAGE}', "}
+EXECUTORS = {"host": "", "sandbox": "", "users": "", "container": f"image: '{IMAGE}', "}
 
 
 def can_sandbox():
@@ -23,7 +24,7 @@ def can_sandbox():
         ["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"], check=False).returncode == 0
 
 
-@pytest.fixture(scope="module", params=["host", "sandbox", pytest.param("container", marks=pytest.mark.container)])
+@pytest.fixture(scope="module", params=["host", "sandbox", "users", pytest.param("container", marks=pytest.mark.container)])
 def executor(request):
     env = {}
     if request.param == "container":
@@ -36,6 +37,12 @@ def executor(request):
         folder = world.root / "server-data/agent"
         folder.mkdir(parents=True)
         (folder / "executors.json").write_text('{"host": {"sandbox": true}}')
+    if request.param == "users":
+        if not can_mount():
+            pytest.skip("not root, or no mount namespaces here")
+        folder = world.root / "server-data/agent"
+        folder.mkdir(parents=True)
+        (folder / "executors.json").write_text('{"host": {"users": "auto"}}')
     server = world.server(capacity=3, env=env)
     server.wait_agent_online()
     server.place = EXECUTORS[request.param]

@@ -5,6 +5,14 @@
 #include "agent/proc.hpp"
 #include "agent/runner/process_tree.hpp"
 #include "agent/runner/step_environment.hpp"
+#include "pipelines/base/text.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
 
 namespace sluice::agent {
 
@@ -16,6 +24,7 @@ std::optional<Refusal> HostExecutor::prepare(const std::string& image) {
     if (!oom_kills_before_) {
         oom_kills_before_ = proc::oom_kills();
         if (Result<> limited = limit(); !limited) return Refusal{limited.error()};
+        if (auto refused = take_user()) return refused;
         if (parts_.settings.host.sandbox) {
             Result<Sandbox> sandbox = Sandbox::find();
             if (!sandbox) return Refusal{sandbox.error()};
@@ -29,6 +38,58 @@ std::optional<Refusal> HostExecutor::prepare(const std::string& image) {
     return Refusal{error(Code::invalid, "no_container",
                          "image: " + image + ": only a job with an image has steps with another"),
                    model::Cause::config};
+}
+
+std::optional<Refusal> HostExecutor::take_user() {
+    if (!parts_.settings.host.users) return std::nullopt;
+    Result<HostUser> user = HostUser::take(*parts_.settings.host.users);
+    if (!user) return Refusal{user.error()};
+    const std::string number = std::to_string(user->id());
+    if (Result<> written = parts_.lender.intend("user", number); !written)
+        return Refusal{written.error()};
+    user_ = std::move(*user);
+    const HostUser::View seen = view();
+    for (const files::Path& folder : {seen.tmp, home(), files(), python_environments()}) {
+        if (Result<> made = files::make_dirs(folder, 0755); !made) return Refusal{made.error()};
+        // Not /tmp: in it stand folders on the way to what is open, which the job must not replace.
+        if (folder != seen.tmp && ::lchown(folder.c_str(), user_->id(), user_->id()) != 0)
+            return Refusal{error(Code::unavailable, "chown_failed",
+                                 folder.string() + ": " + std::generic_category().message(errno))};
+    }
+    ::chmod(seen.tmp.c_str(), 01777);
+    // What can't be done here must not be found out by each step.
+    spawn::Command probe;
+    probe.argv = {"/bin/true"};
+    probe.directory = "/";
+    probe = user_->wrap(std::move(probe), seen);
+    const auto done = parts_.lender.run(std::move(probe), k_kill_patience, false);
+    if (done && done->exit.ok()) return std::nullopt;
+    return Refusal{done ? error(Code::unsupported, "no_users",
+                                "this machine can't give a job a user of its own (`host.users`): " +
+                                    text::sanitize_utf8(text::trim(done->output), 500))
+                        : done.error()};
+}
+
+files::Path HostExecutor::home() const {
+    return parts_.folder.path / "home";
+}
+
+files::Path HostExecutor::python_environments() const {
+    const files::Path& shared = parts_.settings.environments;
+    // What a user has built, only that user can change: each has a store of its own.
+    return user_ ? shared / "users" / std::to_string(user_->id()) : shared / "python";
+}
+
+HostUser::View HostExecutor::view() const {
+    HostUser::View out;
+    out.tmp = parts_.folder.path / "tmp";
+    out.hide = parts_.folder.path.parent_path().parent_path();
+    const auto add = [&](const files::Path& path) { out.open.push_back({path, path}); };
+    add(parts_.folder.workspace());
+    add(files());
+    add(home());
+    out.open.push_back({python_environments(), parts_.settings.environments / "python"});
+    return out;
 }
 
 Result<> HostExecutor::limit() {
@@ -52,14 +113,17 @@ Places HostExecutor::places() const {
 }
 
 files::Path HostExecutor::files() const {
-    return sandbox_ || parts_.settings.host.sandbox ? parts_.folder.path / "files"
-                                                    : parts_.folder.path;
+    return parts_.settings.host.sandbox || parts_.settings.host.users ? parts_.folder.path / "files"
+                                                                      : parts_.folder.path;
 }
 
 Environment HostExecutor::base_environment() const {
     Environment base = agent::base_environment(spawn::current_environment());
     // What it writes at home is nobody else's.
-    if (sandbox_) base["HOME"] = "/tmp";
+    if (sandbox_)
+        base["HOME"] = "/tmp";
+    else if (user_)
+        base["HOME"] = home().string();
     return base;
 }
 
@@ -73,6 +137,17 @@ Result<std::unique_ptr<StepProcess>> HostExecutor::start(spawn::Command command,
     if (sandbox_)
         command = sandbox_->wrap(std::move(command), parts_.folder, files(),
                                  {parts_.settings.environments / "python"});
+    if (parts_.settings.host.users && !user_)
+        return error(Code::unsupported, "no_users", "the job has no user of its own");
+    if (user_) {
+        // All of it once, before anything of the job runs; later what the runner itself has added.
+        SLUICE_CHECK(user_->own(std::exchange(owns_workspace_, true)
+                                    ? parts_.folder.workspace() / ".sluice"
+                                    : parts_.folder.workspace()));
+        SLUICE_CHECK(user_->own(files()));
+        if (!parts_.secret_files.empty()) SLUICE_CHECK(user_->own(parts_.secret_files));
+        command = user_->wrap(std::move(command), view());
+    }
     auto process = std::make_unique<HostProcess>(parts_.lender.io(), std::move(taken));
     if (sandbox_) process->wrapped();
     SLUICE_CHECK(process->start(
@@ -95,6 +170,8 @@ std::uint64_t HostExecutor::oom_kills() const {
 
 void HostExecutor::clean_up() {
     if (group_) (void)group_->end(k_kill_patience);
+    if (user_ && !user_->end(k_kill_patience))
+        parts_.lender.note("some processes of the job's user could not be ended");
 }
 
 }  // namespace sluice::agent

@@ -4,6 +4,7 @@
 #include "agent/executors/executor.hpp"
 #include "agent/executors/host/own_cgroup.hpp"
 #include "agent/executors/host/sandbox.hpp"
+#include "agent/executors/host/user.hpp"
 
 namespace sluice::agent {
 
@@ -29,8 +30,15 @@ private:
     Result<> limit();
 
     files::Path files() const;
+    /// A user of its own for the job, where the machine's owner wants that.
+    std::optional<Refusal> take_user();
+    HostUser::View view() const;
+    files::Path home() const;
+    files::Path python_environments() const;
 
     std::optional<Sandbox> sandbox_;
+    std::optional<HostUser> user_;
+    bool owns_workspace_ = false;
     std::optional<OwnCgroup> group_;
     std::optional<std::uint64_t> oom_kills_before_;
 };
