@@ -5,6 +5,7 @@
 #include "agent/proc.hpp"
 #include "agent/runner/attempt.hpp"
 #include "agent/runner/local_blobs.hpp"
+#include "agent/runner/local_secrets.hpp"
 #include "agent/runner/local_sink.hpp"
 #include "agent/runner/local_source.hpp"
 #include "agent/runner/process_tree.hpp"
@@ -58,6 +59,7 @@ Result<Ending> carry(const AttemptFolder& folder, const protocol::LocalJob& loca
     SLUICE_TRY(auto sink, LocalSink::open(folder.path, *spool, local.keep_commands));
     LocalSource source(local.source);
     LocalBlobs blobs(local);
+    SLUICE_TRY(LocalSecrets secrets, LocalSecrets::take(local.job.spec, local.secrets));
     RunnerIdentity identity;
     identity.pid = ::getpid();
     identity.instance = crypto::random_token(16);
@@ -67,6 +69,7 @@ Result<Ending> carry(const AttemptFolder& folder, const protocol::LocalJob& loca
                      .sink = *sink,
                      .spool = *spool,
                      .journal = journal,
+                     .secrets = &secrets,
                      .blobs = local.blobs.empty() ? nullptr : &blobs},
                     {}, local_settings());
     return attempt.run();
@@ -108,6 +111,7 @@ RunJobExit salvage_local_job(const files::Path& dir) {
     if (!lock->has_value()) return RunJobExit::locked;
     Result<protocol::LocalJob> local = load(dir);
     if (!local) return RunJobExit::unreadable;
+    SecretFiles::remove_left(local->marker);
     kill_marked(local->marker, k_kill_patience);
     if (auto journal = Journal::read(folder.journal()))
         for (const auto& [executor, name] : journal->intents)

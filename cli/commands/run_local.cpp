@@ -25,6 +25,7 @@ struct LocalOptions {
     std::vector<std::string> jobs;
     local::EventOptions event;
     std::vector<std::string> params;
+    std::vector<std::string> secrets, secret_files;
     unsigned parallel = std::max(1U, std::thread::hardware_concurrency() / 2);
     bool no_needs = false, list = false, verbose = false, keep = false, shell = false;
 };
@@ -87,6 +88,22 @@ Result<> check_supported(const std::vector<plan::PlannedJob>& jobs) {
     if (text.empty()) return {};
     return usage_error("this version cannot carry out:" + text +
                        "\nname the jobs to run, or add --no-needs");
+}
+
+/// A secret that no job asks for is a typing mistake; generated jobs name none but their
+/// generator's.
+Result<> check_named(const std::vector<plan::PlannedJob>& jobs,
+                     const protocol::SecretValues& secrets) {
+    std::vector<std::string> names;
+    for (const plan::PlannedJob& job : jobs)
+        for (std::string& name : local::secret_names(job.spec)) names.push_back(std::move(name));
+    for (const auto& [name, value] : secrets.secrets) {
+        if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+        const auto near = text::nearest(name, names);
+        return usage_error(fmt::format("no job that runs names the secret {}{}", printable(name),
+                                       near ? "; did you mean '" + *near + "'?" : ""));
+    }
+    return {};
 }
 
 /// The first job that failed, for --shell.
@@ -155,6 +172,8 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
     SLUICE_TRY(auto jobs,
                local::select_jobs(pipeline.outcome.plan->jobs, options.jobs, !options.no_needs));
     if (!options.list) SLUICE_CHECK(check_supported(jobs));
+    SLUICE_TRY(auto secrets, local::read_secrets(options.secrets, options.secret_files));
+    SLUICE_CHECK(check_named(jobs, secrets));
     if (options.list) return show_list(context, pipeline, jobs);
     print_diagnostics(context.err, pipeline.files, pipeline.outcome.diagnostics);
 
@@ -180,6 +199,7 @@ Result<Exit> carry_out(Context& context, const LocalOptions& options) {
     settings.jobs = options.parallel;
     settings.keep_workspaces = options.keep;
     settings.keep_failed = options.shell;
+    settings.secrets = std::move(secrets);
     const auto begun = context.clock.steady();
     auto view = std::make_unique<local::RunView>(screen, options.verbose, jobs);
     local::LocalRun run(std::move(settings), folder, std::move(jobs), *view);
@@ -227,6 +247,14 @@ void add_run_local(CLI::App& run, Command& chosen) {
     run.add_option("-p,--param", options->params,
                    "A value for `params` of the run, repeatable; the event is then manual")
         ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
+    run.add_option("--secret", options->secrets,
+                   "A secret from a variable of your shell, repeatable; without VARIABLE its name "
+                   "in capitals (registry/token: REGISTRY_TOKEN)")
+        ->type_name("NAME[=VARIABLE]")
+        ->allow_extra_args(false);
+    run.add_option("--secret-file", options->secret_files, "A secret from a file, repeatable")
+        ->type_name("NAME=FILE")
         ->allow_extra_args(false);
     run.add_option("-j,--jobs", options->parallel, "Jobs at once; default: half of the processors")
         ->type_name("N")

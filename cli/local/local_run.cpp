@@ -174,7 +174,9 @@ void LocalRun::start(std::size_t index) {
     local.blobs = folder_.blobs().string();
     local.inputs = inputs_of(index);
     if (!spec.cache.empty()) local.caches = caches_.list();
-    auto started = RunnerProcess::start(settings_.agent, job.dir, local);
+    const protocol::SecretValues secrets = secrets_for(spec, settings_.secrets);
+    local.secrets = !secrets.secrets.empty();
+    auto started = RunnerProcess::start(settings_.agent, job.dir, local, secrets);
     if (!started) throw std::runtime_error("cannot start a runner: " + started.error().message);
     job.runner = std::move(*started);
     job.state = model::next_state(job.state, JobEvent::start).value();

@@ -2,6 +2,7 @@
 /// Carries the jobs of a plan out on this machine, in the order and with the outcomes that a server
 /// would give them (plan::advance, plan::end_event), each by a runner of its own. One thread.
 
+#include "cli/local/given_secrets.hpp"
 #include "cli/local/job_run.hpp"
 #include "cli/local/local_packs.hpp"
 #include "cli/local/pipeline.hpp"
@@ -16,6 +17,7 @@ struct RunSettings {
     std::string agent;     ///< the program `sluice-agent`
     std::size_t jobs = 1;  ///< at a time
     bool keep_workspaces = false;
+    protocol::SecretValues secrets;  ///< each job gets those that it names
     bool keep_failed = false;  ///< the workspaces of failed jobs, and how their steps were started
 };
 

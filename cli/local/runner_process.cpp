@@ -1,6 +1,7 @@
 #include "cli/local/runner_process.hpp"
 
 #include "cli/exit_code.hpp"
+#include "cli/local/given_secrets.hpp"
 #include "platform/spawn.hpp"
 
 #include <fcntl.h>
@@ -37,7 +38,8 @@ RunnerProcess::RunnerProcess(std::string agent, files::Path dir, pid_t pid, file
 
 Result<std::unique_ptr<RunnerProcess>> RunnerProcess::start(const std::string& agent,
                                                             files::Path dir,
-                                                            const protocol::LocalJob& job) {
+                                                            const protocol::LocalJob& job,
+                                                            const protocol::SecretValues& secrets) {
     SLUICE_CHECK(files::make_dirs(dir, 0700));
     SLUICE_CHECK(files::write_new(dir / local_file::k_job, json::serialize(to_json(job)), 0600));
     SLUICE_TRY(files::Fd log, files::open(dir / "runner.log", O_WRONLY | O_CREAT | O_APPEND, 0600));
@@ -46,6 +48,11 @@ Result<std::unique_ptr<RunnerProcess>> RunnerProcess::start(const std::string& a
     command.env = spawn::current_environment();
     command.out = log.get();
     command.err = log.get();
+    files::Fd input;
+    if (job.secrets) {
+        SLUICE_TRY(input, in_memory(secrets));
+        command.in = input.get();
+    }
     SLUICE_TRY(pid_t pid, spawn::start(command));
     files::Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     return std::unique_ptr<RunnerProcess>(

@@ -3,6 +3,7 @@
 /// (decision 0006). One thread.
 
 #include "pipelines/protocol/local_run.hpp"
+#include "pipelines/protocol/secrets.hpp"
 #include "platform/files.hpp"
 
 #include <sys/types.h>
@@ -17,9 +18,11 @@ Result<std::string> find_agent();
 
 class RunnerProcess {
 public:
-    /// Writes local.json into `dir`, which is made, and starts the runner.
+    /// Writes local.json into `dir`, which is made, and starts the runner; `secrets` go to it in
+    /// memory.
     static Result<std::unique_ptr<RunnerProcess>> start(const std::string& agent, files::Path dir,
-                                                        const protocol::LocalJob& job);
+                                                        const protocol::LocalJob& job,
+                                                        const protocol::SecretValues& secrets);
     /// Kills a runner that still lives, and waits for it.
     ~RunnerProcess();
     RunnerProcess(const RunnerProcess&) = delete;

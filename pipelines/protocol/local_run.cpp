@@ -24,7 +24,8 @@ json::Value to_json(const LocalJob& value) {
                         {"source", wire::text(value.source)},
                         {"marker", wire::text(value.marker)},
                         {"parent", value.parent},
-                        {"keep_commands", value.keep_commands}};
+                        {"keep_commands", value.keep_commands},
+                        {"secrets", value.secrets}};
 }
 
 Result<LocalJob> parse_local_job(const json::Value& value) {
@@ -37,6 +38,7 @@ Result<LocalJob> parse_local_job(const json::Value& value) {
     out.marker = in.string("marker", 128);
     out.parent = in.integer_or("parent", 0, 0, wire::k_max_integer);
     out.keep_commands = in.boolean_or("keep_commands", false);
+    out.secrets = in.boolean_or("secrets", false);
     out.blobs = in.string_or("blobs", "");
     const auto input = [](const json::Value& item, const std::string&) {
         return parse_input(item);

@@ -28,6 +28,7 @@ struct LocalJob {
     std::string blobs;           ///< folder of the blobs that the run's jobs share
     std::map<std::string, InputReply> inputs;  ///< what the job's inputs stand for
     std::vector<CacheReply> caches;            ///< newest first; what may be restored
+    bool secrets = false;                      ///< SecretValues come by standard input
 };
 
 /// A step's command as it was started.

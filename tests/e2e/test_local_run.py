@@ -479,3 +479,40 @@ def test_who_reads_outputs_brings_the_cells_that_give_them(app):
     alone = app.run("test (mac)", "--no-needs")
     assert alone.returncode == 2
     assert "`test (mac)` reads outputs of `build`: leave --no-needs out, or name `build`, too" in alone.stderr
+
+
+def test_secrets_come_from_variables_and_files_and_are_masked(app):
+    app.pipeline("""  a:
+    secrets: {TOKEN: registry/token, KEY: {secret: deploy/key, as: file}, EXTRA: {secret: extra/one, optional: true}}
+    run: |
+      echo "token $TOKEN, key $(cat "$KEY"), extra ${EXTRA-none}, $(printf %s "$TOKEN" | rev)"
+      stat -f -c %T "$KEY"; stat -c %a "$KEY"
+  b: {run: 'echo "b has ${TOKEN-none}"'}
+""")
+    (app.root / "key").write_text("the key of the deployment\n")
+    told = {"REGISTRY_TOKEN": "a token of some length"}
+    words = ("--secret", "registry/token", "--secret-file", f"deploy/key={app.root}/key", "-v")
+    done = app.run(*words, **told)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "token ***, key ***, extra none, htgnel emos fo nekot a" in done.stdout and "b has none" in done.stdout
+    assert "tmpfs" in done.stdout and "600" in done.stdout
+    values = ("-e", "a token of some length", "-e", "the key of the deployment")
+    kept = subprocess.run(["grep", "-rl", *values, app.root / "cache"], capture_output=True, text=True, check=False)
+    assert kept.returncode == 1, kept.stdout
+    done = app.run("--secret", "registry/token=OTHER", "a", OTHER="another token of it")
+    assert done.returncode == 1 and "`--secret-file deploy/key=FILE`" in done.stdout
+
+
+def test_a_secret_that_was_not_meant_so_is_refused(app):
+    app.pipeline("  a: {secrets: {TOKEN: registry/token}, run: 'true'}\n")
+    for words, complaint in (
+        (("--secret", "registry/token"), "there is no variable REGISTRY_TOKEN"),
+        (("--secret", "registry/tokne=HOME"), "did you mean 'registry/token'"),
+        (("--secret-file", "registry/token"), "say NAME=FILE"),
+        (("--secret-file", "registry/token=/no/such/file"), "/no/such/file"),
+        (("--secret", "registry/token=SHORT"), "8 bytes"),
+    ):
+        done = app.run(*words, SHORT="short")
+        assert done.returncode == 2 and complaint in done.stderr, done.stderr
+    done = app.run()
+    assert done.returncode == 1 and "`--secret registry/token=VARIABLE`" in done.stdout
