@@ -35,57 +35,64 @@ awaitable<Reply> list(Api& api) {
     co_return json_reply(json::Object{{"agents", std::move(out)}});
 }
 
-/// An agent after a change, as shown() wants it.
-struct Changed {
-    store::Agent agent;
-    AgentResources resources;
+/// One change of an agent by a person, as it is written down.
+struct Change {
+    std::string action;  ///< for the audit trail
+    std::string detail;
+    std::string state;  ///< what the event stream tells; "" = the old one
+    /// Changes the agent, in the store and as it is shown.
+    std::function<void(store::Tx&, store::Agent&)> apply;
 };
 
-awaitable<Reply> set_draining(Api& api, Request& request, const Principal& who, bool draining) {
+awaitable<Reply> change_agent(Api& api, Request& request, const Principal& who, Change change) {
     auto id = path_id<AgentId>(request, "agent");
     if (!id) co_return http::error_reply(id.error());
-    auto change = [&api, id = *id, draining, by = who.name](store::Tx& tx) -> Result<Changed> {
+    struct Changed {
+        store::Agent agent;
+        AgentResources resources;
+    };
+    auto work = [&api, id = *id, by = who.name,
+                 change = std::move(change)](store::Tx& tx) -> Result<Changed> {
         auto agent = store::find_agent(tx, id);
         if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
-        store::set_agent_draining(tx, id, draining);
-        if (!draining) store::set_agent_paused(tx, id, false);
-        store::insert_audit(tx, api.clock.now(), by, draining ? "agent.drain" : "agent.resume",
-                            agent->name, "");
-        api.feed.publish(
-            tx,
-            {{}, "agent.changed", {}, {}, {}, draining ? "draining" : "online", api.clock.now()});
-        agent->draining = draining;
-        if (!draining) agent->paused = false;
+        change.apply(tx, *agent);
+        store::insert_audit(tx, api.clock.now(), by, change.action, agent->name, change.detail);
+        api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, change.state, api.clock.now()});
+        // It claims anew, as it is now.
         tx.after_commit([&api, id] {
             api.auth.forget();
             api.scheduler.release(id);
         });
         return Changed{*agent, resources_of(tx, id)};
     };
-    auto changed = co_await api.writer.write(std::move(change));
+    auto changed = co_await api.writer.write(std::move(work));
     if (!changed) co_return http::error_reply(changed.error());
     co_return json_reply(shown(api, changed->agent, changed->resources));
 }
 
-awaitable<Reply> set_paused(Api& api, Request& request, const Principal& who) {
-    auto id = path_id<AgentId>(request, "agent");
-    if (!id) co_return http::error_reply(id.error());
-    auto change = [&api, id = *id, by = who.name](store::Tx& tx) -> Result<Changed> {
-        auto agent = store::find_agent(tx, id);
-        if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
-        store::set_agent_paused(tx, id, true);
-        store::insert_audit(tx, api.clock.now(), by, "agent.pause", agent->name, "");
-        api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, "paused", api.clock.now()});
-        agent->paused = true;
-        tx.after_commit([&api, id] {
-            api.auth.forget();
-            api.scheduler.release(id);
-        });
-        return Changed{*agent, resources_of(tx, id)};
-    };
-    auto changed = co_await api.writer.write(std::move(change));
-    if (!changed) co_return http::error_reply(changed.error());
-    co_return json_reply(shown(api, changed->agent, changed->resources));
+awaitable<Reply> drain(Api& api, Request& request, const Principal& who) {
+    Change change{"agent.drain", "", "draining", [](store::Tx& tx, store::Agent& agent) {
+                      store::set_agent_draining(tx, agent.id, true);
+                      agent.draining = true;
+                  }};
+    co_return co_await change_agent(api, request, who, std::move(change));
+}
+
+awaitable<Reply> resume(Api& api, Request& request, const Principal& who) {
+    Change change{"agent.resume", "", "online", [](store::Tx& tx, store::Agent& agent) {
+                      store::set_agent_draining(tx, agent.id, false);
+                      store::set_agent_paused(tx, agent.id, false);
+                      agent.draining = agent.paused = false;
+                  }};
+    co_return co_await change_agent(api, request, who, std::move(change));
+}
+
+awaitable<Reply> pause(Api& api, Request& request, const Principal& who) {
+    Change change{"agent.pause", "", "paused", [](store::Tx& tx, store::Agent& agent) {
+                      store::set_agent_paused(tx, agent.id, true);
+                      agent.paused = true;
+                  }};
+    co_return co_await change_agent(api, request, who, std::move(change));
 }
 
 /// The labels of a body, as they are stored.
@@ -104,30 +111,16 @@ Result<json::Array> read_labels(const json::Value& body) {
 }
 
 awaitable<Reply> set_labels(Api& api, Request& request, const Principal& who) {
-    auto id = path_id<AgentId>(request, "agent");
-    if (!id) co_return http::error_reply(id.error());
     auto body = co_await json_body(request);
     if (!body) co_return http::error_reply(body.error());
     auto labels = read_labels(*body);
     if (!labels) co_return http::error_reply(labels.error());
-    auto change = [&api, id = *id, text = json::serialize(*labels),
-                   by = who.name](store::Tx& tx) -> Result<Changed> {
-        auto agent = store::find_agent(tx, id);
-        if (!agent) return error(Code::not_found, "not_found", "no such agent", "agent");
-        store::set_agent_labels(tx, id, text);
-        store::insert_audit(tx, api.clock.now(), by, "agent.labels", agent->name, text);
-        api.feed.publish(tx, {{}, "agent.changed", {}, {}, {}, "", api.clock.now()});
-        agent->labels = text;
-        // It claims anew, with the new labels.
-        tx.after_commit([&api, id] {
-            api.auth.forget();
-            api.scheduler.release(id);
-        });
-        return Changed{*agent, resources_of(tx, id)};
-    };
-    auto changed = co_await api.writer.write(std::move(change));
-    if (!changed) co_return http::error_reply(changed.error());
-    co_return json_reply(shown(api, changed->agent, changed->resources));
+    const std::string text = json::serialize(*labels);
+    Change change{"agent.labels", text, "", [text](store::Tx& tx, store::Agent& agent) {
+                      store::set_agent_labels(tx, agent.id, text);
+                      agent.labels = text;
+                  }};
+    co_return co_await change_agent(api, request, who, std::move(change));
 }
 
 awaitable<Reply> create_enrolment(Api& api, Request& request, const Principal& who) {
@@ -161,16 +154,14 @@ std::vector<http::Route> agent_routes(Api& api) {
                [&api](Request&, const Principal&) { return list(api); }),
         person(api, Method::post, "/api/v1/agents/enrolment-tokens", Role::admin,
                [&api](Request& r, const Principal& who) { return create_enrolment(api, r, who); }),
-        person(
-            api, Method::post, "/api/v1/agents/{agent}/drain", Role::admin,
-            [&api](Request& r, const Principal& who) { return set_draining(api, r, who, true); }),
+        person(api, Method::post, "/api/v1/agents/{agent}/drain", Role::admin,
+               [&api](Request& r, const Principal& who) { return drain(api, r, who); }),
         person(api, Method::post, "/api/v1/agents/{agent}/pause", Role::admin,
-               [&api](Request& r, const Principal& who) { return set_paused(api, r, who); }),
+               [&api](Request& r, const Principal& who) { return pause(api, r, who); }),
+        person(api, Method::post, "/api/v1/agents/{agent}/resume", Role::admin,
+               [&api](Request& r, const Principal& who) { return resume(api, r, who); }),
         person(api, Method::put, "/api/v1/agents/{agent}/labels", Role::admin,
                [&api](Request& r, const Principal& who) { return set_labels(api, r, who); }),
-        person(
-            api, Method::post, "/api/v1/agents/{agent}/resume", Role::admin,
-            [&api](Request& r, const Principal& who) { return set_draining(api, r, who, false); }),
     };
 }
 
