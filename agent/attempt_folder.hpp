@@ -9,6 +9,7 @@
 ///   journal     JSON lines: starting, started, outcome, finished
 ///   workspace/  the commit, where steps run
 ///   params.json the job's params, when it has any: $CI_PARAMS_FILE
+///   kept        there when the job is over and people may open shells: the runner waits for them
 ///   step-N.*    CI_OUTPUT, CI_ENV, CI_SUMMARY of each step that wrote them; a long script
 ///
 /// Few files on purpose: creating them is the dearest part of a short job's way to its first
@@ -32,6 +33,7 @@ struct AttemptFolder {
     files::Path spool() const { return path / "spool"; }
     files::Path journal() const { return path / "journal"; }
     files::Path workspace() const { return path / "workspace"; }
+    files::Path kept() const { return path / "kept"; }
     files::Path params() const { return path / "params.json"; }
     files::Path step_file(std::size_t index, std::string_view ending) const {
         return path / ("step-" + std::to_string(index) + "." + std::string(ending));

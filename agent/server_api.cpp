@@ -212,6 +212,29 @@ Result<protocol::SecretsReply> AttemptApi::secrets(const protocol::SecretsReques
     return protocol::parse_secrets_reply(value);
 }
 
+Result<protocol::KeptReply> AttemptApi::kept(const protocol::KeptRequest& body) {
+    SLUICE_TRY(http_client::Response response,
+               post("kept", to_json(body), body.wait + k_poll_slack));
+    SLUICE_TRY(json::Value value, body_of(response));
+    return protocol::parse_kept_reply(value);
+}
+
+Result<protocol::ShellTaken> AttemptApi::shell_output(std::int64_t shell,
+                                                      const protocol::ShellOutput& body) {
+    SLUICE_TRY(http_client::Response response,
+               post("shells/" + std::to_string(shell) + "/output", to_json(body), k_call_timeout));
+    SLUICE_TRY(json::Value value, body_of(response));
+    return protocol::parse_shell_taken(value);
+}
+
+Result<protocol::ShellInput> AttemptApi::shell_input(std::int64_t shell,
+                                                     const protocol::InputRequest& body) {
+    SLUICE_TRY(http_client::Response response, post("shells/" + std::to_string(shell) + "/input",
+                                                    to_json(body), body.wait + k_poll_slack));
+    SLUICE_TRY(json::Value value, body_of(response));
+    return protocol::parse_shell_input(value);
+}
+
 Result<bool> AttemptApi::source(const protocol::SourceRequest& body,
                                 const http_client::BodySink& sink) {
     http_client::Request wanted = request("POST", "source", k_source_timeout);

@@ -7,6 +7,7 @@
 #include "pipelines/protocol/hello.hpp"
 #include "pipelines/protocol/reports.hpp"
 #include "pipelines/protocol/secrets.hpp"
+#include "pipelines/protocol/shell.hpp"
 #include "platform/files.hpp"
 #include "platform/http_client.hpp"
 
@@ -99,6 +100,13 @@ public:
     Result<protocol::InputReply> input(const std::string& name);
     Result<protocol::CacheReply> cache(const protocol::CacheRequest& wanted);
     Result<protocol::MemoReply> memo(const protocol::MemoRequest& wanted);
+    /// Long poll of an ended attempt whose environment is kept.
+    Result<protocol::KeptReply> kept(const protocol::KeptRequest& body);
+    /// Code::gone: the shell is over.
+    Result<protocol::ShellTaken> shell_output(std::int64_t shell,
+                                              const protocol::ShellOutput& body);
+    Result<protocol::ShellInput> shell_input(std::int64_t shell,
+                                             const protocol::InputRequest& body);
 
     void interrupt() { client_.interrupt(); }
     void resume() { client_.resume(); }

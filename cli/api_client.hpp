@@ -32,6 +32,8 @@ public:
     Result<json::Value> put(const std::string& path, const json::Value& body);
     Result<json::Value> patch(const std::string& path, const json::Value& body);
     Result<> remove(const std::string& path);
+    /// Ends a call that another thread makes, and all later ones. Any thread.
+    void interrupt() { client_.interrupt(); }
 
     /// Copies a body that may be large to `sink` as it comes.
     Result<> download(const std::string& path, const Query& query,

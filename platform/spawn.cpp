@@ -142,7 +142,8 @@ Result<pid_t> start(const Command& command) {
                              .argv = argv_pointers.data(),
                              .env = env_pointers.data(),
                              .directory = command.directory.c_str(),
-                             .streams = {in.get(), out.get(), err.get()}};
+                             .streams = {in.get(), out.get(), err.get()},
+                             .on_terminal = command.on_terminal};
         refused = spawn_child(plan, pid);
     } else {
         FileActions actions;

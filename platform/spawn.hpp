@@ -34,6 +34,8 @@ struct Command {
     /// SIGKILL when the thread that starts the command ends (not the process: start it from a
     /// thread that lives as long as the command may). A set-user-id program loses it.
     bool dies_with_us = false;
+    /// `in` is a terminal that becomes the controlling one of the new session; with dies_with_us.
+    bool on_terminal = false;
 };
 
 /// How a process ended, from waitpid's status.

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -54,6 +55,7 @@ SLUICE_IN_CHILD int prepare(const Shared& shared) {
     if (*shared.plan.directory && ::chdir(shared.plan.directory) != 0) return -1;
     for (int stream = 0; stream < 3; ++stream)
         if (::dup2(shared.plan.streams[stream], stream) < 0) return -1;
+    if (shared.plan.on_terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) return -1;
     close_from(3);
     return set_signals(0, nullptr);
 }

@@ -13,8 +13,9 @@ struct ChildPlan {
     const char* program;  ///< a path
     char* const* argv;
     char* const* env;
-    const char* directory;  ///< "" = the caller's
-    int streams[3];         ///< become 0, 1 and 2; all above 2 and close-on-exec
+    const char* directory;     ///< "" = the caller's
+    int streams[3];            ///< become 0, 1 and 2; all above 2 and close-on-exec
+    bool on_terminal = false;  ///< 0 becomes the controlling terminal
 };
 
 /// 0 and the child's pid, or the errno of what failed; then there is no child to wait for.

@@ -122,9 +122,9 @@ struct Loaded {
     std::vector<store::ScheduleRow> schedules;
 };
 
-Loaded load(store::Writer& writer) {
+Loaded load(store::Writer& writer, Timestamp now) {
     Loaded loaded;
-    auto read = [&loaded](store::Tx& tx) -> Result<> {
+    auto read = [&loaded, now](store::Tx& tx) -> Result<> {
         loaded = {};
         auto id = store::get_meta(tx, "server_id");
         if (!id) {
@@ -139,6 +139,7 @@ Loaded load(store::Writer& writer) {
         loaded.live = store::live_attempts(tx);
         loaded.pull_requests = store::all_pull_requests(tx);
         loaded.schedules = store::active_schedules(tx);
+        core::Shells::end_all(tx, now);
         return {};
     };
     writer.write_blocking(read).value();
@@ -247,7 +248,7 @@ void serve(const Options& options) {
                           : secrets::KeyRing::load(key_file);
     if (!keys) throw StartError("cannot use the keys of the secrets: " + keys.error().message);
     core::IdTokens id_tokens(writer, *keys, clock);
-    const auto loaded = load(writer);
+    const auto loaded = load(writer, clock.now());
 
     core::LeaseTimes times;
     times.lease = std::chrono::seconds(options.lease_seconds);
@@ -284,6 +285,7 @@ void serve(const Options& options) {
     logs::ReportStore report_files(data / "reports");
     core::ReportLists report_lists(report_files);
     blobs::BlobStore blobs(data / "blobs");
+    core::Shells shells(writer, clock);
     core::BlobKeeper blob_keeper(
         {writer, disk, blobs, clock, static_cast<std::int64_t>(options.cache_bytes)});
     api::Api api{writer,
@@ -309,6 +311,7 @@ void serve(const Options& options) {
                  auth,
                  *keys,
                  id_tokens,
+                 shells,
                  loaded.server_id,
                  options.public_url,
                  SLUICE_VERSION,
@@ -354,7 +357,8 @@ void serve(const Options& options) {
                   const std::string& branch) { outbox.report_gate(tx, project, sha, branch); });
     Scaler scaler({readers, db, scaling, scheduler, leases},
                   {options.scaler, std::chrono::seconds(options.scaler_interval), api.public_url});
-    asio::cancellation_signal stop_sweeper, stop_outbox, stop_ticker, stop_keeper, stop_scaler;
+    asio::cancellation_signal stop_sweeper, stop_outbox, stop_ticker, stop_keeper, stop_scaler,
+        stop_shells;
     if (!options.scaler.empty())
         asio::co_spawn(io, scaler.run(),
                        asio::bind_cancellation_slot(stop_scaler.slot(), asio::detached));
@@ -366,6 +370,8 @@ void serve(const Options& options) {
                    asio::bind_cancellation_slot(stop_ticker.slot(), asio::detached));
     asio::co_spawn(io, blob_keeper.run(),
                    asio::bind_cancellation_slot(stop_keeper.slot(), asio::detached));
+    asio::co_spawn(io, shells.run(),
+                   asio::bind_cancellation_slot(stop_shells.slot(), asio::detached));
     // Before anyone can know that we serve: a signal that comes then must find its handler.
     asio::signal_set signals(io, SIGTERM, SIGINT);
     server->start();
@@ -419,6 +425,7 @@ void serve(const Options& options) {
         spdlog::info("stopping signal={}", number);
         api.stopping = true;
         scheduler.wake_all();
+        shells.wake_all();
         feed.signal().notify();
         server->stop(std::chrono::milliseconds(2000));
         if (hook_server) hook_server->stop(std::chrono::milliseconds(2000));
@@ -428,6 +435,7 @@ void serve(const Options& options) {
         stop_ticker.emit(asio::cancellation_type::terminal);
         stop_scaler.emit(asio::cancellation_type::terminal);
         stop_keeper.emit(asio::cancellation_type::terminal);
+        stop_shells.emit(asio::cancellation_type::terminal);
         patience = std::thread([&] {
             agent.reset();
             std::unique_lock waiting(ended_mutex);

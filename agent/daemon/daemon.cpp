@@ -102,7 +102,10 @@ void Daemon::adopt_folders() {
          std::filesystem::directory_iterator(options_.dir / "attempts", failed)) {
         std::optional<AttemptId> attempt = AttemptId::parse(entry.path().filename().string());
         if (!attempt) continue;
-        slots_.take(*attempt);
+        // A runner that only keeps its place for people has no job any more.
+        const bool kept =
+            is_there(AttemptFolder{entry.path()}.kept()) && lock_is_held(entry.path());
+        if (!kept) slots_.take(*attempt);
         watched_[*attempt].dir = entry.path();
         if (!lock_is_held(entry.path())) {
             log::warn(fmt::format("salvaging a dead runner attempt={}", attempt->value));
@@ -203,8 +206,13 @@ void Daemon::receive_notices() {
         boost::asio::posix::descriptor_base::wait_read,
         [this](boost::system::error_code cancelled) {
             if (cancelled) return;
-            while (std::optional<AttemptId> attempt = receive_notice(notices_.native_handle()))
-                slots_.free(*attempt);
+            while (std::optional<AttemptId> attempt = receive_notice(notices_.native_handle())) {
+                if (is_there(AttemptFolder{folder_of(*attempt)}.kept()))
+                    slots_.forget(*attempt);
+                else
+                    slots_.free(*attempt);
+            }
+            leave_if_drained();
             receive_notices();
         });
 }

@@ -98,6 +98,11 @@ public:
     /// One step at a time.
     virtual Result<std::unique_ptr<StepProcess>> start(spawn::Command command,
                                                        OutputPipe::Taken taken) = 0;
+    /// Starts a program on a terminal of its own, for a person; refused as start() is. One at a
+    /// time, and no step beside it.
+    virtual Result<TerminalProcess> start_on_terminal(spawn::Command command) = 0;
+    /// Kills what the steps have left running; what prepare() made stays. Blocking.
+    virtual void end_steps() = 0;
     /// Out-of-memory kills among the steps since the first call of prepare().
     virtual std::uint64_t oom_kills() const = 0;
 

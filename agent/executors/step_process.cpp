@@ -3,6 +3,7 @@
 #include <boost/asio/buffer.hpp>
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 namespace sluice::agent {
@@ -48,6 +49,17 @@ Result<OutputEnds> make_output_pipe() {
     // A refused size (pipe-user-pages-soft) only makes the pipe smaller.
     ::fcntl(pipe.write.get(), F_SETPIPE_SZ, k_pipe_bytes);
     return pipe;
+}
+
+Result<TerminalEnds> make_terminal() {
+    files::Fd person(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+    char name[64];
+    if (!person || ::unlockpt(person.get()) != 0 ||
+        ::ptsname_r(person.get(), name, sizeof name) != 0)
+        return files::errno_error(errno, "make a terminal");
+    files::Fd program(::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (!program) return files::errno_error(errno, "open " + std::string(name));
+    return TerminalEnds{std::move(person), std::move(program)};
 }
 
 }  // namespace sluice::agent

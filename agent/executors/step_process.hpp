@@ -57,6 +57,8 @@ public:
     /// SIGTERM to the step's group now, SIGKILL after `grace`; what outlives the shell in its
     /// session is killed with its end.
     virtual void terminate(Duration grace) = 0;
+    /// The same with SIGHUP, as a terminal does that goes away.
+    virtual void hang_up(Duration grace) = 0;
     /// SIGKILL to the group now.
     virtual void kill() = 0;
     virtual bool ended() const = 0;
@@ -64,8 +66,20 @@ public:
     /// The runner's own child, which this object waits for; 0 = none.
     virtual pid_t pid() const = 0;
     /// A background process still holds the output while !output()->closed(); it is read on for as
-    /// long as the pipe lives.
+    /// long as the pipe lives. None for a process on a terminal.
     virtual std::shared_ptr<OutputPipe> output() const = 0;
 };
+
+/// A program on a terminal of its own, and the end of that terminal which people sit at.
+struct TerminalProcess {
+    std::unique_ptr<StepProcess> process;
+    files::Fd terminal;  ///< non-blocking
+};
+
+/// Both ends of a new terminal; `program` is what a process gets as 0, 1 and 2.
+struct TerminalEnds {
+    files::Fd person, program;
+};
+Result<TerminalEnds> make_terminal();
 
 }  // namespace sluice::agent

@@ -47,9 +47,13 @@ Ending Attempt::run() {
     }
     for (model::StepStatus& step : report_.steps)
         if (step.state == model::StepState::pending) step.state = model::StepState::skipped;
+    decide_to_keep();
     end_processes();
     secrets_.end();
-    if (stop_ == Stop::lost) return Ending::lost;
+    if (stop_ == Stop::lost) {
+        let_go();
+        return Ending::lost;
+    }
 
     settle_outcome();
     if (reused_from_.empty()) {
@@ -59,13 +63,17 @@ Ending Attempt::run() {
     } else if (report_.outcome.result == model::AttemptResult::passed) {
         report_.outcome.message = "reused the result of " + reused_from_;
     }
-    if (stop_ == Stop::lost) return Ending::lost;
+    if (stop_ == Stop::lost) {
+        let_go();
+        return Ending::lost;
+    }
     report_.runner_instance = identity_.instance;
     mask_report();
     Result<> kept = ports_.journal.outcome(report_);
     if (kept && !job_.spec.replayable) kept = ports_.journal.sync();
     auto durable = [&] { (void)ports_.journal.sync(); };
     Result<> sent = ports_.sink.finish(report_, durable);
+    if (!sent) let_go();
     return sent ? Ending::reported : Ending::refused;
 }
 
@@ -274,6 +282,7 @@ void Attempt::run_step(std::size_t index) {
     if (!shell) return refuse(shell.error(), model::Cause::setup);
     command.argv = std::move(*shell);
     ports_.sink.step_command(index, command);
+    if (job_.keep.count() > 0) commands_[index] = command;
     // After that: a sink may keep the command on a disk.
     if (Result<> given = give_secrets(step, command.env); !given)
         return refuse(given.error(), model::Cause::policy);
@@ -370,7 +379,11 @@ void Attempt::end_processes() {
     children_.cancel();
     io_.poll();
     take_facts();
-    KillReport killed = kill_descendants(identity_.marker, limits_.kill_patience);
+    KillReport killed;
+    if (keeping_)
+        killed = end_what_runs();
+    else
+        killed = kill_descendants(identity_.marker, limits_.kill_patience);
     io_.poll();  // the last words of what was killed
     for (auto& pipe : stragglers_) pipe->close();
     if (killed.left > 0)

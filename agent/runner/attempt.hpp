@@ -13,6 +13,7 @@
 #include "agent/runner/blobs.hpp"
 #include "agent/runner/journal.hpp"
 #include "agent/runner/ports.hpp"
+#include "agent/runner/process_tree.hpp"
 #include "agent/runner/reports.hpp"
 #include "agent/runner/secrets.hpp"
 #include "agent/runner/step_environment.hpp"
@@ -21,6 +22,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include <chrono>
 #include <list>
 #include <set>
 
@@ -59,6 +61,12 @@ public:
     Ending run();
     /// After run(): what was reported.
     const protocol::FinishRequest& report() const { return report_; }
+    /// After run(): the environment of the failed job is still there. Who asked for it calls
+    /// let_go() at the end; anything else has been removed.
+    bool keeps() const { return keeping_; }
+    /// Waits for people who open shells in it, until its time is over or nobody wants it any more.
+    void keep(const ServerAddress& server, const std::string& lease_token);
+    void let_go();
 
 private:
     enum class Stop { none, cancelled, timeout, disk_full, lost };
@@ -92,6 +100,13 @@ private:
     void say_findings(const std::vector<model::Finding>& findings, const model::Reports& reports,
                       const reports::Rules& rules);
     void upload(Collected& collected);
+    // What stays of a failed job, for people (attempt_keep.cpp).
+    void decide_to_keep();
+    /// Everything but the surroundings that are kept.
+    KillReport end_what_runs();
+    Result<TerminalProcess> open_shell(const std::string& term);
+    void serve_shell(const protocol::KeptReply& wanted, const ServerAddress& server,
+                     const std::string& lease_token, std::chrono::steady_clock::time_point end_at);
     // Secrets and their masking (attempt_secrets.cpp).
     bool fetch_secrets();
     Result<> give_secrets(const model::StepSpec& step, Environment& env);
@@ -111,8 +126,9 @@ private:
     bool say_of_service(const std::string& name, const std::string& lines);
     /// Their logs, each as a section of its own.
     void take_service_logs();
-    /// What was used and where; then the executor's end.
+    /// What was used and where; then the executor's end, unless it is kept.
     void take_facts();
+    void remove_surroundings();
     std::optional<Refusal> prepare_step(const model::StepSpec& step);
     // Files that come and stay (attempt_packs.cpp).
     void take_packs();
@@ -167,6 +183,10 @@ private:
     std::uint64_t oom_kills_ = 0;
     bool failed_ = false;
     model::Outcome failure_;
+    /// How steps were started, without their secrets; of a job that may be kept.
+    std::map<std::size_t, spawn::Command> commands_;
+    std::size_t failed_step_ = 0;  ///< while keeping_
+    bool keeping_ = false;
     protocol::FinishRequest report_;
 
     std::string reused_from_;             ///< not empty: the job did not run

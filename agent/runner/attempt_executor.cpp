@@ -137,8 +137,12 @@ void Attempt::take_facts() {
         report_.usage = meter_.usage();
         report_.facts = executor_->facts();
         report_.facts["executor"] = executor_->name();
-        executor_->clean_up();
     }
+    if (!keeping_) remove_surroundings();
+}
+
+void Attempt::remove_surroundings() {
+    if (executor_) executor_->clean_up();
     if (!services_) return;
     if (Result<> removed = services_->clean_up(); !removed)
         note("the job's services could not be removed: " + removed.error().message);

@@ -29,7 +29,7 @@ pid_t parent_of(pid_t pid, bool& zombie) {
     return static_cast<pid_t>(std::atol(stat->c_str() + bracket + 4));
 }
 
-std::set<pid_t> descendants(pid_t root) {
+std::set<pid_t> descendants(pid_t root, const std::set<pid_t>& spared = {}) {
     std::multimap<pid_t, pid_t> children;
     std::set<pid_t> zombies;
     for (pid_t pid : proc::all_pids()) {
@@ -43,7 +43,8 @@ std::set<pid_t> descendants(pid_t root) {
         pid_t next = open.back();
         open.pop_back();
         for (auto [at, end] = children.equal_range(next); at != end; ++at)
-            if (found.insert(at->second).second) open.push_back(at->second);
+            if (!spared.contains(at->second) && found.insert(at->second).second)
+                open.push_back(at->second);
     }
     for (pid_t zombie : zombies) found.erase(zombie);
     return found;
@@ -186,6 +187,32 @@ KillReport kill_descendants(const std::string& marker, Duration patience) {
     report.killed += strays.killed;
     report.left += strays.left;
     return report;
+}
+
+std::set<pid_t> children_now() {
+    reap_children(0);
+    if (no_children()) return {};
+    std::set<pid_t> found;
+    for (pid_t pid : proc::all_pids()) {
+        bool zombie = false;
+        if (parent_of(pid, zombie) == ::getpid() && !zombie) found.insert(pid);
+    }
+    return found;
+}
+
+KillReport kill_descendants_but(const std::set<pid_t>& spared, Duration patience) {
+    int empty_scans = 0;
+    return kill_until_none(
+        [&] {
+            reap_children(0);
+            return descendants(::getpid(), spared);
+        },
+        [&](pid_t) {
+            empty_scans = 0;
+            return true;
+        },
+        // A process that forks behind the scan and exits before it is found by the next one.
+        [&] { return no_children() || ++empty_scans >= 3; }, patience);
 }
 
 KillReport kill_marked(const std::string& marker, Duration patience) {

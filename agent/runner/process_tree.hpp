@@ -7,6 +7,7 @@
 #include "agent/proc.hpp"
 #include "pipelines/base/time.hpp"
 
+#include <set>
 #include <string>
 
 namespace sluice::agent {
@@ -38,6 +39,11 @@ struct KillReport {
 /// none is found or `patience` is over. Reaps; nobody may be waiting for a child of this process at
 /// the same time.
 KillReport kill_descendants(const std::string& marker, Duration patience);
+
+/// The present children of this process.
+std::set<pid_t> children_now();
+/// As kill_descendants(), but without `spared` children and what is below them.
+KillReport kill_descendants_but(const std::set<pid_t>& spared, Duration patience);
 
 /// The same for processes with the marker only; for salvage, which is not their parent.
 KillReport kill_marked(const std::string& marker, Duration patience);

@@ -118,11 +118,17 @@ RunJobExit run_job(const files::Path& dir) {
                      .blobs = &blobs},
                     {}, std::move(executors));
     Ending ending = attempt.run();
+    // Before the notice: the daemon neither waits for what is kept nor counts it.
+    if (attempt.keeps() && !files::write_new(folder.kept(), "", 0600)) attempt.let_go();
     send_notice(agent_dir_of(dir), assignment.job.attempt);
     if (ending != Ending::reported)
         log::warn(fmt::format("attempt {} attempt={}", ending == Ending::lost ? "lost" : "refused",
                               assignment.job.attempt.value));
     (void)journal->finished(ending == Ending::reported ? "reported" : "refused");
+    if (attempt.keeps()) {
+        attempt.keep(assignment.server, assignment.job.lease_token);
+        attempt.let_go();
+    }
     remove_folder(folder);
     return ending == Ending::refused ? RunJobExit::failed : RunJobExit::done;
 }

@@ -32,6 +32,8 @@ void add_all_commands(CLI::App& app, GlobalOptions& globals, Command& chosen) {
     add_secret_commands(app, chosen);
     add_environment_commands(app, chosen);
     add_gate_command(app, chosen);
+    add_shell_command(app, chosen);
+    add_audit_command(app, chosen);
     add_agent_commands(app, chosen);
     add_token_commands(app, chosen);
     add_validate_command(app, chosen);

@@ -1,5 +1,6 @@
 // artifacts list, get: files that jobs left on the server.
 #include "cli/commands/commands.hpp"
+#include "cli/job_place.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
 #include "cli/usage.hpp"
@@ -20,35 +21,6 @@ std::string size_text(std::int64_t bytes) {
     std::size_t unit = 0;
     for (value /= 1000; value >= 1000 && unit < 3; ++unit) value /= 1000;
     return fmt::format("{:.1f} {}", value, units[unit]);
-}
-
-/// `12` or `12/build`.
-struct Place {
-    std::string run, job;
-};
-
-Place place_of(const std::string& text) {
-    const auto slash = text.find('/');
-    if (slash == std::string::npos) return {text, ""};
-    return {text.substr(0, slash), text.substr(slash + 1)};
-}
-
-struct JobHere {
-    std::int64_t id = 0;
-    std::string key;
-};
-
-/// Jobs of the run, only that one when it is named.
-Result<std::vector<JobHere>> jobs_of(ApiClient& server, const Place& place) {
-    SLUICE_TRY(const auto detail, server.get("/api/v1/runs/" + path_part(place.run)));
-    std::vector<JobHere> out;
-    for (const auto& job : items_of(detail, "jobs"))
-        if (place.job.empty() || text_of(job, "key") == place.job)
-            out.push_back({number_of(job, "id").value_or(0), text_of(job, "key")});
-    if (out.empty() && !place.job.empty())
-        return error(Code::not_found, "no_job",
-                     fmt::format("run {} has no job '{}'", place.run, place.job));
-    return out;
 }
 
 std::string path_of(std::int64_t job, std::string_view name = "") {

@@ -25,6 +25,8 @@ void add_schedule_commands(CLI::App& app, Command& chosen);
 void add_secret_commands(CLI::App& app, Command& chosen);
 void add_environment_commands(CLI::App& app, Command& chosen);
 void add_gate_command(CLI::App& app, Command& chosen);
+void add_shell_command(CLI::App& app, Command& chosen);
+void add_audit_command(CLI::App& app, Command& chosen);
 void add_agent_commands(CLI::App& app, Command& chosen);
 void add_token_commands(CLI::App& app, Command& chosen);
 void add_validate_command(CLI::App& app, Command& chosen);

@@ -4,6 +4,7 @@
 #include "cli/local/pipeline.hpp"
 #include "cli/term/text.hpp"
 #include "cli/usage.hpp"
+#include "pipelines/protocol/shell.hpp"
 
 #include <fmt/format.h>
 
@@ -142,11 +143,25 @@ Result<Exit> approve(Context& context, std::int64_t run) {
     return Exit::ok;
 }
 
-Result<Exit> retry(Context& context, std::int64_t run, bool all) {
+struct RetryOptions {
+    std::int64_t run = 0;
+    bool all = false, keep = false;
+    std::string keep_for = format_duration(protocol::k_keep_default);
+};
+
+Result<Exit> retry(Context& context, const RetryOptions& options) {
     SLUICE_TRY(auto* server, context.api());
-    SLUICE_TRY(auto reply, server->post(fmt::format("/api/v1/runs/{}/retry", run), json::Object{},
-                                        {{"all", all ? "true" : ""}}));
-    context.show(reply, [&] { print_started(context, reply); });
+    SLUICE_TRY(auto reply,
+               server->post(fmt::format("/api/v1/runs/{}/retry", options.run), json::Object{},
+                            {{"all", options.all ? "true" : ""},
+                             {"keep", options.keep ? options.keep_for : ""}}));
+    context.show(reply, [&] {
+        print_started(context, reply);
+        if (options.keep)
+            context.err.line(
+                fmt::format("a job that fails is kept for {}; then: sluice shell {}/JOB",
+                            printable(options.keep_for), number_of(reply, "id").value_or(0)));
+    });
     return Exit::ok;
 }
 
@@ -231,15 +246,20 @@ void add_run_commands(CLI::App& app, Command& chosen) {
 
     auto* retrying =
         run->add_subcommand("retry", "A new run of the same commit; passed jobs are carried over");
-    auto retried = std::make_shared<std::int64_t>();
-    auto all = std::make_shared<bool>(false);
-    retrying->add_option("RUN", *retried, "Id of the run")
+    auto retried = std::make_shared<RetryOptions>();
+    retrying->add_option("RUN", retried->run, "Id of the run")
         ->required()
         ->type_name("")
         ->check(id_of_run());
-    retrying->add_flag("--all", *all, "Run passed jobs again too");
-    retrying->callback([&chosen, retried, all] {
-        chosen = [retried, all](Context& context) { return retry(context, *retried, *all); };
+    retrying->add_flag("--all", retried->all, "Run passed jobs again too");
+    auto* keep = retrying->add_flag("--keep", retried->keep,
+                                    "Keep the place of a job that fails, for `sluice shell`");
+    retrying->add_option("--keep-for", retried->keep_for, "How long, with --keep; at most 24h")
+        ->type_name("DURATION")
+        ->capture_default_str()
+        ->needs(keep);
+    retrying->callback([&chosen, retried] {
+        chosen = [retried](Context& context) { return retry(context, *retried); };
     });
 }
 

@@ -121,8 +121,7 @@ void enter_failed_job(const Terminal& out, const std::vector<local::JobRun>& job
         out.flush();
         const files::Path history = job.dir / "history";
         (void)files::write_atomic(history, step.run + "\n", 0600, false);
-        if (auto opened = local::open_shell(*command, "(" + id + ") \\w \\$ ", history.string());
-            !opened)
+        if (auto opened = local::open_shell(*command, id, history.string()); !opened)
             out.line(opened.error().message);
         return;
     }

@@ -1,5 +1,6 @@
 #include "cli/local/shell.hpp"
 
+#include "agent/runner/step_environment.hpp"
 #include "cli/context.hpp"
 #include "platform/spawn.hpp"
 
@@ -47,16 +48,12 @@ Result<protocol::LocalCommand> command_of(const JobRun& job) {
                       protocol::parse_local_command);
 }
 
-Result<> open_shell(const protocol::LocalCommand& step, const std::string& prompt,
+Result<> open_shell(const protocol::LocalCommand& step, const std::string& job,
                     const std::string& history) {
     std::map<std::string, std::string> env = step.env;
-    env["TERM"] = environment("TERM").value_or("dumb");
-    env["PS1"] = prompt;
-    env["HISTFILE"] = history;
-    auto bash = spawn::find_program("bash", env["PATH"]);
-    std::vector<std::string> argv =
-        bash ? std::vector<std::string>{*bash, "--norc", "--noprofile", "-i"}
-             : std::vector<std::string>{"/bin/sh", "-i"};
+    std::vector<std::string> argv = agent::interactive_shell(
+        env, {.job = job, .history = history, .term = environment("TERM").value_or("dumb")},
+        [&](const std::string& program) { return spawn::find_program(program, env["PATH"]); });
     std::vector<std::string> assignments;
     for (const auto& [name, value] : env) assignments.push_back(name + "=" + value);
 

@@ -9,10 +9,9 @@ namespace sluice::cli::local {
 /// How that step was started, as far as the job kept it (LocalJob::keep_commands).
 Result<protocol::LocalCommand> command_of(const JobRun& job);
 
-/// An interactive shell on this terminal until it ends: bash, else sh. The job's variables are
-/// exact; only TERM, the prompt and HISTFILE (`history`, a file) are added. Refused when no shell
-/// can be started.
-Result<> open_shell(const protocol::LocalCommand& step, const std::string& prompt,
+/// An interactive shell on this terminal until it ends (agent::interactive_shell). Refused when no
+/// shell can be started.
+Result<> open_shell(const protocol::LocalCommand& step, const std::string& job,
                     const std::string& history);
 
 }  // namespace sluice::cli::local

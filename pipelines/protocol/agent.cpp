@@ -45,6 +45,7 @@ Result<ClaimedJob> claimed_job(const json::Value& value, std::string pointer) {
     job.log_limit = in.integer("log_limit", 0, wire::k_max_bytes);
     job.gpus = in.strings_or_empty("gpus", 1024);
     job.source = in.boolean_or("source", true);
+    job.keep = wire::milliseconds_or_null(in, "keep_ms").value_or(Duration{0});
     SLUICE_CHECK(in.finish_strict());
     return job;
 }
@@ -145,18 +146,20 @@ Result<ClaimRequest> parse_claim(const json::Value& value) {
 }
 
 json::Value to_json(const ClaimedJob& value) {
-    return json::Object{{"attempt", value.attempt.value},
-                        {"job", value.job.value},
-                        {"run", value.run.value},
-                        {"epoch", value.epoch},
-                        {"lease_token", wire::text(value.lease_token)},
-                        {"lease_ms", value.lease.count()},
-                        {"spec", model::to_json(value.spec)},
-                        {"env", wire::string_map(value.env)},
-                        {"sha", wire::text(value.sha)},
-                        {"log_limit", value.log_limit},
-                        {"gpus", wire::strings(value.gpus)},
-                        {"source", value.source}};
+    json::Object out{{"attempt", value.attempt.value},
+                     {"job", value.job.value},
+                     {"run", value.run.value},
+                     {"epoch", value.epoch},
+                     {"lease_token", wire::text(value.lease_token)},
+                     {"lease_ms", value.lease.count()},
+                     {"spec", model::to_json(value.spec)},
+                     {"env", wire::string_map(value.env)},
+                     {"sha", wire::text(value.sha)},
+                     {"log_limit", value.log_limit},
+                     {"gpus", wire::strings(value.gpus)},
+                     {"source", value.source}};
+    if (value.keep.count() > 0) out["keep_ms"] = value.keep.count();
+    return out;
 }
 
 Result<ClaimedJob> parse_claimed_job(const json::Value& value) {

@@ -15,6 +15,7 @@
 #include "server/core/projects.hpp"
 #include "server/core/report_lists.hpp"
 #include "server/core/scheduler.hpp"
+#include "server/core/shells.hpp"
 #include "server/http/router.hpp"
 #include "server/logs/log_store.hpp"
 #include "server/logs/report_store.hpp"
@@ -58,6 +59,7 @@ struct Api {
     Authenticator& auth;
     const secrets::KeyRing& keys;
     core::IdTokens& id_tokens;
+    core::Shells& shells;
     std::string server_id;
     std::string public_url;
     std::string version;
@@ -95,6 +97,9 @@ std::vector<http::Route> runner_blob_routes(Api& api);
 std::vector<http::Route> artifact_routes(Api& api);
 std::vector<http::Route> discovery_routes(Api& api);
 std::vector<http::Route> system_routes(Api& api);
+std::vector<http::Route> shell_routes(Api& api);
+std::vector<http::Route> runner_shell_routes(Api& api);
+std::vector<http::Route> audit_routes(Api& api);
 
 // ---- helpers of the handlers ----
 

@@ -34,6 +34,10 @@ awaitable<Reply> show(Api& api, Request& request) {
     };
     const store::Execution execution = co_await api.read(std::move(read));
     shown.as_object()["execution"] = view(execution, live);
+    const auto kept = api.shells.kept_for(*id);
+    shown.as_object()["kept_until"] =
+        kept ? json::Value(format_timestamp({api.clock.now().ms + kept->count()}))
+             : json::Value(nullptr);
     co_return json_reply(shown);
 }
 

@@ -180,11 +180,26 @@ awaitable<Reply> approve(Api& api, Request& request, const Principal& who) {
     co_return co_await show_run_only(api, *id, 200);
 }
 
+/// How long places of failed jobs are to be kept.
+Result<Duration> keep_of(const Request& request) {
+    const auto text = query_text(request, "keep");
+    if (text.empty()) return Duration{0};
+    auto keep = parse_duration(text);
+    if (!keep) return error(Code::invalid, "bad_query", keep.error().message, "keep");
+    if (*keep > protocol::k_keep_max)
+        return error(Code::invalid, "bad_query", "at most " + format_duration(protocol::k_keep_max),
+                     "keep");
+    return keep;
+}
+
 awaitable<Reply> retry(Api& api, Request& request, const Principal& who) {
     auto id = path_id<RunId>(request, "run");
     if (!id) co_return http::error_reply(id.error());
     const auto all = query_text(request, "all");
-    auto fresh = co_await api.intake.retry(*id, all == "true" || all == "1", who.name);
+    auto keep = keep_of(request);
+    if (!keep) co_return http::error_reply(keep.error());
+    core::Intake::Retry wanted{all == "true" || all == "1", *keep, who.name};
+    auto fresh = co_await api.intake.retry(*id, std::move(wanted));
     if (!fresh) co_return http::error_reply(fresh.error());
     co_return co_await show_run_only(api, *fresh, 201);
 }

@@ -24,6 +24,8 @@ Dispatch make_dispatch(Lifecycle& lifecycle, const ProjectDirectory& projects,
         claimed.spec = planned->jobs.at(index).spec;
         claimed.sha = run.sha;
         claimed.source = claimed.spec.source;
+        // Approved or not: nobody sits down where a fork's code has run.
+        if (!(event.pull_request && event.pull_request->fork)) claimed.keep = Duration{run.keep_ms};
         auto& env = claimed.env;
         env["CI"] = "true";
         env["CI_RUN_ID"] = fmt::format("{}", run.id.value);

@@ -78,8 +78,13 @@ public:
     /// Reads the schedules of the default branch's tip meanwhile: for a new project, whose pushes
     /// came before. A repository that cannot be read yet tells its schedules by its next push.
     void read_schedules(store::Project project);
-    /// A new run of the same event and commit.
-    awaitable<Result<RunId>> retry(RunId run, bool everything, std::string actor);
+    struct Retry {
+        bool everything = false;  ///< nothing is carried over
+        Duration keep{0};         ///< the place of a job that fails, for a person's shell
+        std::string actor;
+    };
+    /// A new run of the same event and commit. `keep` is refused for what comes from a fork.
+    awaitable<Result<RunId>> retry(RunId run, Retry wanted);
 
 private:
     /// What became of one event.

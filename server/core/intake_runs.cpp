@@ -127,7 +127,7 @@ awaitable<Result<>> Intake::schedules_of_tip(store::Project project) {
     co_return co_await parts_.writer.write(std::move(keep));
 }
 
-awaitable<Result<RunId>> Intake::retry(RunId id, bool everything, std::string actor) {
+awaitable<Result<RunId>> Intake::retry(RunId id, Retry wanted) {
     int before = 0;
     auto read = [this, id, &before] {
         return parts_.readers.read([id, &before](store::Tx& tx) {
@@ -142,14 +142,19 @@ awaitable<Result<RunId>> Intake::retry(RunId id, bool everything, std::string ac
     auto project = parts_.projects.find(run->project).value();
     SLUICE_CO_TRY(auto value, json::parse(run->event, {.bytes = 4 << 20, .depth = 64}));
     SLUICE_CO_TRY(auto event, model::event_from_json(value, ""));
-    event.actor = actor;
+    event.actor = wanted.actor;
+    if (wanted.keep.count() > 0 && event.pull_request && event.pull_request->fork)
+        co_return error(Code::forbidden, "fork_not_kept",
+                        "jobs of a fork are never kept: a person would sit where its code has run; "
+                        "retry without `keep`");
     const std::string ref = event.branch.empty() ? "" : "refs/heads/" + event.branch;
     // The tier is frozen with the first run: a branch that is protected since must not lift what
     // ran before.
     SLUICE_CO_TRY(Prepared prepared, co_await prepare(project, event, ref, run->tier, before + 2));
     if (!prepared.run) co_return error(Code::conflict, "not_triggered", prepared.note);
     prepared.run->retry_of = id;
-    prepared.run->carry_passed = !everything;
+    prepared.run->carry_passed = !wanted.everything;
+    prepared.run->keep = wanted.keep;
     auto create = [this, fresh = std::move(*prepared.run)](store::Tx& tx) -> Result<RunId> {
         return parts_.lifecycle.create_run(tx, fresh);
     };

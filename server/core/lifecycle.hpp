@@ -37,6 +37,7 @@ struct NewRun {
     std::string hold;   ///< not empty: nothing runs before approve_run(); the reason for people
     model::Tier tier = model::Tier::t0;
     RunId retry_of;
+    Duration keep{0};  ///< the place of a job that fails
     bool carry_passed =
         false;  ///< with retry_of: take passed, warned and not_selected jobs over by reference
 };

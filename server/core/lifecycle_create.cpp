@@ -108,6 +108,7 @@ RunId Lifecycle::create_run(store::Tx& tx, const NewRun& fresh) {
     run.retry_of = fresh.retry_of.value;
     run.created_at = now;
     run.tier = fresh.tier;
+    run.keep_ms = fresh.keep.count();
     if (!fresh.plan) {
         run.state = model::RunState::errored;
         run.reason = fresh.reason;

@@ -89,4 +89,17 @@ void insert_audit(Tx& tx, Timestamp at, std::string_view actor, std::string_view
             actor, action, subject, detail);
 }
 
+std::vector<AuditRow> list_audit(Tx& tx, const AuditFilter& filter) {
+    std::vector<AuditRow> out;
+    const I before = filter.before > 0 ? filter.before : INT64_MAX;
+    for (auto& [id, at, actor, action, subject, detail] : tx.all<I, I, S, S, S, S>(
+             "SELECT id, at, actor, action, subject, detail FROM audit WHERE id < :a AND (:b = '' "
+             "OR action = :c OR substr(action, 1, length(:d) + 1) = :e) ORDER BY id DESC LIMIT :f",
+             before, filter.action, filter.action, filter.action, filter.action + ".",
+             filter.limit))
+        out.push_back(
+            {id, {at}, std::move(actor), std::move(action), std::move(subject), std::move(detail)});
+    return out;
+}
+
 }  // namespace sluice::store

@@ -50,5 +50,17 @@ std::int64_t count_outbox(Tx& tx, std::string_view state);
 
 void insert_audit(Tx& tx, Timestamp at, std::string_view actor, std::string_view action,
                   std::string_view subject, std::string_view detail);
+struct AuditRow {
+    std::int64_t id = 0;
+    Timestamp at;
+    std::string actor, action, subject, detail;
+};
+struct AuditFilter {
+    std::string action;       ///< this one, or those below it: `shell` has `shell.open`; "" = all
+    std::int64_t before = 0;  ///< ids below; 0 = from the newest
+    std::int64_t limit = 50;
+};
+/// Newest first.
+std::vector<AuditRow> list_audit(Tx& tx, const AuditFilter& filter);
 
 }  // namespace sluice::store

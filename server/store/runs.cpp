@@ -22,13 +22,13 @@ RunId insert_run(Tx& tx, const Run& r) {
         "INSERT INTO runs(id, project_id, number, event_kind, branch, tag, sha, target_branch, "
         "pr_number, message, author, actor, "
         "event, state, reason, diagnostics, plan_hash, retry_of, jobs_total, jobs_done, "
-        "created_at, finished_at, tier) "
+        "created_at, finished_at, tier, keep_ms) "
         "VALUES (nullif(:id, 0), :a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, :m, :n, :o, :p, "
-        "nullif(:q, 0), :r, :s, :t, :u, :v) RETURNING id",
+        "nullif(:q, 0), :r, :s, :t, :u, :v, :w) RETURNING id",
         r.id, r.project, r.number, r.event_kind, r.branch, r.tag, r.sha, r.target_branch,
         r.pr_number, r.message, r.author, r.actor, r.event, to_text(r.state), r.reason,
         r.diagnostics, r.plan_hash, r.retry_of, r.jobs_total, r.jobs_done, r.created_at,
-        r.finished_at, to_text(r.tier));
+        r.finished_at, to_text(r.tier), r.keep_ms);
     return {std::get<0>(*row)};
 }
 
@@ -46,23 +46,23 @@ int retries_before(Tx& tx, RunId id) {
 
 std::optional<Run> find_run(Tx& tx, RunId id) {
     auto row = tx.one<I, I, I, S, S, S, S, S, I, S, S, S, S, S, S, S, S, I, I, I, I, I,
-                      std::optional<I>, S, S>(
+                      std::optional<I>, S, S, I>(
         "SELECT r.id, r.project_id, r.number, r.event_kind, r.branch, r.tag, r.sha, "
         "r.target_branch, r.pr_number, r.message, "
         "r.author, r.actor, r.event, r.state, r.reason, r.diagnostics, r.plan_hash, "
         "coalesce(r.retry_of, 0), "
         "r.cancel_requested, r.jobs_total, r.jobs_done, r.created_at, r.finished_at, p.name, "
-        "r.tier FROM runs r "
+        "r.tier, r.keep_ms FROM runs r "
         "JOIN projects p ON p.id = r.project_id WHERE r.id = :a",
         id);
     if (!row) return std::nullopt;
     auto& [rid, pid, number, kind, branch, tag, sha, target, pr, message, author, actor, event,
            state, reason, diagnostics, hash, retry, cancel, total, done, created, finished, name,
-           tier] = *row;
-    return Run{{rid},     {pid},       number,  kind,         branch,      tag,   sha,
-               target,    pr,          message, author,       actor,       event, state_of(state),
-               reason,    diagnostics, hash,    retry,        cancel != 0, total, done,
-               {created}, finished,    name,    tier_of(tier)};
+           tier, keep] = *row;
+    return Run{{rid},     {pid},       number,  kind,          branch,      tag,   sha,
+               target,    pr,          message, author,        actor,       event, state_of(state),
+               reason,    diagnostics, hash,    retry,         cancel != 0, total, done,
+               {created}, finished,    name,    tier_of(tier), keep};
 }
 
 std::vector<Run> list_runs(Tx& tx, const RunFilter& f) {

@@ -35,6 +35,7 @@ struct Run {
     std::optional<std::int64_t> finished_at;
     std::string project_name;  ///< reading only
     model::Tier tier = model::Tier::t0;
+    std::int64_t keep_ms = 0;  ///< how long the place of a job that fails is kept; 0 = not
 };
 /// With the id that the run has, or the next free one.
 RunId insert_run(Tx& tx, const Run& run);

@@ -2,16 +2,14 @@
 
 import json
 import os
-import pty
-import select
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
 from harness import BIN, CHECKOUT, environment, run
+from terminals import Terminal
 from wire import DEADLINE, wait_for
 
 GIT = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "Ada",
@@ -63,41 +61,11 @@ def app(world):
     return Checkout(world.root)
 
 
-class OnTerminal:
+class OnTerminal(Terminal):
     """`sluice run …` on a terminal of its own."""
 
     def __init__(self, app, *words, **env):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(app.path)
-            os.execve(BIN / "sluice", ["sluice", "run", *words], {**app.env, "TERM": "xterm", **env})
-        self.output, self.code = "", None
-
-    def until(self, text):
-        end = time.monotonic() + DEADLINE
-        while text not in self.output:
-            assert time.monotonic() < end, self.output
-            assert self.read(), f"ended without {text!r}: {self.output}"
-        return self.output
-
-    def read(self):
-        select.select([self.fd], [], [], 5)
-        try:
-            piece = os.read(self.fd, 65536)
-        except OSError:
-            return False
-        self.output += piece.decode(errors="replace")
-        return bool(piece)
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def end(self):
-        while self.read():
-            pass
-        self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        os.close(self.fd)
-        return self.output
+        super().__init__(["run", *words], app.path, {**app.env, **env})
 
 
 def test_the_dirty_tree_is_run_and_stays_as_it_is(app):

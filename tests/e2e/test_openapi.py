@@ -61,8 +61,20 @@ def lived_in(shared):
     }
     artifact = shared.get(f"/api/v1/jobs/{project.known['job']}/artifacts/tests")
     project.known["sha256"] = artifact["pack"]["blobs"][0]["sha256"]
+    project.known["shell"] = str(a_shell(shared, detail["run"]["id"]))
     project.broken = broken["run"]["id"]
     return project
+
+
+def a_shell(shared, run):
+    """The id of a shell that somebody had in a job of the run, tried again and kept."""
+    again = shared.ended(shared.post(f"/api/v1/runs/{run}/retry?keep=1h")["id"], "failed")
+    job = [job["id"] for job in again["jobs"] if job["state"] == "failed"][0]
+    wait_for(lambda: shared.job(job)["kept_until"], "the job's place to be kept")
+    shell = shared.post(f"/api/v1/jobs/{job}/shells")["id"]
+    shared.post(f"/api/v1/shells/{shell}/close")
+    assert shared.call("DELETE", f"/api/v1/jobs/{job}/kept").status == 204
+    return shell
 
 
 def operations(document):

@@ -143,6 +143,12 @@ describe('the pages', { skip, timeout: 900_000 }, () => {
         assert.deepEqual(other.faults, []);
     });
 
+    it('say how to get a shell where a failed job is kept', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/jobs/104`);
+        await page.getByText("sluice shell '131/test (3.11)'").waitFor();
+    });
+
     it('offer no changes to who may only read', { skip: !onFake }, async () => {
         await signIn(page, { ...server, token: 'fake-read' });
         await page.goto(`${server.url}/runs/131`);

@@ -166,6 +166,8 @@ export function bigRange(from, to) {
     return Buffer.from(text.join('')).subarray(from - first * bigLineBytes, to - first * bigLineBytes);
 }
 
+jobs.find((one) => one.id === 104).kept_until = new Date(Date.now() + 3_000_000).toISOString();
+
 export const agents = [
     { id: 1, name: 'build-03', state: 'online', labels: ['linux', 'arch=x86_64', 'executor=container'], capacity: 4, running: [], os: 'linux', arch: 'x86_64', host: 'build-03.internal', build: '0.1.0', last_seen_at: ago(2000), created_at: ago(9e8) },
     { id: 2, name: 'gpu-01', state: 'draining', labels: ['linux', 'gpu=a100'], capacity: 2, running: [liveJob.id], os: 'linux', arch: 'x86_64', host: 'gpu-01.internal', build: '0.1.0', last_seen_at: ago(1000), created_at: ago(9e8) },

@@ -155,6 +155,21 @@ Result<std::unique_ptr<StepProcess>> ContainerExecutor::start(spawn::Command com
     return std::unique_ptr<StepProcess>(std::move(process));
 }
 
+Result<TerminalProcess> ContainerExecutor::start_on_terminal(spawn::Command command) {
+    if (current_ == nullptr || !current_->link)
+        return error(Code::unavailable, "container_gone", "the container has ended");
+    Container* container = current_;
+    auto process = std::make_unique<ContainerProcess>(parts_.lender.io(), *container->link,
+                                                      [this, container] { lost(*container); });
+    SLUICE_TRY(files::Fd terminal, process->start_on_terminal(command));
+    return TerminalProcess{std::move(process), std::move(terminal)};
+}
+
+void ContainerExecutor::end_steps() {
+    for (auto& [image, container] : containers_)
+        if (container.link && !container.link->ask('A', {})) lost(container);
+}
+
 /// The kernel may have chosen the whole container; then the group went before its count was read.
 void ContainerExecutor::lost(Container& container) {
     if (auto kills = container.cgroup ? container.cgroup->oom_kills() : std::nullopt)

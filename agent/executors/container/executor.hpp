@@ -21,6 +21,8 @@ public:
     Result<std::string> find_program(const std::string& program, const std::string& path) override;
     Result<std::unique_ptr<StepProcess>> start(spawn::Command command,
                                                OutputPipe::Taken taken) override;
+    Result<TerminalProcess> start_on_terminal(spawn::Command command) override;
+    void end_steps() override;
     std::uint64_t oom_kills() const override;
     std::optional<UsageNow> usage() const override;
     std::string_view memory_owner() const override { return "the container"; }

@@ -6,11 +6,19 @@
  * Frames in both directions: 32-bit length in the machine's order, then as many bytes: one letter
  * and texts that end with a zero byte.
  *
- *   to us    R directory, number of arguments, arguments…, variables…   start a step; its output's
- * descriptor comes along with the frame's first byte F name, path find a program K pid, signal
- * signal a process group S session                                                   kill what is
- * left of a session from us  H variables…            hello, with the image's environment P pid the
- * step runs        N errno, text   or could not be started F path                  "" = not found
+ *   to us    R directory, number of arguments, arguments…, variables…
+ *                                    start a step; its output's descriptor comes along with the
+ *                                    frame's first byte
+ *            T as R                  the same on a terminal of its own, without a descriptor
+ *            F name, path            find a program
+ *            K pid, signal           signal a process group
+ *            S session               kill what is left of a session
+ *            A                       kill all other processes in the container
+ *   from us  H variables…            hello, with the image's environment
+ *            P pid                   the step runs; the person's end of its terminal comes along
+ *            N errno, text           or could not be started
+ *            F path                  "" = not found
+ *            A                       nothing else runs any more
  *            E pid, wait status      the step has ended
  *
  * libc only, one thread, static: it runs in any image, also in one that is empty. */
@@ -55,6 +63,37 @@ static void write_all(const void* bytes, size_t size) {
         at += n;
         size -= (size_t)n;
     }
+}
+
+/* One byte with a descriptor that goes along; the rest of the frame follows. */
+static void write_passing(const void* byte, int passed) {
+    struct iovec part = {(void*)byte, 1};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.bytes};
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &passed, sizeof passed);
+    while (sendmsg(link_fd, &message, MSG_NOSIGNAL) != 1)
+        if (errno != EINTR) end_all();
+}
+
+static void started(pid_t pid, int terminal) {
+    char number[32];
+    uint32_t size = (uint32_t)snprintf(number, sizeof number, "P%d", (int)pid) + 1;
+    const char* at = (const char*)&size;
+    if (terminal >= 0)
+        write_passing(at, terminal);
+    else
+        write_all(at, 1);
+    write_all(at + 1, sizeof size - 1);
+    write_all(number, size);
 }
 
 static void reply(char letter, const char* first, const char* second) {
@@ -108,11 +147,25 @@ static void raise_oom_score(void) {
     close(fd);
 }
 
-/* The child up to its exec; writes errno to `told` when that fails. */
-static void become_step(char** argv, char** env, const char* directory, int output, int told) {
+/* A new terminal: its descriptor here, and the name of the other end. */
+static int open_terminal(char* name, size_t size) {
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0) return -1;
+    if (unlockpt(terminal) == 0 && ptsname_r(terminal, name, size) == 0) return terminal;
+    int kept = errno;
+    close(terminal);
+    errno = kept;
+    return -1;
+}
+
+/* The child up to its exec; writes errno to `told` when that fails. `terminal`, "" = none, is
+ * opened in the new session, whose terminal it becomes. */
+static void become_step(char** argv, char** env, const char* directory, int output, int told,
+                        const char* terminal) {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sigset_t none;
     setsid();
+    if (*terminal) null = output = open(terminal, O_RDWR | O_CLOEXEC);
     if (null >= 0) dup2(null, 0);
     raise_oom_score();
     sigemptyset(&none);
@@ -124,30 +177,37 @@ static void become_step(char** argv, char** env, const char* directory, int outp
     _exit(127);
 }
 
-static void start_step(char** texts, size_t count, int output) {
-    char number[32];
-    int told[2], failed = 0;
+static void start_step(char** texts, size_t count, int output, int on_terminal) {
+    char number[32], name[64] = "";
+    int told[2], failed = 0, terminal = -1;
     size_t arguments = count >= 2 ? strtoul(texts[1], NULL, 10) : 0;
-    if (output < 0 || arguments == 0 || arguments + 2 > count || step != 0 ||
-        pipe2(told, O_CLOEXEC) != 0)
+    if ((output < 0 && !on_terminal) || arguments == 0 || arguments + 2 > count || step != 0)
         return reply('N', "22", "a bad request");
+    if (on_terminal && (terminal = open_terminal(name, sizeof name)) < 0) failed = errno;
+    if (failed == 0 && pipe2(told, O_CLOEXEC) != 0) failed = errno;
+    if (failed) {
+        if (terminal >= 0) close(terminal);
+        snprintf(number, sizeof number, "%d", failed);
+        return reply('N', number, strerror(failed));
+    }
     char** argv = calloc(arguments + 1, sizeof *argv);
     if (!argv) end_all();
     memcpy(argv, texts + 2, arguments * sizeof *argv);
     pid_t pid = fork();
-    if (pid == 0) become_step(argv, texts + 2 + arguments, texts[0], output, told[1]);
+    if (pid == 0) become_step(argv, texts + 2 + arguments, texts[0], output, told[1], name);
     close(told[1]);
     if (pid < 0) failed = errno;
     if (pid > 0 && read(told[0], &failed, sizeof failed) != (ssize_t)sizeof failed) failed = 0;
     close(told[0]);
     free(argv);
     if (failed) {
+        if (terminal >= 0) close(terminal);
         snprintf(number, sizeof number, "%d", failed);
         return reply('N', number, strerror(failed));
     }
     step = pid;
-    snprintf(number, sizeof number, "%d", (int)pid);
-    reply('P', number, NULL);
+    started(pid, terminal);
+    if (terminal >= 0) close(terminal);
 }
 
 static int is_program(const char* path) {
@@ -180,6 +240,18 @@ static void end_session(pid_t session) {
     closedir(all);
 }
 
+/* Everything but us and the container's first process. A kill reaches what exists at that moment:
+ * it is repeated until there is nobody left to reach, or only what somebody else must reap. */
+static void kill_others(void) {
+    for (int round = 0; round < 200 && kill(-1, SIGKILL) == 0; ++round) {
+        while (waitpid(-1, NULL, WNOHANG) > 0) {
+        }
+        usleep(1000);
+    }
+    step = 0;
+    reply('A', "", NULL);
+}
+
 static void carry_out(void) {
     static char* texts[k_texts_max + 1];
     uint32_t size = 0;
@@ -194,7 +266,8 @@ static void carry_out(void) {
     for (char* at = frame + 1; at < frame + size && count < k_texts_max; at += strlen(at) + 1)
         texts[count++] = at;
     texts[count] = NULL;
-    if (frame[0] == 'R') start_step(texts, count, passed);
+    if (frame[0] == 'R' || frame[0] == 'T') start_step(texts, count, passed, frame[0] == 'T');
+    if (frame[0] == 'A') kill_others();
     if (frame[0] == 'F' && count >= 1) find_program(texts[0], count == 2 ? texts[1] : "");
     if (frame[0] == 'K' && count == 2 && atol(texts[0]) > 1)
         kill(-(pid_t)atol(texts[0]), (int)atol(texts[1]));

@@ -74,10 +74,24 @@ Result<> KeeperLink::send(char letter, const std::vector<std::string>& texts, in
     return {};
 }
 
-Result<> KeeperLink::read_all(char* bytes, std::size_t size, Duration longest) {
+Result<> KeeperLink::read_all(char* bytes, std::size_t size, Duration longest, files::Fd& passed) {
     const auto deadline = Clock::now() + longest;
     while (size > 0) {
-        ssize_t n = ::recv(socket_.get(), bytes, size, MSG_DONTWAIT);
+        iovec part{bytes, size};
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        const cmsghdr* header = n > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+        if (header != nullptr && header->cmsg_level == SOL_SOCKET &&
+            header->cmsg_type == SCM_RIGHTS) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+            passed = files::Fd(fd);
+        }
         if (n > 0) {
             bytes += n;
             size -= static_cast<std::size_t>(n);
@@ -93,11 +107,11 @@ Result<> KeeperLink::read_all(char* bytes, std::size_t size, Duration longest) {
 
 Result<Frame> KeeperLink::receive(Duration longest) {
     std::uint32_t size = 0;
-    SLUICE_CHECK(read_all(reinterpret_cast<char*>(&size), sizeof size, longest));
+    Frame frame;
+    SLUICE_CHECK(read_all(reinterpret_cast<char*>(&size), sizeof size, longest, frame.passed));
     if (size == 0 || size > k_frame_max) return gone();
     std::string bytes(size, '\0');
-    SLUICE_CHECK(read_all(bytes.data(), bytes.size(), k_answer));
-    Frame frame;
+    SLUICE_CHECK(read_all(bytes.data(), bytes.size(), k_answer, frame.passed));
     frame.letter = bytes[0];
     for (std::size_t at = 1; at < bytes.size();) {
         std::size_t end = bytes.find('\0', at);

@@ -16,6 +16,7 @@ namespace sluice::agent {
 struct Frame {
     char letter = 0;
     std::vector<std::string> texts;
+    files::Fd passed{};  ///< a descriptor that came along
 };
 
 class KeeperLink {
@@ -35,7 +36,7 @@ public:
     pid_t peer() const;
 
 private:
-    Result<> read_all(char* bytes, std::size_t size, Duration longest);
+    Result<> read_all(char* bytes, std::size_t size, Duration longest, files::Fd& passed);
     files::Fd socket_;
 };
 

@@ -28,10 +28,28 @@ ContainerProcess::~ContainerProcess() {
 
 Result<> ContainerProcess::start(const spawn::Command& command, OutputPipe::Taken taken) {
     SLUICE_TRY(OutputEnds pipe, make_output_pipe());
+    SLUICE_CHECK(ask_to_start('R', command, pipe.write.get()));
+    pipe.write.reset();
+    output_ = std::make_shared<OutputPipe>(io_, std::move(pipe.read), std::move(taken),
+                                           [this] { settle(); });
+    output_->read();
+    return {};
+}
+
+Result<files::Fd> ContainerProcess::start_on_terminal(const spawn::Command& command) {
+    SLUICE_TRY(files::Fd terminal, ask_to_start('T', command, -1));
+    if (!terminal)
+        return error(Code::internal, "container_answer", "the container gave no terminal");
+    ::fcntl(terminal.get(), F_SETFL, O_NONBLOCK);
+    return terminal;
+}
+
+Result<files::Fd> ContainerProcess::ask_to_start(char letter, const spawn::Command& command,
+                                                 int passed) {
     std::vector<std::string> texts{command.directory.string(), std::to_string(command.argv.size())};
     texts.insert(texts.end(), command.argv.begin(), command.argv.end());
     for (const auto& [name, value] : command.env) texts.push_back(name + "=" + value);
-    SLUICE_TRY(Frame answer, link_.ask('R', texts, pipe.write.get()));
+    SLUICE_TRY(Frame answer, link_.ask(letter, texts, passed));
     if (answer.letter == 'N' && answer.texts.size() == 2)
         return error(std::atoi(answer.texts[0].c_str()) == ENOENT ? Code::not_found : Code::io,
                      "spawn_failed", command.argv[0] + ": " + answer.texts[1]);
@@ -40,11 +58,8 @@ Result<> ContainerProcess::start(const spawn::Command& command, OutputPipe::Take
     inner_pid_ = answer.texts[0];
     // A copy: the link stays when this step is over.
     watched_.assign(::fcntl(link_.descriptor(), F_DUPFD_CLOEXEC, 3));
-    output_ = std::make_shared<OutputPipe>(io_, std::move(pipe.read), std::move(taken),
-                                           [this] { settle(); });
-    output_->read();
     await_end();
-    return {};
+    return std::move(answer.passed);
 }
 
 void ContainerProcess::await_end() {
@@ -67,10 +82,10 @@ void ContainerProcess::signal(int number) {
     (void)link_.send('K', {inner_pid_, std::to_string(number)});
 }
 
-void ContainerProcess::terminate(Duration grace) {
+void ContainerProcess::stop(int number, Duration grace) {
     if (process_ended_ || inner_pid_.empty()) return;
     stopping_ = true;
-    signal(SIGTERM);
+    signal(number);
     kill_timer_.expires_after(grace);
     kill_timer_.async_wait([this](boost::system::error_code cancelled) {
         if (!cancelled) kill();
@@ -89,7 +104,7 @@ void ContainerProcess::step_ended(const spawn::Exit& exit) {
     boost::system::error_code ignored;
     watched_.close(ignored);
     if (stopping_) (void)link_.send('S', {inner_pid_});
-    if (output_->closed()) return settle();
+    if (!output_ || output_->closed()) return settle();
     drain_timer_.expires_after(k_drain);
     drain_timer_.async_wait([this](boost::system::error_code cancelled) {
         if (!cancelled) ended_ = true;

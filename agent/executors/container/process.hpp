@@ -6,6 +6,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <signal.h>
+
 namespace sluice::agent {
 
 class ContainerProcess : public StepProcess {
@@ -17,7 +19,11 @@ public:
     /// Refused as spawn::start() is, or with `container_gone`.
     Result<> start(const spawn::Command& command, OutputPipe::Taken taken);
 
-    void terminate(Duration grace) override;
+    /// On a terminal that is made in the container; its person's end.
+    Result<files::Fd> start_on_terminal(const spawn::Command& command);
+
+    void terminate(Duration grace) override { stop(SIGTERM, grace); }
+    void hang_up(Duration grace) override { stop(SIGHUP, grace); }
     void kill() override;
     bool ended() const override { return ended_; }
     const spawn::Exit& exit() const override { return exit_; }
@@ -25,6 +31,8 @@ public:
     std::shared_ptr<OutputPipe> output() const override { return output_; }
 
 private:
+    Result<files::Fd> ask_to_start(char letter, const spawn::Command& command, int passed);
+    void stop(int number, Duration grace);
     void await_end();
     void step_ended(const spawn::Exit& exit);
     void settle();

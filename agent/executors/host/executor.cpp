@@ -23,6 +23,7 @@ constexpr Duration k_kill_patience{10'000};
 std::optional<Refusal> HostExecutor::prepare(const std::string& image) {
     if (!oom_kills_before_) {
         oom_kills_before_ = proc::oom_kills();
+        before_ = children_now();
         if (Result<> limited = limit(); !limited) return Refusal{limited.error()};
         if (auto refused = take_user()) return refused;
         if (parts_.settings.host.sandbox) {
@@ -134,6 +135,23 @@ Result<std::string> HostExecutor::find_program(const std::string& program,
 
 Result<std::unique_ptr<StepProcess>> HostExecutor::start(spawn::Command command,
                                                          OutputPipe::Taken taken) {
+    auto process = std::make_unique<HostProcess>(parts_.lender.io(), std::move(taken));
+    if (sandbox_) process->wrapped();
+    SLUICE_TRY(command, wrapped(std::move(command)));
+    SLUICE_CHECK(process->start(std::move(command)));
+    return std::unique_ptr<StepProcess>(std::move(process));
+}
+
+Result<TerminalProcess> HostExecutor::start_on_terminal(spawn::Command command) {
+    SLUICE_TRY(TerminalEnds ends, make_terminal());
+    auto process = std::make_unique<HostProcess>(parts_.lender.io(), OutputPipe::Taken{});
+    if (sandbox_) process->wrapped();
+    SLUICE_TRY(command, wrapped(std::move(command)));
+    SLUICE_CHECK(process->start_on(ends.program, std::move(command)));
+    return TerminalProcess{std::move(process), std::move(ends.person)};
+}
+
+Result<spawn::Command> HostExecutor::wrapped(spawn::Command command) {
     if (sandbox_)
         command = sandbox_->wrap(std::move(command), parts_.folder, files(),
                                  {parts_.settings.environments / "python"});
@@ -148,11 +166,11 @@ Result<std::unique_ptr<StepProcess>> HostExecutor::start(spawn::Command command,
         if (!parts_.secret_files.empty()) SLUICE_CHECK(user_->own(parts_.secret_files));
         command = user_->wrap(std::move(command), view());
     }
-    auto process = std::make_unique<HostProcess>(parts_.lender.io(), std::move(taken));
-    if (sandbox_) process->wrapped();
-    SLUICE_CHECK(process->start(
-        as_step(std::move(command), group_ ? group_->doors() : std::vector<files::Path>{})));
-    return std::unique_ptr<StepProcess>(std::move(process));
+    return as_step(std::move(command), group_ ? group_->doors() : std::vector<files::Path>{});
+}
+
+void HostExecutor::end_steps() {
+    (void)kill_descendants_but(before_, k_kill_patience);
 }
 
 std::optional<UsageNow> HostExecutor::usage() const {

@@ -6,6 +6,8 @@
 #include "agent/executors/host/sandbox.hpp"
 #include "agent/executors/host/user.hpp"
 
+#include <set>
+
 namespace sluice::agent {
 
 class HostExecutor : public Executor {
@@ -19,6 +21,8 @@ public:
     Result<std::string> find_program(const std::string& program, const std::string& path) override;
     Result<std::unique_ptr<StepProcess>> start(spawn::Command command,
                                                OutputPipe::Taken taken) override;
+    Result<TerminalProcess> start_on_terminal(spawn::Command command) override;
+    void end_steps() override;
     std::uint64_t oom_kills() const override;
     std::optional<UsageNow> usage() const override;
     std::string_view memory_owner() const override { return group_ ? "the job" : "the machine"; }
@@ -35,12 +39,14 @@ private:
     HostUser::View view() const;
     files::Path home() const;
     files::Path python_environments() const;
+    Result<spawn::Command> wrapped(spawn::Command command);
 
     std::optional<Sandbox> sandbox_;
     std::optional<HostUser> user_;
     bool owns_workspace_ = false;
     std::optional<OwnCgroup> group_;
     std::optional<std::uint64_t> oom_kills_before_;
+    std::set<pid_t> before_;  ///< what ran below the runner before the first step: services
 };
 
 }  // namespace sluice::agent

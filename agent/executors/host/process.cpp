@@ -57,23 +57,34 @@ Result<> HostProcess::start(spawn::Command command) {
     SLUICE_TRY(OutputEnds pipe, make_output_pipe());
     command.out = pipe.write.get();
     command.err = pipe.write.get();
+    SLUICE_CHECK(launch(command));
+    output_ = std::make_shared<OutputPipe>(io_, std::move(pipe.read), taken_, [this] { settle(); });
+    output_->read();
+    return {};
+}
+
+Result<> HostProcess::start_on(const files::Fd& terminal, spawn::Command command) {
+    command.in = command.out = command.err = terminal.get();
+    command.on_terminal = true;
+    return launch(command);
+}
+
+Result<> HostProcess::launch(const spawn::Command& command) {
     SLUICE_TRY(spawn::Process process, spawn::launch(io_.get_executor(), command));
     pid_ = process.id();
     process_.emplace(std::move(process));
-    output_ = std::make_shared<OutputPipe>(io_, std::move(pipe.read), taken_, [this] { settle(); });
-    output_->read();
     process_->async_wait(
         [this](boost::system::error_code, int) { process_ended(process_->native_exit_code()); });
     return {};
 }
 
-void HostProcess::terminate(Duration grace) {
+void HostProcess::stop(int number, Duration grace) {
     if (process_ended_ || pid_ == 0) return;
     stopping_ = true;
     if (wrapped_)
-        signal_session(pid_, SIGTERM);
+        signal_session(pid_, number);
     else
-        spawn::kill_group(pid_, SIGTERM);
+        spawn::kill_group(pid_, number);
     kill_timer_.expires_after(grace);
     kill_timer_.async_wait([this](boost::system::error_code cancelled) {
         if (!cancelled) kill();
@@ -90,7 +101,7 @@ void HostProcess::process_ended(int status) {
     exit_ = spawn::exit_from_status(status);
     kill_timer_.cancel();
     if (stopping_) kill_session(pid_);
-    if (output_->closed()) return settle();
+    if (!output_ || output_->closed()) return settle();
     drain_timer_.expires_after(k_drain);
     drain_timer_.async_wait([this](boost::system::error_code cancelled) {
         if (cancelled) return;

@@ -6,6 +6,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <signal.h>
+
 #include <optional>
 
 namespace sluice::agent {
@@ -26,10 +28,13 @@ public:
 
     /// `out` and `err` of the command are set here. Refused as spawn::start() is.
     Result<> start(spawn::Command command);
+    /// On that terminal instead.
+    Result<> start_on(const files::Fd& terminal, spawn::Command command);
     /// The process started is a wrapper that must not get SIGTERM, or it dies before the step.
     void wrapped() { wrapped_ = true; }
 
-    void terminate(Duration grace) override;
+    void terminate(Duration grace) override { stop(SIGTERM, grace); }
+    void hang_up(Duration grace) override { stop(SIGHUP, grace); }
     void kill() override;
     bool ended() const override { return ended_; }
     const spawn::Exit& exit() const override { return exit_; }
@@ -37,6 +42,8 @@ public:
     std::shared_ptr<OutputPipe> output() const override { return output_; }
 
 private:
+    Result<> launch(const spawn::Command& command);
+    void stop(int number, Duration grace);
     void process_ended(int status);
     void settle();
 
