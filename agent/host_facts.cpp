@@ -1,6 +1,7 @@
 #include "agent/host_facts.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "platform/spawn.hpp"
 
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
@@ -12,6 +13,8 @@
 namespace sluice::agent {
 
 namespace {
+
+constexpr Duration k_patience{5'000};
 
 /// The text behind the first line that begins with `name`, without quotes.
 std::string value_in(const files::Path& file, std::string_view name, char separator) {
@@ -25,6 +28,20 @@ std::string value_in(const files::Path& file, std::string_view name, char separa
         return text::sanitize_utf8(value, 200);
     }
     return "";
+}
+
+/// The first number of what `program --version` prints; "" when it is not installed.
+std::string version_of(const std::string& program) {
+    auto env = spawn::current_environment();
+    const auto path = spawn::find_program(program, env["PATH"]);
+    if (!path) return "";
+    const auto printed =
+        spawn::run({*path, "--version"}, {.timeout = k_patience, .output_max = 4096});
+    if (!printed || !printed->exit.ok()) return "";
+    const auto begin = printed->output.find_first_of("0123456789");
+    if (begin == std::string::npos) return "";
+    const auto end = printed->output.find_first_of(" \n,)", begin);
+    return text::sanitize_utf8(printed->output.substr(begin, end - begin), 60);
 }
 
 }  // namespace
@@ -45,6 +62,9 @@ protocol::HostFacts host_facts(const files::Path& agent_dir) {
         out.disk = static_cast<std::int64_t>(volume.f_blocks * volume.f_frsize);
         out.disk_free = static_cast<std::int64_t>(volume.f_bavail * volume.f_frsize);
     }
+    for (const char* program : {"git", "podman", "docker", "bwrap", "python3"})
+        if (std::string version = version_of(program); !version.empty())
+            out.versions[program] = std::move(version);
     return out;
 }
 

@@ -1,7 +1,14 @@
 #include "agent/log.hpp"
 
+#include "platform/clock.hpp"
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 
 namespace sluice::agent::log {
 
@@ -22,11 +29,68 @@ std::string& name() {
     return value;
 }
 
+struct Kept {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t most = 0;
+    std::deque<std::string> lines;
+    std::int64_t next = 0;  ///< number of the next line
+    std::uint64_t wakes = 0;
+};
+
+Kept& kept() {
+    static Kept instance;
+    return instance;
+}
+
 void write(spdlog::level::level_enum level, std::string_view event) {
     logger().log(level, "{}: {}", name(), event);
+    Kept& store = kept();
+    {
+        std::lock_guard lock(store.mutex);
+        if (store.most == 0) return;
+        const auto word = spdlog::level::to_string_view(level);
+        store.lines.push_back(fmt::format("{} {} {}: {}", format_timestamp(SystemClock{}.now()),
+                                          std::string_view(word.data(), word.size()), name(),
+                                          event));
+        ++store.next;
+        if (store.lines.size() > store.most) store.lines.pop_front();
+    }
+    store.changed.notify_all();
 }
 
 }  // namespace
+
+void keep_recent(std::size_t lines) {
+    std::lock_guard lock(kept().mutex);
+    kept().most = lines;
+}
+
+Recent recent(std::int64_t from) {
+    Kept& store = kept();
+    std::lock_guard lock(store.mutex);
+    const std::int64_t oldest = store.next - static_cast<std::int64_t>(store.lines.size());
+    Recent out;
+    out.first = std::clamp(from, oldest, store.next);
+    out.lines.assign(store.lines.begin() + (out.first - oldest), store.lines.end());
+    return out;
+}
+
+void wait_for_line(std::int64_t next, std::chrono::milliseconds longest) {
+    Kept& store = kept();
+    std::unique_lock lock(store.mutex);
+    const auto wakes = store.wakes;
+    store.changed.wait_for(lock, longest,
+                           [&] { return store.next > next || store.wakes != wakes; });
+}
+
+void wake_readers() {
+    {
+        std::lock_guard lock(kept().mutex);
+        ++kept().wakes;
+    }
+    kept().changed.notify_all();
+}
 
 void set_name(std::string value) {
     name() = std::move(value);

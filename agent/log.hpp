@@ -5,7 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::agent::log {
 
@@ -14,5 +18,18 @@ void set_name(std::string name);
 void info(std::string_view event);
 void warn(std::string_view event);
 void error(std::string_view event);
+
+/// Keeps the newest lines from now on, at most that many.
+void keep_recent(std::size_t lines);
+/// Lines that are kept, by number; the first line is 0.
+struct Recent {
+    std::int64_t first = 0;
+    std::vector<std::string> lines;
+};
+/// From that number on, or from the oldest that is kept.
+Recent recent(std::int64_t from);
+/// Returns when line `next` is there, wake_readers() was called, or the time is over.
+void wait_for_line(std::int64_t next, std::chrono::milliseconds longest);
+void wake_readers();
 
 }  // namespace sluice::agent::log

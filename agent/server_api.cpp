@@ -5,6 +5,8 @@ namespace sluice::agent {
 namespace {
 
 constexpr Duration k_call_timeout{30'000};
+/// Of what nobody waits for.
+constexpr Duration k_side_timeout{5'000};
 constexpr Duration k_poll_slack{
     15'000};  // a long poll's answer may be this late before we call it lost
 constexpr Duration k_log_timeout{120'000};
@@ -116,6 +118,15 @@ Result<protocol::HelloReply> AgentApi::hello(const protocol::HelloRequest& body)
                send_json(client_, std::move(request), to_json(body)));
     SLUICE_TRY(json::Value value, body_of(response));
     return protocol::parse_hello_reply(value);
+}
+
+Result<protocol::AgentLogTaken> AgentApi::send_log(const protocol::AgentLogLines& lines) {
+    http_client::Request request =
+        make_request("POST", server_.url + "/agent/v1/log", "Agent " + token_, k_side_timeout);
+    SLUICE_TRY(http_client::Response response,
+               send_json(client_, std::move(request), to_json(lines)));
+    SLUICE_TRY(json::Value value, body_of(response));
+    return protocol::parse_agent_log_taken(value);
 }
 
 Result<protocol::ClaimReply> AgentApi::claim(const protocol::ClaimRequest& body) {

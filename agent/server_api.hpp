@@ -4,6 +4,7 @@
 /// is_transient() tells which of them are worth another try.
 
 #include "pipelines/protocol/agent.hpp"
+#include "pipelines/protocol/agent_log.hpp"
 #include "pipelines/protocol/hello.hpp"
 #include "pipelines/protocol/reports.hpp"
 #include "pipelines/protocol/secrets.hpp"
@@ -33,6 +34,8 @@ public:
 
     Result<protocol::RegisterReply> enrol(const protocol::RegisterRequest& request);
     Result<protocol::HelloReply> hello(const protocol::HelloRequest& request);
+    /// Lines of the daemon's log.
+    Result<protocol::AgentLogTaken> send_log(const protocol::AgentLogLines& lines);
     /// No jobs when the long poll ran out.
     Result<protocol::ClaimReply> claim(const protocol::ClaimRequest& request);
     /// Gives an un-started lease back.

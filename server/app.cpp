@@ -286,6 +286,7 @@ void serve(const Options& options) {
     core::ReportLists report_lists(report_files);
     blobs::BlobStore blobs(data / "blobs");
     core::Shells shells(writer, clock);
+    core::AgentLogs agent_logs;
     core::BlobKeeper blob_keeper(
         {writer, disk, blobs, clock, static_cast<std::int64_t>(options.cache_bytes)});
     api::Api api{writer,
@@ -312,6 +313,7 @@ void serve(const Options& options) {
                  *keys,
                  id_tokens,
                  shells,
+                 agent_logs,
                  loaded.server_id,
                  options.public_url,
                  SLUICE_VERSION,

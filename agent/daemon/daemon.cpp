@@ -1,6 +1,7 @@
 #include "agent/daemon/daemon.hpp"
 
 #include "agent/attempt_folder.hpp"
+#include "agent/daemon/log_courier.hpp"
 #include "agent/host_facts.hpp"
 #include "agent/log.hpp"
 #include "agent/notify.hpp"
@@ -294,6 +295,7 @@ int run_daemon(const DaemonOptions& options) {
         log::error(executors.error().message);
         return 2;
     }
+    LogCourier courier(*config);
     if (::geteuid() == 0 && !executors->host.users)
         log::warn(
             "jobs on the host run as root and can read all of this machine; `host.users` in "

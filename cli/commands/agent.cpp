@@ -1,4 +1,4 @@
-// agent list, show, labels, pause, drain, resume, enrol-token.
+// agent list, show, logs, labels, pause, drain, resume, enrol-token.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
@@ -88,11 +88,35 @@ Result<Exit> show(Context& context, const std::string& wanted) {
             line("memory", gigabytes(facts, "memory"));
             line("disk", fmt::format("{}, {} free when it began", gigabytes(facts, "disk"),
                                      gigabytes(facts, "disk_free")));
+            for (const auto& gpu : items_of(member(agent, "resources"), "gpus"))
+                line("gpu", fmt::format("{}, {}, {}", text_of(gpu, "model"),
+                                        gigabytes(gpu, "memory"), text_of(gpu, "uuid")));
+            std::string versions;
+            if (const auto* known = member(facts, "versions").if_object())
+                for (const auto& [program, version] : *known)
+                    if (version.is_string())
+                        versions += fmt::format("{}{} {}", versions.empty() ? "" : ", ",
+                                                std::string_view(program),
+                                                std::string_view(version.get_string()));
+            if (!versions.empty()) line("versions", versions);
         });
         return Exit::ok;
     }
     return error(Code::not_found, "agent_unknown",
                  "no agent '" + wanted + "'; `sluice agent list` shows them");
+}
+
+Result<Exit> logs(Context& context, const std::string& wanted) {
+    SLUICE_TRY(auto* server, context.api());
+    SLUICE_TRY(auto id, find_agent(*server, wanted));
+    SLUICE_TRY(const auto reply, server->get(fmt::format("/api/v1/agents/{}/log", id)));
+    context.show(reply, [&] {
+        for (const auto& line : items_of(reply, "lines"))
+            if (line.is_string()) context.out.line(printable(std::string(line.get_string())));
+        if (items_of(reply, "lines").empty())
+            context.err.line("the server has none of its lines yet");
+    });
+    return Exit::ok;
 }
 
 struct LabelOptions {
@@ -141,6 +165,12 @@ void add_agent_commands(CLI::App& app, Command& chosen) {
     showing->add_option("AGENT", *shown, "Name or id")->required()->type_name("");
     showing->callback(
         [&chosen, shown] { chosen = [shown](Context& context) { return show(context, *shown); }; });
+    auto* logging = agent->add_subcommand("logs", "What its daemon has said lately");
+    auto logged = std::make_shared<std::string>();
+    logging->add_option("AGENT", *logged, "Name or id")->required()->type_name("");
+    logging->callback([&chosen, logged] {
+        chosen = [logged](Context& context) { return logs(context, *logged); };
+    });
     auto* labelling = agent->add_subcommand(
         "labels", "Replace its labels; jobs that it has go on. '' alone: none");
     auto labelled = std::make_shared<LabelOptions>();

@@ -7,10 +7,11 @@ namespace sluice::protocol {
 namespace wire = model::wire;
 
 json::Value to_json(const HostFacts& value) {
-    return json::Object{{"os", wire::text(value.os)},   {"kernel", wire::text(value.kernel)},
-                        {"cpu", wire::text(value.cpu)}, {"cpus", value.cpus},
-                        {"memory", value.memory},       {"disk", value.disk},
-                        {"disk_free", value.disk_free}};
+    return json::Object{
+        {"os", wire::text(value.os)},   {"kernel", wire::text(value.kernel)},
+        {"cpu", wire::text(value.cpu)}, {"cpus", value.cpus},
+        {"memory", value.memory},       {"disk", value.disk},
+        {"disk_free", value.disk_free}, {"versions", wire::string_map(value.versions)}};
 }
 
 Result<HostFacts> host_facts_from_json(const json::Value& value, std::string pointer) {
@@ -23,6 +24,7 @@ Result<HostFacts> host_facts_from_json(const json::Value& value, std::string poi
     out.memory = in.integer_or("memory", 0, 0, wire::k_max_integer);
     out.disk = in.integer_or("disk", 0, 0, wire::k_max_integer);
     out.disk_free = in.integer_or("disk_free", 0, 0, wire::k_max_integer);
+    out.versions = in.string_map_or_empty("versions", 32);
     SLUICE_CHECK(in.finish());
     return out;
 }

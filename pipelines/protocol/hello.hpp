@@ -7,6 +7,7 @@
 #include "pipelines/base/result.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace sluice::protocol {
@@ -17,9 +18,10 @@ struct HostFacts {
     std::string kernel;  ///< `6.1.0-18-amd64`
     std::string cpu;     ///< model; "" = unknown
     std::int64_t cpus = 0;
-    std::int64_t memory = 0;     ///< bytes
-    std::int64_t disk = 0;       ///< bytes of the volume of the agent's folder
-    std::int64_t disk_free = 0;  ///< when the daemon began
+    std::int64_t memory = 0;                        ///< bytes
+    std::int64_t disk = 0;                          ///< bytes of the volume of the agent's folder
+    std::int64_t disk_free = 0;                     ///< when the daemon began
+    std::map<std::string, std::string> versions{};  ///< of programs that jobs meet: `podman`
     bool operator==(const HostFacts&) const = default;
 };
 

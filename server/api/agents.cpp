@@ -95,6 +95,20 @@ awaitable<Reply> pause(Api& api, Request& request, const Principal& who) {
     co_return co_await change_agent(api, request, who, std::move(change));
 }
 
+/// What its daemon has said lately.
+awaitable<Reply> log(Api& api, Request& request) {
+    auto id = path_id<AgentId>(request, "agent");
+    if (!id) co_return http::error_reply(id.error());
+    auto read = [id = *id](store::Tx& tx) { return store::find_agent(tx, id); };
+    const auto agent = co_await api.read(std::move(read));
+    if (!agent)
+        co_return http::error_reply(error(Code::not_found, "not_found", "no such agent", "agent"));
+    json::Array lines;
+    for (const std::string& line : api.agent_logs.lines(*id))
+        lines.push_back(boost::json::string(line));
+    co_return json_reply(json::Object{{"lines", std::move(lines)}});
+}
+
 /// The labels of a body, as they are stored.
 Result<json::Array> read_labels(const json::Value& body) {
     json::ObjectReader reader(body, "");
@@ -162,6 +176,8 @@ std::vector<http::Route> agent_routes(Api& api) {
                [&api](Request& r, const Principal& who) { return resume(api, r, who); }),
         person(api, Method::put, "/api/v1/agents/{agent}/labels", Role::admin,
                [&api](Request& r, const Principal& who) { return set_labels(api, r, who); }),
+        person(api, Method::get, "/api/v1/agents/{agent}/log", Role::write,
+               [&api](Request& r, const Principal&) { return log(api, r); }),
     };
 }
 

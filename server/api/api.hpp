@@ -6,6 +6,7 @@
 #include "server/api/auth.hpp"
 #include "server/api/list_cache.hpp"
 #include "server/blobs/blob_store.hpp"
+#include "server/core/agent_logs.hpp"
 #include "server/core/feed.hpp"
 #include "server/core/gate.hpp"
 #include "server/core/id_tokens.hpp"
@@ -60,6 +61,7 @@ struct Api {
     const secrets::KeyRing& keys;
     core::IdTokens& id_tokens;
     core::Shells& shells;
+    core::AgentLogs& agent_logs;
     std::string server_id;
     std::string public_url;
     std::string version;

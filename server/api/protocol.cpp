@@ -25,6 +25,9 @@ constexpr Duration k_poll_max{60'000};
 constexpr std::size_t k_log_piece = 256 * 1024;
 constexpr std::size_t k_finish_max = 8 << 20;
 constexpr int k_log_rewinds_max = 3;
+/// Every line full of characters that JSON escapes.
+constexpr std::size_t k_agent_log_max =
+    protocol::k_agent_log_lines * (protocol::k_agent_log_line_max * 6 + 8);
 
 template <class T, class Parse>
 awaitable<Result<T>> parsed_body(Request& request, Parse parse, std::size_t max_bytes = 1 << 20) {
@@ -70,6 +73,15 @@ awaitable<Reply> hello(Api& api, Request& request) {
     auto kept = co_await api.writer.write(std::move(keep));
     if (!kept) co_return http::error_reply(kept.error());
     co_return json_reply(to_json(protocol::HelloReply{agent->name, api.version}));
+}
+
+awaitable<Reply> take_log(Api& api, Request& request) {
+    auto agent = co_await api.auth.agent(request);
+    if (!agent) co_return http::error_reply(agent.error());
+    auto body = co_await parsed_body<protocol::AgentLogLines>(request, protocol::parse_agent_log,
+                                                              k_agent_log_max);
+    if (!body) co_return http::error_reply(body.error());
+    co_return json_reply(to_json(api.agent_logs.take(agent->id, std::move(*body))));
 }
 
 awaitable<Reply> register_agent(Api& api, Request& request) {
@@ -450,6 +462,8 @@ std::vector<http::Route> protocol_routes(Api& api) {
          [&api](Request& r) { return register_agent(api, r); }},
         {Method::post, "/agent/v1/hello", http::Auth::agent,
          [&api](Request& r) { return hello(api, r); }},
+        {Method::post, "/agent/v1/log", http::Auth::agent,
+         [&api](Request& r) { return take_log(api, r); }},
         {Method::post, "/agent/v1/claim", http::Auth::agent,
          [&api](Request& r) { return claim(api, r); }},
         lease_route(api, Method::post, base + "start",

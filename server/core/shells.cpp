@@ -193,7 +193,7 @@ Shells::awaitable<protocol::KeptReply> Shells::wait_for_person(Keeper keeper,
                 shell->runner_at = clock_.steady();
                 reply.shell = shell->row.id.value;
                 reply.term = shell->term;
-                reply.window = shell->window;
+                reply.window = shell->told = shell->window;
                 opened = shell->row;
             }
             if (reply.release && found != kept_.end() &&
@@ -257,7 +257,6 @@ Shells::awaitable<Result<protocol::ShellTaken>> Shells::printed(AttemptId attemp
 Shells::awaitable<Result<protocol::ShellInput>> Shells::wait_for_input(
     AttemptId attempt, store::ShellId id, protocol::InputRequest request) {
     const auto until = clock_.steady() + std::min(request.wait, k_poll_max);
-    std::optional<protocol::WindowSize> known;
     while (true) {
         const auto seen = changed_.version();
         {
@@ -268,13 +267,12 @@ Shells::awaitable<Result<protocol::ShellInput>> Shells::wait_for_input(
             const bool was_full = shell.typed.full();
             shell.typed.acknowledge(request.offset);
             if (was_full && !shell.typed.full()) changed_.notify();
-            if (!known) known = shell.window;
-            if (!shell.typed.empty() || shell.window != *known || stopping_ ||
+            if (!shell.typed.empty() || shell.window != shell.told || stopping_ ||
                 clock_.steady() >= until) {
                 protocol::ShellInput input;
                 input.offset = shell.typed.begin();
                 input.bytes = shell.typed.front(protocol::k_shell_piece_max);
-                input.window = shell.window;
+                input.window = shell.told = shell.window;
                 co_return input;
             }
         }
@@ -388,7 +386,8 @@ Shells::awaitable<Result<Shells::News>> Shells::read(store::ShellId id, Person p
             const bool was_full = shell.printed.full();
             shell.printed.acknowledge(at.offset);
             if (was_full && !shell.printed.full()) changed_.notify();
-            if (!shell.printed.empty() || shell.row.state != at.seen || stopping_ ||
+            const bool has_ended = shell.row.state == ShellState::ended;
+            if (!shell.printed.empty() || shell.row.state != at.seen || has_ended || stopping_ ||
                 clock_.steady() >= until) {
                 News news;
                 news.shell = shell.row;

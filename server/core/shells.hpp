@@ -102,6 +102,7 @@ private:
         TokenId token;
         std::string term;
         protocol::WindowSize window;
+        protocol::WindowSize told;  ///< what the runner heard last of it
         ByteStream typed, printed;
         Steady person_at, runner_at, ended_at;
     };

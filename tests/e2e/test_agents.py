@@ -199,3 +199,37 @@ def test_an_agent_of_another_protocol_is_told_what_to_install(world):
         assert reply.status == 426 and reply.json["error"] == "upgrade_required"
         assert word in reply.json["message"] and "same folder" in reply.json["message"]
     assert server.call("POST", "/agent/v1/hello", {"protocol": 1}, {"Authorization": "Agent no"}, token=None).status == 401
+
+
+def test_a_daemons_log_is_read_from_afar_also_when_it_has_gone(world):
+    server = world.server(embedded=False)
+    agent = world.agent(server)
+    first = wait_for(lambda: server.get("/api/v1/agents/1/log")["lines"], "its lines")
+    assert "agent ready" in first[0] and "builder" in first[0]
+    server.project("app", hooks=()).push_and_end({".ci.yml": pipeline("true", "[os=linux]")}, "passed")
+    wait_for(lambda: "job claimed" in server.sluice("agent", "logs", "builder").stdout, "the job in it")
+    # A server that has forgotten gets what the daemon still knows, once it says something.
+    server.kill()
+    wait_for(lambda: "does not answer" in agent.log, "the daemon to notice")
+    server.restart()
+    wait_for(lambda: "job claimed" in server.sluice("agent", "logs", "builder").stdout, "the old lines again")
+    assert agent.stop() == 0
+    assert "drained" in server.sluice("agent", "logs", "builder").stdout
+    reader = server.as_person(server.post("/api/v1/tokens", {"name": "reader", "role": "read"})["token"])
+    assert reader.call("GET", "/api/v1/agents/1/log").status == 403
+    assert server.call("GET", "/api/v1/agents/99/log").status == 404
+
+
+def test_what_people_do_to_an_agent_is_written_down(world):
+    server = world.server(embedded=False)
+    world.agent(server)
+    for words in (("drain",), ("resume",), ("pause",), ("labels", "fast")):
+        server.sluice("agent", words[0], "builder", *words[1:])
+    assert server.agents()[0]["labels"] == ["fast"] and server.agents()[0]["state"] == "paused"
+    entries = server.get("/api/v1/audit", action="agent")["entries"]
+    told = [(entry["action"], entry["detail"]) for entry in reversed(entries)][-4:]
+    assert told == [("agent.drain", ""), ("agent.resume", ""), ("agent.pause", ""), ("agent.labels", '["fast"]')]
+    assert {entry["actor"] for entry in entries[:4]} == {"admin"}
+    for word in ("pause", "resume", "drain"):
+        assert server.call("POST", f"/api/v1/agents/99/{word}", {}).status == 404
+    assert server.call("PUT", "/api/v1/agents/1/labels", {"labels": ["a,b"]}).status == 400

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { onFake, openPage, signIn, skip, startBrowser, startServer } from './harness.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const fakePages = ['/projects/checkout-service', '/projects/new-project', '/runs/131', '/runs/131?job=104', '/runs/132', '/runs/134', '/runs/135', '/jobs/104', '/jobs/104?view=tests', '/jobs/104?view=coverage', '/jobs/104?view=metrics', '/jobs/101?view=findings', '/trends/checkout-service', '/environments/checkout-service', '/environments/new-project', '/gate/checkout-service'];
+const fakePages = ['/agents/2', '/projects/checkout-service', '/projects/new-project', '/runs/131', '/runs/131?job=104', '/runs/132', '/runs/134', '/runs/135', '/jobs/104', '/jobs/104?view=tests', '/jobs/104?view=coverage', '/jobs/104?view=metrics', '/jobs/101?view=findings', '/trends/checkout-service', '/environments/checkout-service', '/environments/new-project', '/gate/checkout-service'];
 const paths = ['/', '/agents', '/nowhere', ...(onFake ? fakePages : [])];
 
 describe('how it looks', { skip, timeout: 900_000 }, () => {

@@ -149,6 +149,25 @@ describe('the pages', { skip, timeout: 900_000 }, () => {
         await page.getByText("sluice shell '131/test (3.11)'").waitFor();
     });
 
+    it('show one agent: its machine, its work, what its daemon has said', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.goto(`${server.url}/agents`);
+        await page.getByRole('link', { name: 'gpu-01' }).click();
+        await page.getByRole('heading', { name: 'gpu-01', level: 1 }).waitFor();
+        const machine = page.getByRole('region', { name: 'Machine' });
+        for (const text of ['6.1.0-18-amd64', '16 × Intel(R) Xeon(R) Gold 6338', '4.3.1', '0.1.0'])
+            await machine.getByText(text, { exact: true }).waitFor();
+        assert.equal(await machine.getByText('NVIDIA A100-SXM4-40GB').count(), 2);
+        await page.getByRole('region', { name: 'Work' }).getByText('1 of 2 given').waitFor();
+        // Text of a machine is text.
+        await page.getByText('<b>connection refused</b>').waitFor();
+        await page.getByRole('button', { name: 'Resume' }).click();
+        await page.getByRole('button', { name: 'Pause' }).click();
+        await page.getByText('paused').waitFor();
+        await page.goto(`${server.url}/agents/99`);
+        await page.getByRole('alert').getByText('no such agent').waitFor();
+    });
+
     it('offer no changes to who may only read', { skip: !onFake }, async () => {
         await signIn(page, { ...server, token: 'fake-read' });
         await page.goto(`${server.url}/runs/131`);

@@ -31,6 +31,7 @@ const pages = [
     ['job-hostile', '/jobs/117'],
     ['job-big', '/jobs/116#L500000'],
     ['agents', '/agents'],
+    ['agent', '/agents/2'],
     ['gate', '/gate/checkout-service'],
     ['not-found', '/nowhere'],
 ];

@@ -168,10 +168,28 @@ export function bigRange(from, to) {
 
 jobs.find((one) => one.id === 104).kept_until = new Date(Date.now() + 3_000_000).toISOString();
 
+const GiB = 2 ** 30;
+const machine = (gpus, cpu) => ({
+    facts: {
+        os: 'Debian GNU/Linux 12 (bookworm)', kernel: '6.1.0-18-amd64', cpu, cpus: 16, memory: 64 * GiB, disk: 900 * GiB, disk_free: 412 * GiB,
+        versions: { git: '2.39.5', podman: '4.3.1', bwrap: '0.8.0', python3: '3.11.2' },
+    },
+    resources: { cpu_millis: 16000, memory: 62 * GiB, disk: 400 * GiB, gpus },
+    reserved: { cpu_millis: gpus.length > 0 ? 4000 : 0, memory: gpus.length > 0 ? 24 * GiB : 0, disk: 0, gpus: gpus.slice(0, 1).map((gpu) => gpu.uuid) },
+});
+const a100 = (n) => ({ uuid: `GPU-5d1c9a0e-77b2-4c0f-9f5a-00000000000${n}`, index: n, model: 'NVIDIA A100-SXM4-40GB', memory: 40 * GiB, healthy: true });
+
+export const agentLines = [
+    '2026-11-30T06:00:00.000Z info daemon: agent ready name="gpu-01" server=https://ci.example.com capacity=2',
+    '2026-11-30T06:02:10.412Z info daemon: job claimed attempt=41 run=132 job="train"',
+    '2026-11-30T06:04:55.090Z warning daemon: server does not answer error=connect_failed message="<b>connection refused</b>"',
+    '2026-11-30T06:05:01.777Z info daemon: server reached again',
+];
+
 export const agents = [
-    { id: 1, name: 'build-03', state: 'online', labels: ['linux', 'arch=x86_64', 'executor=container'], capacity: 4, running: [], os: 'linux', arch: 'x86_64', host: 'build-03.internal', build: '0.1.0', last_seen_at: ago(2000), created_at: ago(9e8) },
-    { id: 2, name: 'gpu-01', state: 'draining', labels: ['linux', 'gpu=a100'], capacity: 2, running: [liveJob.id], os: 'linux', arch: 'x86_64', host: 'gpu-01.internal', build: '0.1.0', last_seen_at: ago(1000), created_at: ago(9e8) },
-    { id: 3, name: 'build-07', state: 'offline', labels: ['linux'], capacity: 4, running: [], os: 'linux', arch: 'aarch64', host: 'build-07.internal', build: '0.1.0', last_seen_at: ago(3 * 3_600_000), created_at: ago(9e8) },
+    { id: 1, name: 'build-03', state: 'online', labels: ['linux', 'arch=x86_64', 'executor=container'], capacity: 4, running: [], os: 'linux', arch: 'x86_64', host: 'build-03.internal', build: '0.1.0', last_seen_at: ago(2000), created_at: ago(9e8), ...machine([], 'AMD EPYC 7543 32-Core Processor') },
+    { id: 2, name: 'gpu-01', state: 'draining', labels: ['linux', 'gpu=a100'], capacity: 2, running: [liveJob.id], os: 'linux', arch: 'x86_64', host: 'gpu-01.internal', build: '0.1.0', last_seen_at: ago(1000), created_at: ago(9e8), ...machine([a100(0), a100(1)], 'Intel(R) Xeon(R) Gold 6338') },
+    { id: 3, name: 'build-07', state: 'offline', labels: ['linux'], capacity: 4, running: [], os: 'linux', arch: 'aarch64', host: 'build-07.internal', build: '0.1.0', last_seen_at: ago(3 * 3_600_000), created_at: ago(9e8), facts: {}, resources: null, reserved: { cpu_millis: 0, memory: 0, disk: 0, gpus: [] } },
 ];
 
 export function countJobs() {

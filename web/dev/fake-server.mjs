@@ -4,7 +4,7 @@
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
-import { agents, bigJob, bigRange, countJobs, diagnostics, jobs, liveJob, logs, params, projects, runs, schedules } from './fake-data.mjs';
+import { agentLines, agents, bigJob, bigRange, countJobs, diagnostics, jobs, liveJob, logs, params, projects, runs, schedules } from './fake-data.mjs';
 import { comparisonOf, flakyOf, historyOf, itemsOf, reportsOf } from './fake-reports.mjs';
 
 const option = (name, otherwise) => {
@@ -143,6 +143,8 @@ const routes = [
         ],
     })],
     ['GET', '/api/v1/agents', () => ({ agents })],
+    ['GET', '/api/v1/agents/:agent/log', ({ agent }) => ({ lines: agent === '3' ? [] : agentLines })],
+    ['POST', '/api/v1/agents/:agent/pause', ({ agent }) => setAgent(agent, 'paused')],
     ['POST', '/api/v1/agents/:agent/drain', ({ agent }) => setAgent(agent, 'draining')],
     ['POST', '/api/v1/agents/:agent/resume', ({ agent }) => setAgent(agent, 'online')],
 ];

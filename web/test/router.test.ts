@@ -4,6 +4,7 @@ import { href, localPath, parse, type Route } from '../src/lib/router';
 const routes: Route[] = [
     { page: 'projects' },
     { page: 'agents' },
+    { page: 'agent', agent: 7 },
     { page: 'login', next: '/runs/1?job=2' },
     { page: 'project', project: 'a.b-c_1' },
     { page: 'project', project: 'x', branch: 'feature/<script>&ü', before: 'c:1/2' },

@@ -14,6 +14,7 @@ export type Route =
     | { page: 'trends'; project: string; job?: string; branch?: string }
     | { page: 'job'; job: number; view?: ReportView; attempt?: number; find?: string; line?: number; lineEnd?: number }
     | { page: 'agents' }
+    | { page: 'agent'; agent: number }
     | { page: 'login'; next?: string }
     | { page: 'not_found'; path: string };
 
@@ -39,6 +40,10 @@ export function parse(path: string, search = '', hash = ''): Route {
         case 'environments': return { page: 'environments', project: arg };
         case 'trends':
             return compact({ page: 'trends', project: arg, job: text(query, 'job'), branch: text(query, 'branch') });
+        case 'agents': {
+            const agent = id(arg);
+            return agent === undefined ? lost : { page: 'agent', agent };
+        }
         case 'runs': {
             const run = id(arg);
             return run === undefined ? lost : compact({ page: 'run', run, job: id(query.get('job')) });
@@ -61,6 +66,7 @@ export function href(route: Route): string {
     switch (route.page) {
         case 'projects': return '/';
         case 'agents': return '/agents';
+        case 'agent': return `/agents/${route.agent}`;
         case 'login': return '/login' + search({ next: route.next });
         case 'project':
             return `/projects/${encodeURIComponent(route.project)}` + search({ branch: route.branch, before: route.before });
