@@ -246,15 +246,16 @@ Result<protocol::ShellInput> AttemptApi::shell_input(std::int64_t shell,
     return protocol::parse_shell_input(value);
 }
 
-Result<bool> AttemptApi::source(const protocol::SourceRequest& body,
-                                const http_client::BodySink& sink) {
+Result<std::string> AttemptApi::source(const protocol::SourceRequest& body,
+                                       const http_client::BodySink& sink) {
     http_client::Request wanted = request("POST", "source", k_source_timeout);
     wanted.sink = sink;
     SLUICE_TRY(http_client::Response response,
                send_json(client_, std::move(wanted), to_json(body)));
-    if (response.status == 204) return false;
     if (!response.ok()) return refusal(response);
-    return true;
+    if (response.status == 204) return error(Code::invalid, "source", "the server sent no source");
+    const auto base = response.headers.find("x-base");
+    return base == response.headers.end() ? std::string() : base->second;
 }
 
 Result<> AttemptApi::put_report(const model::ReportFile& file, http_client::BodyReader body) {

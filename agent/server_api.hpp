@@ -83,9 +83,10 @@ public:
     Result<FinishAnswer> finish(const protocol::FinishRequest& request);
     Result<> release();
     Result<protocol::SecretsReply> secrets(const protocol::SecretsRequest& request);
-    /// Streams the commit's pack into `sink`; false when the server sent none because the agent has
-    /// it.
-    Result<bool> source(const protocol::SourceRequest& request, const http_client::BodySink& sink);
+    /// Streams what the commit needs into `sink`; answers with the commit of `have` that is needed
+    /// beside it, "" = none.
+    Result<std::string> source(const protocol::SourceRequest& request,
+                               const http_client::BodySink& sink);
 
     /// A full report (`PUT attempts/{id}/reports/{name}`); the same bytes again change nothing.
     Result<> put_report(const model::ReportFile& file, http_client::BodyReader body);

@@ -16,7 +16,7 @@ sys.path.insert(0, HERE)
 from harness import report  # noqa: E402  (the path above makes it importable from anywhere)
 from harness.sluice import BenchError, Tools, remove_folder  # noqa: E402
 
-NAMES = ("push_latency", "noop_jobs", "idle", "log", "api", "reports", "plan")
+NAMES = ("push_latency", "noop_jobs", "idle", "log", "api", "reports", "plan", "workspace")
 
 
 def parse(arguments):

@@ -1,6 +1,7 @@
 #include "agent/executors/settings.hpp"
 
 #include "pipelines/base/json.hpp"
+#include "pipelines/base/quantity.hpp"
 
 #include <charconv>
 
@@ -63,6 +64,21 @@ Result<HostSettings> host_from_json(const json::Value& value, std::string pointe
     return out;
 }
 
+Result<SourceSettings> source_from_json(const json::Value& value, std::string pointer) {
+    json::ObjectReader reader(value, std::move(pointer));
+    SourceSettings out;
+    const std::string cache = reader.string_or("cache", "");
+    if (cache == "none") {
+        out.cache_bytes = 0;
+    } else if (!cache.empty()) {
+        const Result<std::int64_t> bytes = parse_size(cache);
+        if (!bytes) reader.fail("cache", "a size such as 10Gi, or `none`");
+        if (bytes) out.cache_bytes = static_cast<std::uint64_t>(*bytes);
+    }
+    SLUICE_CHECK(reader.finish_strict());
+    return out;
+}
+
 Result<ExecutorSettings> parse(const std::string& text) {
     SLUICE_TRY(json::Value value, json::parse(text));
     json::ObjectReader reader(value, "");
@@ -72,6 +88,9 @@ Result<ExecutorSettings> parse(const std::string& text) {
     }
     if (const json::Value* host = reader.find("host")) {
         SLUICE_TRY(out.host, host_from_json(*host, reader.pointer("host")));
+    }
+    if (const json::Value* source = reader.find("source")) {
+        SLUICE_TRY(out.source, source_from_json(*source, reader.pointer("source")));
     }
     SLUICE_CHECK(reader.finish_strict());
     return out;

@@ -34,9 +34,16 @@ struct HostSettings {
     bool operator==(const HostSettings&) const = default;
 };
 
+struct SourceSettings {
+    /// What the agent keeps of the repositories of its jobs; 0 = nothing.
+    std::uint64_t cache_bytes = 10ull << 30;
+    bool operator==(const SourceSettings&) const = default;
+};
+
 struct ExecutorSettings {
     ContainerSettings container;
     HostSettings host;
+    SourceSettings source;
     files::Path environments;  ///< folder of what jobs share, such as Python environments
     bool operator==(const ExecutorSettings&) const = default;
 };

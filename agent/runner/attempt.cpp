@@ -158,7 +158,9 @@ bool Attempt::fetch_source() {
     Result<> made = files::make_dirs(folder_.workspace(), 0755);
     if (made && !job_.spec.params.empty())
         made = files::write_atomic(folder_.params(), params_text(job_.spec.params), 0644, false);
-    if (made && job_.source) made = ports_.source.checkout(job_, folder_.workspace());
+    if (made && job_.source)
+        made = ports_.source.checkout(job_, folder_.workspace(),
+                                      [this](const std::string& line) { note(line); });
     io_.poll();  // a stop may have come meanwhile
     if (stop_ != Stop::none) return false;
     if (made) return true;

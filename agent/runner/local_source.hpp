@@ -11,7 +11,8 @@ namespace sluice::agent {
 class LocalSource final : public Source {
 public:
     explicit LocalSource(files::Path snapshot) : snapshot_(std::move(snapshot)) {}
-    Result<> checkout(const protocol::ClaimedJob& job, const files::Path& workspace) override;
+    Result<> checkout(const protocol::ClaimedJob& job, const files::Path& workspace,
+                      const std::function<void(const std::string&)>& note) override;
     void interrupt() override { stop_ = true; }
 
 private:

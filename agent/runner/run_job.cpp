@@ -97,7 +97,8 @@ RunJobExit run_job(const files::Path& dir) {
     Result<Journal> journal = Journal::open(folder.journal());
     if (!journal) return RunJobExit::unreadable;
 
-    ServerSource source(assignment.server, assignment.job.attempt, assignment.job.lease_token);
+    ServerSource source(assignment.server, assignment.job.attempt, assignment.job.lease_token,
+                        {agent_dir_of(dir) / "sources", executors.source.cache_bytes});
     ServerSinkOptions sending;
     if (assignment.job.spec.replayable && !wants_secrets(assignment.job.spec))
         sending.start_after = sending.first_flush;
@@ -124,6 +125,7 @@ RunJobExit run_job(const files::Path& dir) {
     if (ending != Ending::reported)
         log::warn(fmt::format("attempt {} attempt={}", ending == Ending::lost ? "lost" : "refused",
                               assignment.job.attempt.value));
+    source.tidy();
     (void)journal->finished(ending == Ending::reported ? "reported" : "refused");
     if (attempt.keeps()) {
         attempt.keep(assignment.server, assignment.job.lease_token);

@@ -1,5 +1,8 @@
 #include "agent/runner/source_checkout.hpp"
 
+#include "pipelines/base/text.hpp"
+#include "platform/failpoint.hpp"
+
 #include <git2.h>
 #include <git2/sys/repository.h>
 
@@ -29,11 +32,55 @@ using Index = std::unique_ptr<git_index, Freed<git_index, git_index_free>>;
 
 struct SourceCheckout::Impl {
     files::Path workspace;
-    Indexer indexer;
+    std::string refs;  ///< lines of `<id> <ref name>`, the last may be a part
+    Indexer indexer;   ///< once the pack has begun
     git_indexer_progress progress{};
 
     files::Path git_dir() const { return workspace / ".git"; }
+    files::Path packs() const { return git_dir() / "objects" / "pack"; }
+
+    Result<> begin_pack() {
+        git_indexer_options options = GIT_INDEXER_OPTIONS_INIT;
+        options.verify = 0;  // the parents of a depth-1 commit are absent by design
+        git_indexer* made = nullptr;
+        if (::git_indexer_new(&made, packs().c_str(), 0644, nullptr, &options) != 0)
+            return git_refusal("prepare the source");
+        indexer.reset(made);
+        return {};
+    }
 };
+
+namespace {
+
+constexpr std::size_t k_refs_max = 16 << 20;
+constexpr std::string_view k_pack_begins = "PACK";
+
+/// The server's lines as git's file `packed-refs`: sorted, and nothing but tags and remote
+/// branches.
+Result<std::string> packed_refs(std::string_view lines) {
+    std::vector<std::pair<std::string, std::string>> refs;
+    while (!lines.empty()) {
+        const std::size_t end = lines.find('\n');
+        const std::size_t space = lines.find(' ');
+        if (end == std::string_view::npos || space > end)
+            return error(Code::invalid, "source", "the source's list of refs is cut");
+        std::string id(lines.substr(0, space));
+        std::string name(lines.substr(space + 1, end - space - 1));
+        lines.remove_prefix(end + 1);
+        int valid = 0;
+        const bool known = name.starts_with("refs/tags/") || name.starts_with("refs/remotes/");
+        if (!text::is_commit_id(id) || !known ||
+            ::git_reference_name_is_valid(&valid, name.c_str()) != 0 || valid != 1)
+            return error(Code::invalid, "source", "the source names a ref that git does not allow");
+        refs.emplace_back(std::move(name), std::move(id));
+    }
+    std::sort(refs.begin(), refs.end());
+    std::string out("# pack-refs with: sorted \n");
+    for (const auto& [name, id] : refs) out += id + " " + name + "\n";
+    return out;
+}
+
+}  // namespace
 
 void init_git() {
     if (::git_libgit2_init() < 0) throw std::runtime_error("libgit2 cannot start");
@@ -70,8 +117,7 @@ Result<SourceCheckout> SourceCheckout::begin(const files::Path& workspace) {
     auto impl = std::make_unique<Impl>();
     impl->workspace = workspace;
     // By hand: git_repository_init writes sample hooks and descriptions that nobody needs here.
-    files::Path pack = impl->git_dir() / "objects" / "pack";
-    SLUICE_CHECK(files::make_dirs(pack));
+    SLUICE_CHECK(files::make_dirs(impl->packs()));
     SLUICE_CHECK(files::make_dirs(impl->git_dir() / "refs" / "heads"));
     SLUICE_CHECK(files::make_dirs(impl->git_dir() / "refs" / "tags"));
     SLUICE_CHECK(files::write_atomic(
@@ -81,28 +127,56 @@ Result<SourceCheckout> SourceCheckout::begin(const files::Path& workspace) {
         0644, false));
     SLUICE_CHECK(
         files::write_atomic(impl->git_dir() / "HEAD", "ref: refs/heads/none\n", 0644, false));
-    git_indexer_options options = GIT_INDEXER_OPTIONS_INIT;
-    options.verify = 0;  // the parents of a depth-1 commit are absent by design
-    git_indexer* indexer = nullptr;
-    if (::git_indexer_new(&indexer, pack.c_str(), 0644, nullptr, &options) != 0)
-        return git_refusal("prepare the source");
-    impl->indexer.reset(indexer);
     return SourceCheckout(std::move(impl));
 }
 
+files::Path SourceCheckout::packs() const {
+    return impl_->packs();
+}
+
 Result<> SourceCheckout::feed(std::string_view bytes) {
+    std::string begun;
+    if (!impl_->indexer) {
+        begun = std::move(impl_->refs);
+        begun += bytes;
+        // A line of refs begins with a digit of an id, never with a P.
+        std::size_t at = 0;
+        while (at < begun.size() && begun[at] != k_pack_begins[0]) {
+            const std::size_t end = begun.find('\n', at);
+            if (end == std::string::npos) break;
+            at = end + 1;
+        }
+        const bool pack = at < begun.size() && begun[at] == k_pack_begins[0];
+        if (begun.size() > k_refs_max && !pack)
+            return error(Code::too_large, "source", "the source's list of refs is too long");
+        if (!pack) {
+            impl_->refs = std::move(begun);
+            return {};
+        }
+        impl_->refs = begun.substr(0, at);
+        SLUICE_CHECK(impl_->begin_pack());
+        bytes = std::string_view(begun).substr(at);
+    }
+    failpoint::hit("source_index", "in");
     if (::git_indexer_append(impl_->indexer.get(), bytes.data(), bytes.size(), &impl_->progress) !=
         0)
         return git_refusal("read the source");
     return {};
 }
 
-Result<> SourceCheckout::finish(const std::string& commit_id) {
-    if (::git_indexer_commit(impl_->indexer.get(), &impl_->progress) != 0)
+Result<> SourceCheckout::finish(const std::string& commit_id, bool history) {
+    if (impl_->indexer && ::git_indexer_commit(impl_->indexer.get(), &impl_->progress) != 0)
         return git_refusal("read the source");
     impl_->indexer.reset();
     SLUICE_CHECK(files::write_atomic(impl_->git_dir() / "HEAD", commit_id + "\n", 0644, false));
-    SLUICE_CHECK(files::write_atomic(impl_->git_dir() / "shallow", commit_id + "\n", 0644, false));
+    if (!history) {
+        SLUICE_CHECK(
+            files::write_atomic(impl_->git_dir() / "shallow", commit_id + "\n", 0644, false));
+    }
+    if (!impl_->refs.empty()) {
+        SLUICE_TRY(const std::string refs, packed_refs(impl_->refs));
+        SLUICE_CHECK(files::write_atomic(impl_->git_dir() / "packed-refs", refs, 0644, false));
+    }
 
     git_repository* opened = nullptr;
     if (::git_repository_open(&opened, impl_->workspace.c_str()) != 0)

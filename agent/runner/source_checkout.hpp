@@ -1,8 +1,8 @@
 #pragma once
-/// Makes a workspace of a pack: a depth-1 clone without a remote, HEAD detached, in which `git
-/// status` and `git log -1` work. libgit2's network is never used. Foreign bytes: object names,
-/// paths and links are checked by libgit2 (`.git` in any disguise is refused), nothing of the
-/// machine's git configuration is read. One thread.
+/// Makes a workspace of packs: a clone without a remote, HEAD detached, in which `git status` and
+/// `git log` work; of depth 1 unless it has its history. libgit2's network is never used. Foreign
+/// bytes: object names, paths and links are checked by libgit2 (`.git` in any disguise is refused),
+/// nothing of the machine's git configuration is read. One thread.
 
 #include "platform/files.hpp"
 
@@ -27,10 +27,13 @@ public:
     SourceCheckout& operator=(SourceCheckout&&) noexcept;
     ~SourceCheckout();
 
-    /// The next bytes of the pack, in pieces of any size.
+    /// The folder of the workspace's packs. Whole ones that are put there are used, too.
+    files::Path packs() const;
+    /// The next bytes of the server's answer, in pieces of any size: lines of refs, then a pack;
+    /// each may be absent.
     Result<> feed(std::string_view bytes);
-    /// Ends the pack and writes the files of `commit`.
-    Result<> finish(const std::string& commit);
+    /// Ends the pack and writes the files of `commit`. With `history` all its ancestors are there.
+    Result<> finish(const std::string& commit, bool history = false);
 
 private:
     struct Impl;

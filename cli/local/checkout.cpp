@@ -236,6 +236,14 @@ Result<> make_snapshot(const Checkout& checkout, const std::vector<std::string>&
     }
     if (checkout.sha.empty()) return {};
     SLUICE_CHECK(write("shallow", checkout.sha + "\n"));
+    // For jobs with history (LocalSource).
+    SLUICE_TRY(const std::string refs, git(checkout.root, {"for-each-ref", "--sort=refname",
+                                                           "--format=%(objectname) %(refname)",
+                                                           "refs/tags", "refs/remotes/origin"}));
+    SLUICE_CHECK(write("packed-refs-of-history", "# pack-refs with: sorted \n" + refs));
+    Result<> shallow = files::copy_entry(checkout.objects.parent_path() / "shallow",
+                                         git_dir / "shallow-of-history");
+    if (!shallow && shallow.error().code != Code::not_found) return shallow;
     SLUICE_TRY(auto ignored, git(folder, {"read-tree", "HEAD"}, true));
     (void)ignored;
     return {};

@@ -50,8 +50,9 @@ Result<std::vector<std::string>> commit_changed_paths(const Checkout& checkout,
                                                       const std::string& revision);
 
 /// Copies the files into `folder`, which gets a `.git` of its own: HEAD at the same commit, depth
-/// 1, so that `git status` shows the same changes; objects are read from the checkout's store,
-/// which nothing writes to. Files that vanish meanwhile are left out.
+/// 1 (with what LocalSource needs for more), so that `git status` shows the same changes; objects
+/// are read from the checkout's store, which nothing writes to. Files that vanish meanwhile are
+/// left out.
 Result<> make_snapshot(const Checkout& checkout, const std::vector<std::string>& paths,
                        const files::Path& folder);
 

@@ -42,6 +42,7 @@ Result<ClaimedJob> claimed_job(const json::Value& value, std::string pointer) {
     }
     job.env = in.string_map_or_empty("env");
     job.sha = in.string_or("sha", "", 64);
+    job.project = {in.integer_or("project", 0, 0, wire::k_max_integer)};
     job.log_limit = in.integer("log_limit", 0, wire::k_max_bytes);
     job.gpus = in.strings_or_empty("gpus", 1024);
     job.source = in.boolean_or("source", true);
@@ -155,6 +156,7 @@ json::Value to_json(const ClaimedJob& value) {
                      {"spec", model::to_json(value.spec)},
                      {"env", wire::string_map(value.env)},
                      {"sha", wire::text(value.sha)},
+                     {"project", value.project.value},
                      {"log_limit", value.log_limit},
                      {"gpus", wire::strings(value.gpus)},
                      {"source", value.source}};
@@ -331,12 +333,15 @@ Result<FinishReply> parse_finish_reply(const json::Value& value) {
 }
 
 json::Value to_json(const SourceRequest& value) {
-    return json::Object{{"have", wire::strings(value.have)}};
+    json::Object out{{"have", wire::strings(value.have)}};
+    if (value.history) out["history"] = true;
+    return out;
 }
 
 Result<SourceRequest> parse_source(const json::Value& value) {
     json::ObjectReader in(value, "");
-    SourceRequest out{in.strings_or_empty("have", 10'000)};
+    SourceRequest out{in.strings_or_empty("have", k_source_have_max),
+                      in.boolean_or("history", false)};
     for (const std::string& commit : out.have)
         if (!text::is_commit_id(commit)) in.fail("have", "commits are 40 or 64 hex digits");
     SLUICE_CHECK(in.finish_strict());

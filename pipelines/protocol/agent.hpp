@@ -15,7 +15,7 @@
 /// | POST attempts/{id}/progress | ProgressRequest → 204 |
 /// | POST attempts/{id}/finish   | FinishRequest → 200 FinishReply; 409 finish_conflict, log_mismatch (LogReply) |
 /// | POST attempts/{id}/release  | {} → 204 |
-/// | POST attempts/{id}/source   | SourceRequest → 200 pack bytes, header X-Commit; 204 when the agent has it |
+/// | POST attempts/{id}/source   | SourceRequest → 200 pack bytes, headers X-Commit and X-Base; 204 when the agent has it |
 // clang-format on
 
 #include "pipelines/base/ids.hpp"
@@ -42,6 +42,8 @@ inline constexpr std::size_t k_generated_max = 256 * 1024;
 /// Header names.
 inline constexpr const char* k_upload_offset = "Upload-Offset";
 inline constexpr const char* k_commit_header = "X-Commit";
+/// The commit of SourceRequest::have whose objects the pack leaves out; absent when it is whole.
+inline constexpr const char* k_base_header = "X-Base";
 
 struct RegisterRequest {
     int protocol = k_version;
@@ -83,6 +85,7 @@ struct ClaimedJob {
     model::JobSpec spec;
     std::map<std::string, std::string> env;  ///< CI_* variables the server knows
     std::string sha;                         ///< the commit
+    ProjectId project{};                     ///< whose objects the agent may keep together
     std::int64_t log_limit = 0;              ///< bytes; then a visible truncated@N
     std::vector<std::string> gpus{};         ///< uuids of the ones that are this job's
     bool source = true;
@@ -140,8 +143,14 @@ struct FinishReply {
     model::JobState state = model::JobState::passed;
 };
 struct SourceRequest {
-    std::vector<std::string> have;  ///< commits whose objects the agent has
+    /// Commits whose objects the agent has, with `history` those of all ancestors, too; the
+    /// likeliest base first.
+    std::vector<std::string> have;
+    /// With all ancestors: the answer begins with lines of `<id> <ref name>`, the pack follows and
+    /// may be absent.
+    bool history = false;
 };
+inline constexpr std::size_t k_source_have_max = 64;
 
 #define SLUICE_WIRE(type, from)             \
     json::Value to_json(const type& value); \

@@ -82,7 +82,8 @@ std::vector<http::Route> all_routes(Api& api) {
                       report_routes,        runner_report_routes, runner_blob_routes,
                       artifact_routes,      secret_routes,        environment_routes,
                       runner_secret_routes, discovery_routes,     system_routes,
-                      shell_routes,         runner_shell_routes,  audit_routes}) {
+                      runner_source_routes, shell_routes,         runner_shell_routes,
+                      audit_routes}) {
         auto some = part(api);
         routes.insert(routes.end(), std::make_move_iterator(some.begin()),
                       std::make_move_iterator(some.end()));

@@ -68,6 +68,7 @@ struct Api {
     std::chrono::steady_clock::time_point started;
     std::string hook_listener{};  ///< host:port of the plain listener for sluice-hook; "" = none
     ListCache lists{};
+    std::atomic<std::int64_t> source_packs{0}, source_bytes{0};  ///< sent to runners since start
     std::atomic<bool> stopping{false};
 
     /// Reads a snapshot on the db pool. `work` is a named, moved callable.
@@ -95,6 +96,7 @@ std::vector<http::Route> report_routes(Api& api);
 std::vector<http::Route> secret_routes(Api& api);
 std::vector<http::Route> environment_routes(Api& api);
 std::vector<http::Route> runner_secret_routes(Api& api);
+std::vector<http::Route> runner_source_routes(Api& api);
 std::vector<http::Route> runner_blob_routes(Api& api);
 std::vector<http::Route> artifact_routes(Api& api);
 std::vector<http::Route> discovery_routes(Api& api);

@@ -12,8 +12,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <fcntl.h>
-
 #include <charconv>
 #include <filesystem>
 
@@ -390,40 +388,6 @@ awaitable<Reply> release(Api& api, Request&, AttemptId id) {
     co_return Reply{204, "", {}, std::string{}};
 }
 
-awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
-    auto body = co_await parsed_body<protocol::SourceRequest>(request, protocol::parse_source);
-    if (!body) co_return http::error_reply(body.error());
-    auto live = co_await live_or_revived(api, id);
-    if (!live) co_return lease_lost();
-    // The commit comes from the attempt, never from the request (rule 25).
-    auto read = [run = live->run](store::Tx& tx) { return store::find_run(tx, run); };
-    auto run = co_await api.read(std::move(read));
-    auto project = api.projects.find(run.value().project).value();
-    for (const auto& commit : body->have)
-        if (commit == run->sha)
-            co_return Reply{204, "", {{protocol::k_commit_header, run->sha}}, std::string{}};
-    const git::Repo repo{project.id, project.url};
-    auto pack = co_await api.git.pack(repo, run->sha);
-    if (!pack) co_return http::error_reply(pack.error());
-    struct Opened {
-        std::shared_ptr<files::Fd> fd;
-        std::int64_t size = 0;
-    };
-    auto open = [path = *pack]() -> Result<Opened> {
-        SLUICE_TRY(auto fd, files::open(path, O_RDONLY));
-        Opened opened;
-        opened.size = static_cast<std::int64_t>(std::filesystem::file_size(path));
-        opened.fd = std::make_shared<files::Fd>(std::move(fd));
-        return opened;
-    };
-    auto opened = co_await runtime::run_on(api.disk, std::move(open));
-    if (!opened) co_return http::error_reply(opened.error());
-    co_return Reply{200,
-                    "application/x-git-packed-objects",
-                    {{protocol::k_commit_header, run->sha}},
-                    http::FileBody{opened->fd, 0, opened->size}};
-}
-
 }  // namespace
 
 http::Route lease_route(Api& api, http::Method method, std::string pattern, LeaseHandler handler) {
@@ -478,8 +442,6 @@ std::vector<http::Route> protocol_routes(Api& api) {
                     [&api](Request& r, AttemptId id) { return finish(api, r, id); }),
         lease_route(api, Method::post, base + "release",
                     [&api](Request& r, AttemptId id) { return release(api, r, id); }),
-        lease_route(api, Method::post, base + "source",
-                    [&api](Request& r, AttemptId id) { return source(api, r, id); }),
     };
 }
 

@@ -77,6 +77,9 @@ awaitable<Reply> metrics(Api& api) {
     add("store_read_only", "gauge", "1 while the database volume is full.",
         writer.read_only ? 1 : 0);
     add("outbox_pending", "gauge", "Notifications that wait to be sent.", now.outbox);
+    add("source_packs_total", "counter", "Packs of commits sent to runners since start.",
+        api.source_packs.load());
+    add("source_bytes_total", "counter", "Bytes of them.", api.source_bytes.load());
     co_return Reply{200, "text/plain; version=0.0.4; charset=utf-8", {}, std::move(text)};
 }
 

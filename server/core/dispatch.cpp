@@ -23,6 +23,7 @@ Dispatch make_dispatch(Lifecycle& lifecycle, const ProjectDirectory& projects,
         claimed.run = job.run;
         claimed.spec = planned->jobs.at(index).spec;
         claimed.sha = run.sha;
+        claimed.project = run.project;
         claimed.source = claimed.spec.source;
         // Approved or not: nobody sits down where a fork's code has run.
         if (!(event.pull_request && event.pull_request->fork)) claimed.keep = Duration{run.keep_ms};

@@ -181,21 +181,26 @@ awaitable<Result<Snapshot>> GitService::branch_tip(Repo repo, std::string branch
     co_return std::move(found);
 }
 
-awaitable<Result<files::Path>> GitService::pack(Repo repo, std::string sha) {
+awaitable<Result<Pack>> GitService::pack(Repo repo, PackRequest wanted) {
     auto impl = impl_;
     SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::pack));
     // The id becomes a file name.
-    if (!text::is_commit_id(sha))
+    if (!text::is_commit_id(wanted.sha))
         co_return error(Code::invalid, "bad_ref", "a commit is asked for by its 40 hex digits",
                         "sha");
-    files::Path file =
-        impl->options.data / "packs" / std::to_string(repo.project.value) / (sha + ".pack");
-    // Setting the time tells whether it is there, and keeps it from being the next to go.
-    if (::utimensat(AT_FDCWD, file.c_str(), nullptr, 0) == 0) co_return file;
-    request.sha = std::move(sha);
-    request.pack = file.string();
-    SLUICE_CO_TRY([[maybe_unused]] Snapshot done, co_await impl->send(std::move(request)));
-    co_return file;
+    const files::Path folder = impl->options.data / "packs" / std::to_string(repo.project.value);
+    if (wanted.have.empty() && !wanted.history) {
+        files::Path file = folder / (wanted.sha + ".pack");
+        // Setting the time tells whether it is there, and keeps it from being the next to go.
+        if (::utimensat(AT_FDCWD, file.c_str(), nullptr, 0) == 0) co_return Pack{file, ""};
+    }
+    request.sha = std::move(wanted.sha);
+    request.pack = folder.string();
+    request.have = std::move(wanted.have);
+    request.history = wanted.history;
+    request.branches = std::move(wanted.branches);
+    SLUICE_CO_TRY(Snapshot done, co_await impl->send(std::move(request)));
+    co_return Pack{files::Path(done.files.at(0).path), done.base};
 }
 
 }  // namespace sluice::git

@@ -94,6 +94,17 @@ struct RemoteFile {
 /// Nothing for what has another form.
 std::optional<RemoteFile> parse_remote_file(std::string_view reference);
 
+struct PackRequest {
+    std::string sha;
+    std::vector<std::string> have{};      ///< commits that the reader has, the likeliest base first
+    bool history = false;                 ///< with all ancestors and tags
+    std::vector<std::string> branches{};  ///< that a history brings along
+};
+struct Pack {
+    files::Path file;
+    std::string base;  ///< the commit of `have` that the reader needs beside it; "" = none
+};
+
 /// Any coroutine may call; requests for one repository are handled one at a time, others in
 /// parallel. Errors: `commit_gone`, `fetch_timeout`, `fetch_failed`, `url_denied`,
 /// `config_not_regular_file`, `config_too_large`, `config_wrong_name` (`.ci.yaml`), `bad_ref`,
@@ -125,9 +136,9 @@ public:
     awaitable<Result<std::string>> resolve(Repo repo, std::string ref);
     /// `.ci.yml` and `.ci/*.yml` at the tip of a branch; for the gate.
     awaitable<Result<Snapshot>> branch_tip(Repo repo, std::string branch, std::string* sha);
-    /// A pack file with the commit, its tree and all blobs (no history); cached by (project, sha).
-    /// Depth-1 clone content.
-    awaitable<Result<files::Path>> pack(Repo repo, std::string sha);
+    /// A file with what a checkout needs (write_pack says what is in it), kept for the next one who
+    /// asks for the same.
+    awaitable<Result<Pack>> pack(Repo repo, PackRequest request);
     /// Kills the workers. Any thread.
     void stop();
 

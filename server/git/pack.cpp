@@ -1,6 +1,12 @@
 #include "server/git/pack.hpp"
 
+#include "platform/crypto.hpp"
+#include "server/git/pack_content.hpp"
+#include "server/git/pack_writer.hpp"
+#include "server/git/read.hpp"
+
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +31,11 @@ struct PackFile {
     std::int64_t offset = 0;
     std::string buffer;
 
+    bool append(std::string_view bytes) {
+        buffer += bytes;
+        return buffer.size() < k_buffer_bytes || flush();
+    }
+
     bool flush() {
         auto written = files::write_at(fd, buffer, offset);
         if (!written) failed = written.error().id == "disk_full" ? ENOSPC : EIO;
@@ -36,9 +47,7 @@ struct PackFile {
 
 int collect(void* bytes, std::size_t size, void* payload) {
     auto& file = *static_cast<PackFile*>(payload);
-    file.buffer.append(static_cast<const char*>(bytes), size);
-    if (file.buffer.size() < k_buffer_bytes) return 0;
-    return file.flush() ? 0 : GIT_EUSER;
+    return file.append({static_cast<const char*>(bytes), size}) ? 0 : GIT_EUSER;
 }
 
 /// Removes the file unless it was renamed.
@@ -54,34 +63,53 @@ std::string boot_id() {
     return text ? *text : std::string();
 }
 
+/// What is in the file decides its name, so that it is made once. Refs move while commits do not.
+files::Path pack_file(const files::Path& folder, const PackWish& wish, const PackContent& content) {
+    std::string name = to_hex(&wish.commit);
+    if (!content.base.empty()) name += "-" + content.base;
+    if (wish.history) name += "-history-" + crypto::sha256_hex(content.refs).substr(0, 32);
+    return folder / (name + ".pack");
+}
+
+Result<> write_content(git_repository* repository, const PackContent& content, PackFile& file) {
+    if (!content.refs.empty() && !file.append(content.refs))
+        return files::errno_error(file.failed, "write the pack of a commit");
+    if (content.count() > 0) {
+        Result<> written;
+        if (!content.builder) {
+            written = write_objects(repository, content.objects,
+                                    [&](std::string_view bytes) { return file.append(bytes); });
+        } else if (git_packbuilder_foreach(content.builder.get(), collect, &file) != 0) {
+            written = git_error(Code::gone, "commit_gone",
+                                "an object of the commit is missing or damaged");
+        }
+        if (!written && !file.failed) return written;
+    }
+    if (!file.failed) file.flush();
+    if (file.failed) return files::errno_error(file.failed, "write the pack of a commit");
+    return {};
+}
+
 }  // namespace
 
-Result<> write_pack(git_repository* repository, const git_oid& commit, const files::Path& target) {
-    git_packbuilder* made = nullptr;
-    if (git_packbuilder_new(&made, repository) != 0)
-        return git_error(Code::internal, "io", "cannot make a pack");
-    PackBuilder builder(made);
-    git_packbuilder_set_threads(made, 1);
-    if (git_packbuilder_insert_commit(made, &commit) != 0)
-        return git_error(Code::gone, "commit_gone", "an object of the commit is missing");
-
-    SLUICE_CHECK(files::make_dirs(target.parent_path(), 0700));
-    TemporaryFile temporary{target.string() + "." + std::to_string(::getpid()) +
+Result<WrittenPack> write_pack(git_repository* repository, const PackWish& wish,
+                               const files::Path& folder) {
+    SLUICE_TRY(const PackContent content, pack_content(repository, wish));
+    WrittenPack out{pack_file(folder, wish, content), content.base};
+    // Setting the time tells whether it is there, and keeps it from being the next to go.
+    if (::utimensat(AT_FDCWD, out.file.c_str(), nullptr, 0) == 0) return out;
+    SLUICE_CHECK(files::make_dirs(folder, 0700));
+    TemporaryFile temporary{out.file.string() + "." + std::to_string(::getpid()) +
                             std::string(k_temporary)};
     SLUICE_TRY(files::Fd fd, files::open(temporary.path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
     PackFile file;
     file.fd = fd.get();
     file.buffer.reserve(k_buffer_bytes + (64 << 10));
-    const int failed = git_packbuilder_foreach(made, collect, &file);
-    if (failed == 0) file.flush();
-    if (file.failed) return files::errno_error(file.failed, "write the pack of a commit");
-    if (failed != 0)
-        return git_error(Code::gone, "commit_gone",
-                         "an object of the commit is missing or damaged");
-    if (::rename(temporary.path.c_str(), target.c_str()) != 0)
-        return files::errno_error(errno, "rename " + target.string());
+    SLUICE_CHECK(write_content(repository, content, file));
+    if (::rename(temporary.path.c_str(), out.file.c_str()) != 0)
+        return files::errno_error(errno, "rename " + out.file.string());
     temporary.path.clear();
-    return {};
+    return out;
 }
 
 void trim_packs(const files::Path& folder, std::uint64_t max_bytes, const files::Path& keep) {

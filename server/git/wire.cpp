@@ -113,6 +113,9 @@ std::string encode(const Request& request) {
                               {"ref", request.ref},
                               {"refresh", request.refresh},
                               {"pack", request.pack},
+                              {"have", texts(request.have)},
+                              {"history", request.history},
+                              {"branches", texts(request.branches)},
                               {"file", request.file},
                               {"cached_only", request.cached_only},
                               {"tree", request.tree}});
@@ -136,6 +139,9 @@ Result<Request> decode_request(std::string_view text) {
     request.ref = reader.string("ref");
     request.refresh = reader.boolean_or("refresh", false);
     request.pack = reader.string("pack");
+    request.have = reader.strings_or_empty("have");
+    request.history = reader.boolean_or("history", false);
+    request.branches = reader.strings_or_empty("branches");
     request.file = reader.string_or("file", "", 4096);
     request.cached_only = reader.boolean_or("cached_only", false);
     request.tree = reader.boolean_or("tree", false);

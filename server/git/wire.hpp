@@ -47,15 +47,18 @@ struct Request {
     bool use_merge_base = false;
     std::string fallback_branch{};
     std::string ref;
-    bool refresh = false;      ///< fetch the mirror first, even if it has what is asked for
-    std::string pack;          ///< for pack: the file to write
-    std::string file{};        ///< for file: its path in the commit
-    bool cached_only = false;  ///< never fetch
-    bool tree = false;         ///< for snapshot: list the commit's files in any case
+    bool refresh = false;             ///< fetch the mirror first, even if it has what is asked for
+    std::string pack;                 ///< for pack: the folder to write to
+    std::vector<std::string> have{};  ///< for pack, as PackWish
+    bool history = false;             ///< for pack, as PackWish
+    std::vector<std::string> branches{};  ///< for pack, as PackWish
+    std::string file{};                   ///< for file: its path in the commit
+    bool cached_only = false;             ///< never fetch
+    bool tree = false;                    ///< for snapshot: list the commit's files in any case
 };
 
 /// A refusal travels as its Error; the reply of `resolve` is a snapshot with `sha` alone, that of
-/// `file` has the one file or none, that of `pack` is empty.
+/// `file` has the one file or none, that of `pack` the pack's path as its one file, and `base`.
 using Reply = Result<Snapshot>;
 
 std::string encode(const Setup& setup);

@@ -86,9 +86,17 @@ Result<Snapshot> Worker::file(const wire::Request& request) {
 Result<Snapshot> Worker::pack(const wire::Request& request) {
     SLUICE_TRY(git_repository * repository, repositories_.open(request));
     SLUICE_TRY(Commit commit, obtain(repository, request));
-    SLUICE_CHECK(write_pack(repository, *git_commit_id(commit.get()), request.pack));
-    written_pack_ = request.pack;
-    return Snapshot{};
+    SLUICE_TRY(const WrittenPack written, write_pack(repository,
+                                                     {.commit = *git_commit_id(commit.get()),
+                                                      .have = request.have,
+                                                      .history = request.history,
+                                                      .branches = request.branches},
+                                                     request.pack));
+    written_pack_ = written.file;
+    Snapshot out;
+    out.files.push_back({written.file.string(), ""});
+    out.base = written.base;
+    return out;
 }
 
 }  // namespace sluice::git

@@ -241,8 +241,9 @@ constexpr std::array k_keys = {
         .choices = "1 full",
         .fallback = "1",
         .example = "history: full",
-        .help = "commits that are fetched",
-        .pending = "checkouts with history"},
+        .help = "commits in the workspace's `.git`: this one alone, or `full`: with all that it "
+                "comes from, their tags, and the default branch and a pull request's target as "
+                "`origin/…`"},
     Key{.name = "submodules",
         .scopes = scope_source,
         .scalar = Scalar::boolean,

@@ -325,25 +325,95 @@ TEST_CASE("a pack holds the commit without its history, and is made once", "[git
     const std::string base = repo.commit({{"old", "only in the parent"}});
     const std::string sha = repo.commit({{"a", "1"}, {"dir/b", "2"}}, {base});
     const Repo known{ProjectId{7}, repo.path().string()};
-    auto pack = ci.wait(ci.service().pack(known, sha));
-    REQUIRE(pack.has_value());
-    CHECK(*pack == ci.data() / "packs" / "7" / (sha + ".pack"));
+    auto made = ci.wait(ci.service().pack(known, {sha}));
+    REQUIRE(made.has_value());
+    CHECK(made->base == "");
+    const files::Path pack = made->file;
+    CHECK(pack == ci.data() / "packs" / "7" / (sha + ".pack"));
 
     TempDir scratch;
     TestRepo clone(scratch.path() / "clone.git");
-    std::ifstream file(*pack, std::ios::binary);
+    std::ifstream file(pack, std::ios::binary);
     clone.git({"unpack-objects", "-q"}, std::string((std::istreambuf_iterator<char>(file)), {}));
     CHECK(clone.git({"cat-file", "-p", sha + ":dir/b"}) == "2");
     CHECK_THROWS(clone.git({"cat-file", "-e", base}));
 
     struct stat before {};
     struct stat after {};
-    REQUIRE(::stat(pack->c_str(), &before) == 0);
-    REQUIRE(ci.wait(ci.service().pack(known, sha)).has_value());
-    REQUIRE(::stat(pack->c_str(), &after) == 0);
+    REQUIRE(::stat(pack.c_str(), &before) == 0);
+    REQUIRE(ci.wait(ci.service().pack(known, {sha})).has_value());
+    REQUIRE(::stat(pack.c_str(), &after) == 0);
     CHECK(before.st_ino == after.st_ino);
-    CHECK(ci.wait(ci.service().pack(known, "../../etc/passwd")).error().id == "bad_ref");
-    CHECK(ci.wait(ci.service().pack(known, std::string(40, 'e'))).error().id == "commit_gone");
+    CHECK(ci.wait(ci.service().pack(known, {"../../etc/passwd"})).error().id == "bad_ref");
+    CHECK(ci.wait(ci.service().pack(known, {std::string(40, 'e')})).error().id == "commit_gone");
+}
+
+TEST_CASE("a pack leaves out what the nearest commit of the reader has", "[git]") {
+    GitFixture ci;
+    TestRepo repo = ci.repo();
+    const std::string far = repo.commit({{"a", "old"}, {"dir/b", "2"}});
+    const std::string near = repo.commit({{"a", "1"}, {"dir/b", "2"}, {"dir/deep/c", "3"}}, {far});
+    const std::string sha =
+        repo.commit({{"a", "1"}, {"dir/b", "2"}, {"dir/deep/c", "new"}, {"d", "4"}}, {near});
+    const Repo known{ProjectId{7}, repo.path().string()};
+    const auto objects_of = [&](const files::Path& pack) {
+        TempDir scratch;
+        TestRepo into(scratch.path() / "into.git");
+        std::ifstream file(pack, std::ios::binary);
+        into.git({"unpack-objects", "-q"}, std::string((std::istreambuf_iterator<char>(file)), {}));
+        return into.git({"count-objects"});
+    };
+    const std::string unknown(40, 'd');
+    auto difference = ci.wait(ci.service().pack(known, {sha, {unknown, far, near}}));
+    REQUIRE(difference.has_value());
+    CHECK(difference->base == near);
+    // The commit, three trees, two files.
+    CHECK(objects_of(difference->file).starts_with("6 objects"));
+    auto whole = ci.wait(ci.service().pack(known, {sha, {unknown}}));
+    REQUIRE(whole.has_value());
+    CHECK(whole->base == "");
+    CHECK(objects_of(whole->file).starts_with("8 objects"));
+    // An empty commit differs by itself alone.
+    const std::string empty = repo.commit(
+        {{"a", "1"}, {"dir/b", "2"}, {"dir/deep/c", "new"}, {"d", "4"}}, {sha}, "empty");
+    auto nothing = ci.wait(ci.service().pack(known, {empty, {near, sha}}));
+    REQUIRE(nothing.has_value());
+    CHECK(nothing->base == sha);
+    CHECK(objects_of(nothing->file).starts_with("1 objects"));
+}
+
+TEST_CASE("a pack with history has all ancestors, tags of them, and branches to compare with",
+          "[git]") {
+    GitFixture ci;
+    TestRepo repo = ci.repo();
+    const std::string first = repo.commit({{"a", "1"}});
+    const std::string side = repo.commit({{"a", "side"}}, {first});
+    const std::string second = repo.commit({{"a", "2"}}, {first});
+    repo.git({"update-ref", "refs/heads/main", side});
+    repo.git({"tag", "-a", "-m", "release", "v1", first});
+    repo.git({"tag", "plain", second});
+    const std::string elsewhere = repo.commit({{"z", "1"}}, {}, "another root");
+    repo.git({"tag", "unrelated", elsewhere});
+    const Repo known{ProjectId{7}, repo.path().string()};
+    auto made = ci.wait(ci.service().pack(known, {second, {}, true, {"main", "missing"}}));
+    REQUIRE(made.has_value());
+    std::ifstream file(made->file, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    const std::size_t begin = bytes.find("PACK");
+    REQUIRE(begin != std::string::npos);
+    const std::string refs = bytes.substr(0, begin);
+    CHECK(refs == side + " refs/remotes/origin/main\n" + second + " refs/tags/plain\n" +
+                      repo.git({"rev-parse", "v1"}) + " refs/tags/v1\n");
+    TempDir scratch;
+    TestRepo into(scratch.path() / "into.git");
+    into.git({"unpack-objects", "-q"}, bytes.substr(begin));
+    CHECK(into.git({"rev-list", "--count", second, side}) == "3");
+    CHECK(into.git({"cat-file", "-t", repo.git({"rev-parse", "v1"})}) == "tag");
+
+    auto more = ci.wait(ci.service().pack(known, {second, {first}, true, {}}));
+    REQUIRE(more.has_value());
+    CHECK(more->base == first);
+    CHECK(std::filesystem::file_size(more->file) < std::filesystem::file_size(made->file));
 }
 
 TEST_CASE("the pack cache drops what was not used for longest", "[git]") {
@@ -356,7 +426,7 @@ TEST_CASE("the pack cache drops what was not used for longest", "[git]") {
     for (int i = 0; i < 4; ++i) {
         std::string noise;
         for (int n = 0; n < 250; ++n) noise += std::to_string((n * 7919 + i * 104729) % 100003);
-        packs.push_back(*ci.wait(ci.service().pack(known, repo.commit({{"f", noise}}))));
+        packs.push_back(ci.wait(ci.service().pack(known, {repo.commit({{"f", noise}})}))->file);
         const timespec past[2] = {{1'000'000 + i, 0}, {1'000'000 + i, 0}};
         utimensat(AT_FDCWD, packs.back().c_str(), past, 0);
     }
@@ -371,13 +441,13 @@ TEST_CASE("packs of an earlier boot are not served", "[git]") {
     TestRepo repo = ci.repo();
     const std::string sha = repo.commit({{"a", "1"}});
     const Repo known{ProjectId{7}, repo.path().string()};
-    const files::Path pack = *ci.wait(ci.service().pack(known, sha));
+    const files::Path pack = ci.wait(ci.service().pack(known, {sha}))->file;
     ci.restart();
-    REQUIRE(ci.wait(ci.service().pack(known, sha)).has_value());
+    REQUIRE(ci.wait(ci.service().pack(known, {sha})).has_value());
     REQUIRE(files::write_atomic(ci.data() / "packs" / "boot_id", "another boot\n").has_value());
     REQUIRE(files::write_atomic(pack, "half a pa").has_value());
     ci.restart();
-    REQUIRE(ci.wait(ci.service().pack(known, sha)).has_value());
+    REQUIRE(ci.wait(ci.service().pack(known, {sha})).has_value());
     CHECK(std::filesystem::file_size(pack) > 50);
 }
 

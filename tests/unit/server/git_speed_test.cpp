@@ -78,10 +78,10 @@ TEST_CASE("speed of snapshots and packs", "[.speed]") {
           }));
     const Repo known{ProjectId{1}, repo.path().string()};
     print("pack of 3,000 files, new", time_each(20, [&](int i) {
-              REQUIRE(ci.wait(ci.service().pack(known, shas[i])).has_value());
+              REQUIRE(ci.wait(ci.service().pack(known, {shas[i]})).has_value());
           }));
     print("pack, cached",
-          time_each(100, [&](int) { (void)ci.wait(ci.service().pack(known, shas[0])); }));
+          time_each(100, [&](int) { (void)ci.wait(ci.service().pack(known, {shas[0]})); }));
     git_libgit2_shutdown();
 }
 
