@@ -258,6 +258,13 @@ Result<std::string> AttemptApi::source(const protocol::SourceRequest& body,
     return base == response.headers.end() ? std::string() : base->second;
 }
 
+Result<protocol::SubmodulesReply> AttemptApi::submodules() {
+    SLUICE_TRY(http_client::Response response,
+               post("submodules", json::Object{}, k_source_timeout));
+    SLUICE_TRY(json::Value value, body_of(response));
+    return protocol::parse_submodules_reply(value);
+}
+
 Result<> AttemptApi::put_report(const model::ReportFile& file, http_client::BodyReader body) {
     http_client::Request put = request("PUT", "reports/" + file.name, k_log_timeout);
     put.headers.push_back(std::string(protocol::k_report_digest) + ": " + file.sha256);

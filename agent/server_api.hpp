@@ -88,6 +88,9 @@ public:
     Result<std::string> source(const protocol::SourceRequest& request,
                                const http_client::BodySink& sink);
 
+    /// Submodules of the attempt's commit, outer ones first.
+    Result<protocol::SubmodulesReply> submodules();
+
     /// A full report (`PUT attempts/{id}/reports/{name}`); the same bytes again change nothing.
     Result<> put_report(const model::ReportFile& file, http_client::BodyReader body);
     Result<protocol::BaselineReply> baseline();

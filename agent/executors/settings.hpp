@@ -43,8 +43,8 @@ struct SourceSettings {
 struct ExecutorSettings {
     ContainerSettings container;
     HostSettings host;
-    SourceSettings source;
     files::Path environments;  ///< folder of what jobs share, such as Python environments
+    SourceSettings source;
     bool operator==(const ExecutorSettings&) const = default;
 };
 

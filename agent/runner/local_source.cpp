@@ -27,7 +27,11 @@ Result<> set_depth(const files::Path& git_dir, bool history) {
 }  // namespace
 
 Result<> LocalSource::checkout(const protocol::ClaimedJob& job, const files::Path& workspace,
-                               const std::function<void(const std::string&)>& /*note*/) {
+                               const Note& /*note*/) {
+    if (job.spec.checkout.submodules)
+        return error(Code::unsupported, "source",
+                     "`source: { submodules: true }` is for a server's agents; a local run has the "
+                     "tree without submodules");
     if (snapshot_.empty()) return {};
     SLUICE_CHECK(files::copy_tree(snapshot_, workspace, stop_));
     return set_depth(workspace / ".git", job.spec.checkout.full_history);

@@ -12,7 +12,7 @@ class LocalSource final : public Source {
 public:
     explicit LocalSource(files::Path snapshot) : snapshot_(std::move(snapshot)) {}
     Result<> checkout(const protocol::ClaimedJob& job, const files::Path& workspace,
-                      const std::function<void(const std::string&)>& note) override;
+                      const Note& note) override;
     void interrupt() override { stop_ = true; }
 
 private:

@@ -21,12 +21,14 @@ enum class StopReason {
 
 class Source {
 public:
+    /// Writes a line into the job's log.
+    using Note = std::function<void(const std::string&)>;
+
     virtual ~Source() = default;
-    /// Puts the commit into `workspace` (which exists and is empty) as a usable git repository;
-    /// `note` writes a line for the user. Blocking, runner's thread. Refused with a message for the
-    /// user.
+    /// Puts the commit into `workspace` (which exists and is empty) as a usable git repository.
+    /// Blocking, runner's thread. Refused with a message for the user.
     virtual Result<> checkout(const protocol::ClaimedJob& job, const files::Path& workspace,
-                              const std::function<void(const std::string&)>& note) = 0;
+                              const Note& note) = 0;
     /// Ends a running checkout() with id `interrupted`. Any thread.
     virtual void interrupt() = 0;
 };

@@ -1,6 +1,5 @@
 #include "agent/runner/server_source.hpp"
 
-#include "agent/backoff.hpp"
 #include "agent/log.hpp"
 
 #include <algorithm>
@@ -29,6 +28,18 @@ std::string repository_of(const protocol::ClaimedJob& job) {
     return url == job.env.end() ? std::string() : url->second;
 }
 
+/// Where a submodule goes: the folder that the checkout of the outer one has made for it, which is
+/// not reached through a link.
+Result<files::Path> place_of(const files::Path& workspace, const std::string& path) {
+    std::error_code failed;
+    const files::Path top = std::filesystem::canonical(workspace, failed);
+    const files::Path real = std::filesystem::canonical(workspace / path, failed);
+    if (failed || real != top / path || !std::filesystem::is_directory(real) || real == top)
+        return error(Code::invalid, "source",
+                     "submodule \"" + path + "\" has no folder of its own in the workspace");
+    return real;
+}
+
 }  // namespace
 
 ServerSource::ServerSource(ServerAddress server, AttemptId attempt, std::string lease_token,
@@ -42,57 +53,115 @@ void ServerSource::interrupt() {
     api_.interrupt();
 }
 
+std::optional<SourceStore> ServerSource::store_of(const protocol::ClaimedJob& job,
+                                                  const std::string& url, bool history) const {
+    if (cache_.max_bytes == 0 || job.project.value == 0) return std::nullopt;
+    return SourceStore(cache_.folder, SourceStore::Project{server_, job.project, url}, history);
+}
+
 Result<> ServerSource::checkout(const protocol::ClaimedJob& job, const files::Path& workspace,
-                                const std::function<void(const std::string&)>& note) {
-    if (cache_.max_bytes > 0 && job.project.value != 0)
-        store_.emplace(cache_.folder,
-                       SourceStore::Project{server_, job.project, repository_of(job)},
-                       job.spec.checkout.full_history);
-    Backoff backoff;
+                                const Note& note) {
+    const model::CheckoutSettings& settings = job.spec.checkout;
+    Part own;
+    own.commit = job.sha;
+    own.history = settings.full_history;
+    own.folder = workspace;
+    own.store = store_of(job, repository_of(job), own.history);
+    SLUICE_CHECK(carry(std::move(own), note));
+    return settings.submodules ? carry_submodules(job, workspace, note) : Result<>();
+}
+
+Result<> ServerSource::carry_submodules(const protocol::ClaimedJob& job,
+                                        const files::Path& workspace, const Note& note) {
+    Result<protocol::SubmodulesReply> list = api_.submodules();
+    while (!list) {
+        SLUICE_CHECK(after_refusal(list.error()));
+        list = api_.submodules();
+    }
+    for (const auto& submodule : list->submodules) {
+        Part part;
+        part.commit = submodule.commit;
+        part.submodule = submodule.path;
+        SLUICE_TRY(part.folder, place_of(workspace, submodule.path));
+        part.store = store_of(job, submodule.url, false);
+        note("source: submodule " + submodule.path + " at " + submodule.commit);
+        Result<> carried = carry(std::move(part), note);
+        if (carried) continue;
+        Error refusal = carried.error();
+        refusal.message = "submodule \"" + submodule.path + "\": " + refusal.message;
+        return refusal;
+    }
+    return {};
+}
+
+Result<> ServerSource::after_refusal(const Error& refusal) {
+    if (interrupted_)
+        return error(Code::unavailable, "interrupted", "the checkout was interrupted");
+    if (!is_transient(refusal) || refusal.id == "disk_full") return refusal;
+    std::this_thread::sleep_for(backoff_.next());
+    return {};
+}
+
+Result<> ServerSource::carry(Part part, const Note& note) {
+    backoff_.reset();
     while (true) {
-        borrowed_ = false;
-        Result<> fetched = fetch(job, workspace);
+        part.borrowed = false;
+        Result<> fetched = fetch(part);
         if (fetched) return fetched;
-        if (interrupted_)
-            return error(Code::unavailable, "interrupted", "the checkout was interrupted");
-        if (fetched.error().id == "disk_full") return fetched;
-        if (!is_transient(fetched.error())) {
-            if (!borrowed_) return fetched;
+        const Error& refusal = fetched.error();
+        if (part.borrowed && !is_transient(refusal) && refusal.id != "disk_full") {
             note(
                 "source: what this agent has kept of the project cannot be used, fetching all of "
                 "it anew: " +
-                fetched.error().message);
-            (void)store_->discard();
-            store_.reset();
+                refusal.message);
+            (void)part.store->discard();
+            part.store.reset();
         } else {
-            std::this_thread::sleep_for(backoff.next());
+            SLUICE_CHECK(after_refusal(refusal));
         }
         // A half pack is thrown away; the next answer starts anew.
-        SLUICE_CHECK(files::remove_tree(workspace));
-        SLUICE_CHECK(files::make_dirs(workspace, 0755));
+        SLUICE_CHECK(files::remove_tree(part.folder));
+        SLUICE_CHECK(files::make_dirs(part.folder, 0755));
     }
 }
 
-Result<> ServerSource::fetch(const protocol::ClaimedJob& job, const files::Path& workspace) {
-    const bool history = job.spec.checkout.full_history;
-    SLUICE_TRY(SourceCheckout checkout, SourceCheckout::begin(workspace));
+namespace {
+
+/// True when what holds `commit` is in the checkout now. `borrowed` turns true when the store had
+/// it, whole or not.
+bool borrow(SourceCheckout& checkout, const std::optional<SourceStore>& store,
+            const std::string& commit, bool& borrowed) {
+    if (!store) return false;
+    const Result<bool> lent = store->lend(commit, checkout.packs());
+    // Another runner may have forgotten it: that is no reason for a word to the user.
+    if (!lent && lent.error().code == Code::not_found) return false;
+    borrowed = borrowed || !lent || *lent;
+    return lent && *lent;
+}
+
+}  // namespace
+
+Result<> ServerSource::fetch(Part& part) {
+    SLUICE_TRY(SourceCheckout checkout, SourceCheckout::begin(part.folder));
     // Tags move while commits do not: a history is always asked for.
-    if (!history && borrow(checkout, job.sha)) return checkout.finish(job.sha);
-    SLUICE_CHECK(receive(checkout, job));
-    SLUICE_CHECK(checkout.finish(job.sha, history));
-    if (!store_ || bytes_in(checkout.packs()) < k_worth_keeping) return {};
-    if (Result<> kept = store_->keep(job.sha, checkout.packs()); !kept)
-        log::warn(fmt::format("cannot keep the source attempt={} error=\"{}\"", job.attempt.value,
+    if (!part.history && borrow(checkout, part.store, part.commit, part.borrowed))
+        return checkout.finish(part.commit);
+    SLUICE_CHECK(receive(checkout, part));
+    SLUICE_CHECK(checkout.finish(part.commit, part.history));
+    if (!part.store || bytes_in(checkout.packs()) < k_worth_keeping) return {};
+    if (Result<> kept = part.store->keep(part.commit, checkout.packs()); !kept)
+        log::warn(fmt::format("cannot keep the source commit={} error=\"{}\"", part.commit,
                               kept.error().message));
     kept_ = true;
     return {};
 }
 
-Result<> ServerSource::receive(SourceCheckout& checkout, const protocol::ClaimedJob& job) {
+Result<> ServerSource::receive(SourceCheckout& checkout, Part& part) {
     protocol::SourceRequest wanted;
-    wanted.history = job.spec.checkout.full_history;
-    if (store_) wanted.have = store_->commits();
-    if (!wanted.history) std::erase(wanted.have, job.sha);
+    wanted.history = part.history;
+    wanted.submodule = part.submodule;
+    if (part.store) wanted.have = part.store->commits();
+    if (!wanted.history) std::erase(wanted.have, part.commit);
     Result<> fed;
     Result<std::string> base = api_.source(wanted, [&](std::string_view piece) {
         fed = checkout.feed(piece);
@@ -101,21 +170,14 @@ Result<> ServerSource::receive(SourceCheckout& checkout, const protocol::Claimed
     if (!fed) return fed;
     if (!base) return base.error();
     if (base->empty()) return {};
-    const bool asked =
+    const bool named =
         std::find(wanted.have.begin(), wanted.have.end(), *base) != wanted.have.end();
-    if (!asked) return error(Code::invalid, "source", "the server builds on a commit unasked");
-    if (borrow(checkout, *base)) return {};
-    borrowed_ = true;
+    if (!named)
+        return error(Code::invalid, "source",
+                     "the server builds on a commit that was not named to it");
+    if (borrow(checkout, part.store, *base, part.borrowed)) return {};
+    part.borrowed = true;
     return error(Code::invalid, "source", "commit " + *base + " is not here any more");
-}
-
-bool ServerSource::borrow(SourceCheckout& checkout, const std::string& commit) {
-    if (!store_) return false;
-    Result<bool> lent = store_->lend(commit, checkout.packs());
-    // Another runner may have forgotten it: that is no reason for a word to the user.
-    if (!lent && lent.error().code == Code::not_found) return false;
-    borrowed_ = borrowed_ || !lent || *lent;
-    return lent && *lent;
 }
 
 void ServerSource::tidy() {

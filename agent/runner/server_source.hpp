@@ -2,6 +2,7 @@
 /// Source that asks the server for what this agent has not kept of the attempt's commit
 /// (architecture §6, `source`; decision 0025).
 
+#include "agent/backoff.hpp"
 #include "agent/runner/ports.hpp"
 #include "agent/runner/source_checkout.hpp"
 #include "agent/runner/source_store.hpp"
@@ -23,21 +24,36 @@ public:
 
     /// Tries again while the server is away, until interrupt().
     Result<> checkout(const protocol::ClaimedJob& job, const files::Path& workspace,
-                      const std::function<void(const std::string&)>& note) override;
+                      const Note& note) override;
     void interrupt() override;
     /// Keeps the cache below its size. For after the job: nobody waits then.
     void tidy();
 
 private:
-    Result<> fetch(const protocol::ClaimedJob& job, const files::Path& workspace);
-    Result<> receive(SourceCheckout& checkout, const protocol::ClaimedJob& job);
-    bool borrow(SourceCheckout& checkout, const std::string& commit);
+    /// One repository of the workspace: the job's own, or a submodule.
+    struct Part {
+        std::string commit;
+        std::string submodule;  ///< its path; "" = the job's own
+        bool history = false;
+        files::Path folder;
+        std::optional<SourceStore> store;
+        bool borrowed = false;  ///< this try has used the store
+    };
+
+    std::optional<SourceStore> store_of(const protocol::ClaimedJob& job, const std::string& url,
+                                        bool history) const;
+    Result<> carry(Part part, const Note& note);
+    Result<> carry_submodules(const protocol::ClaimedJob& job, const files::Path& workspace,
+                              const Note& note);
+    Result<> fetch(Part& part);
+    Result<> receive(SourceCheckout& checkout, Part& part);
+    /// Waits a while, unless interrupted or the refusal is final; then it is the answer.
+    Result<> after_refusal(const Error& refusal);
 
     AttemptApi api_;
     std::string server_;
     SourceCache cache_;
-    std::optional<SourceStore> store_;
-    bool borrowed_ = false;  ///< this checkout has used the store
+    Backoff backoff_;
     bool kept_ = false;
     std::atomic<bool> interrupted_{false};
 };

@@ -335,15 +335,44 @@ Result<FinishReply> parse_finish_reply(const json::Value& value) {
 json::Value to_json(const SourceRequest& value) {
     json::Object out{{"have", wire::strings(value.have)}};
     if (value.history) out["history"] = true;
+    if (!value.submodule.empty()) out["submodule"] = wire::text(value.submodule);
     return out;
 }
 
 Result<SourceRequest> parse_source(const json::Value& value) {
     json::ObjectReader in(value, "");
     SourceRequest out{in.strings_or_empty("have", k_source_have_max),
-                      in.boolean_or("history", false)};
+                      in.boolean_or("history", false), in.string_or("submodule", "", 8192)};
     for (const std::string& commit : out.have)
         if (!text::is_commit_id(commit)) in.fail("have", "commits are 40 or 64 hex digits");
+    SLUICE_CHECK(in.finish_strict());
+    return out;
+}
+
+json::Value to_json(const SubmodulesReply& value) {
+    json::Array out;
+    for (const auto& submodule : value.submodules)
+        out.push_back(json::Object{{"path", wire::text(submodule.path)},
+                                   {"commit", wire::text(submodule.commit)},
+                                   {"url", wire::text(submodule.url)}});
+    return json::Object{{"submodules", std::move(out)}};
+}
+
+Result<SubmodulesReply> parse_submodules_reply(const json::Value& value) {
+    json::ObjectReader in(value, "");
+    SubmodulesReply out;
+    const auto read = [](const json::Value& entry,
+                         std::string pointer) -> Result<SubmodulesReply::Submodule> {
+        json::ObjectReader reader(entry, std::move(pointer));
+        SubmodulesReply::Submodule submodule{
+            reader.string("path", 8192), reader.string("commit", 64), reader.string("url", 4096)};
+        if (!text::is_commit_id(submodule.commit))
+            reader.fail("commit", "commits are 40 or 64 hex digits");
+        SLUICE_CHECK(reader.finish_strict());
+        return submodule;
+    };
+    SLUICE_TRY(out.submodules,
+               wire::list<SubmodulesReply::Submodule>(in, "submodules", 1000, read));
     SLUICE_CHECK(in.finish_strict());
     return out;
 }

@@ -16,6 +16,7 @@
 /// | POST attempts/{id}/finish   | FinishRequest → 200 FinishReply; 409 finish_conflict, log_mismatch (LogReply) |
 /// | POST attempts/{id}/release  | {} → 204 |
 /// | POST attempts/{id}/source   | SourceRequest → 200 pack bytes, headers X-Commit and X-Base; 204 when the agent has it |
+/// | POST attempts/{id}/submodules | {} → SubmodulesReply |
 // clang-format on
 
 #include "pipelines/base/ids.hpp"
@@ -85,11 +86,11 @@ struct ClaimedJob {
     model::JobSpec spec;
     std::map<std::string, std::string> env;  ///< CI_* variables the server knows
     std::string sha;                         ///< the commit
-    ProjectId project{};                     ///< whose objects the agent may keep together
     std::int64_t log_limit = 0;              ///< bytes; then a visible truncated@N
     std::vector<std::string> gpus{};         ///< uuids of the ones that are this job's
     bool source = true;
     Duration keep{0};  ///< a failed one's environment stays that long for a person's shell
+    ProjectId project{};  ///< whose objects the agent may keep together
 };
 struct ClaimReply {
     std::vector<ClaimedJob> jobs;
@@ -149,6 +150,15 @@ struct SourceRequest {
     /// With all ancestors: the answer begins with lines of `<id> <ref name>`, the pack follows and
     /// may be absent.
     bool history = false;
+    std::string submodule{};  ///< path of the submodule whose commit is wanted; "" = the job's own
+};
+struct SubmodulesReply {
+    struct Submodule {
+        std::string path;    ///< from the top of the workspace
+        std::string commit;  ///< that the workspace has there
+        std::string url;     ///< where the server fetches it, for people
+    };
+    std::vector<Submodule> submodules;  ///< outer ones before inner ones
 };
 inline constexpr std::size_t k_source_have_max = 64;
 
@@ -169,6 +179,7 @@ SLUICE_WIRE(ProgressRequest, parse_progress);
 SLUICE_WIRE(FinishRequest, parse_finish);
 SLUICE_WIRE(FinishReply, parse_finish_reply);
 SLUICE_WIRE(SourceRequest, parse_source);
+SLUICE_WIRE(SubmodulesReply, parse_submodules_reply);
 #undef SLUICE_WIRE
 
 }  // namespace sluice::protocol

@@ -68,8 +68,8 @@ struct Api {
     std::chrono::steady_clock::time_point started;
     std::string hook_listener{};  ///< host:port of the plain listener for sluice-hook; "" = none
     ListCache lists{};
-    std::atomic<std::int64_t> source_packs{0}, source_bytes{0};  ///< sent to runners since start
     std::atomic<bool> stopping{false};
+    std::atomic<std::int64_t> source_packs{0}, source_bytes{0};  ///< sent to runners since start
 
     /// Reads a snapshot on the db pool. `work` is a named, moved callable.
     template <class Work>

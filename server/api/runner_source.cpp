@@ -27,6 +27,30 @@ std::vector<std::string> branches_of(const store::Run& run, const store::Project
     return out;
 }
 
+/// The submodules of an attempt's commit. A fork's change that nobody has approved names no
+/// repositories that the server fetches.
+awaitable<Result<std::vector<git::Submodule>>> submodules_of(Api& api, const store::Run& run,
+                                                             const store::Project& project) {
+    if (run.tier == model::Tier::t0)
+        co_return error(Code::forbidden, "submodules_denied",
+                        "a run of tier T0 gets no submodules");
+    git::Repo repo{project.id, project.url, "", ""};
+    co_return co_await api.git.submodules(std::move(repo), run.sha);
+}
+
+awaitable<Reply> submodules(Api& api, Request&, AttemptId id) {
+    auto live = co_await live_or_revived(api, id);
+    if (!live) co_return lease_lost();
+    auto read = [run = live->run](store::Tx& tx) { return store::find_run(tx, run).value(); };
+    const auto run = co_await api.read(std::move(read));
+    const auto project = api.projects.find(run.project).value();
+    SLUICE_CO_TRY_REPLY(const auto found, co_await submodules_of(api, run, project));
+    protocol::SubmodulesReply reply;
+    for (const git::Submodule& submodule : found)
+        reply.submodules.push_back({submodule.path, submodule.commit, submodule.repo.url});
+    co_return json_reply(protocol::to_json(reply));
+}
+
 awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
     SLUICE_CO_TRY_REPLY(const auto value, co_await json_body(request));
     SLUICE_CO_TRY_REPLY(auto body, protocol::parse_source(value));
@@ -36,11 +60,26 @@ awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
     auto read = [run = live->run](store::Tx& tx) { return store::find_run(tx, run); };
     auto run = co_await api.read(std::move(read));
     auto project = api.projects.find(run.value().project).value();
-    const bool has_it = std::find(body.have.begin(), body.have.end(), run->sha) != body.have.end();
+    git::Repo repo{project.id, project.url, "", ""};
+    std::string commit = run->sha, mirror;
+    if (!body.submodule.empty()) {
+        SLUICE_CO_TRY_REPLY(const auto known, co_await submodules_of(api, *run, project));
+        const auto at = std::find_if(known.begin(), known.end(), [&](const git::Submodule& one) {
+            return one.path == body.submodule;
+        });
+        if (at == known.end())
+            co_return http::error_reply(error(Code::not_found, "bad_submodule",
+                                              "the commit has no such submodule", "submodule"));
+        repo = at->repo;
+        mirror = at->mirror;
+        commit = at->commit;
+        body.history = false;
+    }
+    const bool has_it = std::find(body.have.begin(), body.have.end(), commit) != body.have.end();
     if (has_it && !body.history)
-        co_return Reply{204, "", {{protocol::k_commit_header, run->sha}}, std::string{}};
-    const git::Repo repo{project.id, project.url};
-    git::PackRequest wanted{run->sha, std::move(body.have), body.history};
+        co_return Reply{204, "", {{protocol::k_commit_header, commit}}, std::string{}};
+    git::PackRequest wanted{commit, std::move(body.have), body.history};
+    wanted.mirror = std::move(mirror);
     if (wanted.history) wanted.branches = branches_of(*run, project);
     SLUICE_CO_TRY_REPLY(auto pack, co_await api.git.pack(repo, std::move(wanted)));
     auto open = [path = pack.file]() -> Result<Opened> {
@@ -55,7 +94,7 @@ awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
     api.source_bytes += opened.size;
     Reply reply{200,
                 "application/x-git-packed-objects",
-                {{protocol::k_commit_header, run->sha}},
+                {{protocol::k_commit_header, commit}},
                 http::FileBody{opened.fd, 0, opened.size}};
     if (!pack.base.empty()) reply.headers.emplace_back(protocol::k_base_header, pack.base);
     co_return reply;
@@ -64,8 +103,11 @@ awaitable<Reply> source(Api& api, Request& request, AttemptId id) {
 }  // namespace
 
 std::vector<http::Route> runner_source_routes(Api& api) {
-    return {lease_route(api, http::Method::post, "/agent/v1/attempts/{attempt}/source",
-                        [&api](Request& r, AttemptId id) { return source(api, r, id); })};
+    const std::string base = "/agent/v1/attempts/{attempt}/";
+    return {lease_route(api, http::Method::post, base + "source",
+                        [&api](Request& r, AttemptId id) { return source(api, r, id); }),
+            lease_route(api, http::Method::post, base + "submodules",
+                        [&api](Request& r, AttemptId id) { return submodules(api, r, id); })};
 }
 
 }  // namespace sluice::api

@@ -3,12 +3,15 @@
 #include "pipelines/base/text.hpp"
 #include "platform/crypto.hpp"
 #include "server/git/pack.hpp"
+#include "server/git/submodules.hpp"
 #include "server/git/url.hpp"
 #include "server/git/wire.hpp"
 #include "server/git/worker_pool.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+
+#include <algorithm>
 
 namespace sluice::git {
 namespace {
@@ -52,14 +55,15 @@ struct GitService::Impl {
     }
 
     /// Where the repository is for a worker.
-    Result<wire::Request> request_for(const Repo& repo, wire::Op op) const {
+    Result<wire::Request> request_for(const Repo& repo, wire::Op op,
+                                      const std::string& mirror = {}) const {
         SLUICE_TRY(Url url, allowed_url(repo.url));
         wire::Request request;
         request.op = op;
         request.path = url.path;
         if (url.kind == Url::Kind::local) return request;
-        request.path =
-            (options.data / "mirrors" / (std::to_string(repo.project.value) + ".git")).string();
+        const std::string name = mirror.empty() ? std::to_string(repo.project.value) : mirror;
+        request.path = (options.data / "mirrors" / (name + ".git")).string();
         request.url = repo.url;
         request.username = repo.username;
         request.password = repo.password;
@@ -183,7 +187,7 @@ awaitable<Result<Snapshot>> GitService::branch_tip(Repo repo, std::string branch
 
 awaitable<Result<Pack>> GitService::pack(Repo repo, PackRequest wanted) {
     auto impl = impl_;
-    SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::pack));
+    SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::pack, wanted.mirror));
     // The id becomes a file name.
     if (!text::is_commit_id(wanted.sha))
         co_return error(Code::invalid, "bad_ref", "a commit is asked for by its 40 hex digits",
@@ -201,6 +205,46 @@ awaitable<Result<Pack>> GitService::pack(Repo repo, PackRequest wanted) {
     request.branches = std::move(wanted.branches);
     SLUICE_CO_TRY(Snapshot done, co_await impl->send(std::move(request)));
     co_return Pack{files::Path(done.files.at(0).path), done.base};
+}
+
+awaitable<Result<std::vector<Submodule>>> GitService::submodules(Repo repo, std::string sha) {
+    constexpr std::size_t k_most = 64, k_deepest = 4;
+    struct Level {
+        std::string path;
+        std::string commit;
+        Repo repo;
+        std::vector<std::string> outer;  ///< URLs around it, its own last
+        std::string mirror{};
+    };
+    auto impl = impl_;
+    std::vector<Submodule> out;
+    std::vector<Level> levels{{"", std::move(sha), repo, {repo.url}}};
+    for (std::size_t at = 0; at < levels.size(); ++at) {
+        const Level level = levels[at];
+        SLUICE_CO_TRY(wire::Request request,
+                      impl->request_for(level.repo, wire::Op::submodules, level.mirror));
+        request.sha = level.commit;
+        SLUICE_CO_TRY(const Snapshot found, co_await impl->send(std::move(request)));
+        for (const plan::SourceFile& file : found.files) {
+            const std::size_t space = file.text.find(' ');
+            const std::string path = level.path + file.path;
+            const SubmoduleEntry entry{path, file.text.substr(space + 1),
+                                       file.text.substr(0, space)};
+            SLUICE_CO_TRY(std::string url, submodule_url(repo.url, level.repo.url, entry));
+            SLUICE_CO_TRY([[maybe_unused]] Url allowed, impl->allowed_url(url));
+            if (std::find(level.outer.begin(), level.outer.end(), url) != level.outer.end() ||
+                level.outer.size() > k_deepest || out.size() == k_most)
+                co_return error(
+                    Code::invalid, "bad_submodule",
+                    "submodule \"" + path + "\" is inside itself, more than 4 deep, or the 65th");
+            const Repo inner{repo.project, url, "", ""};
+            const std::string mirror = "submodules/" + crypto::sha256_hex(url).substr(0, 32);
+            out.push_back({path, entry.commit, inner, mirror});
+            levels.push_back({path + "/", entry.commit, inner, level.outer, mirror});
+            levels.back().outer.push_back(std::move(url));
+        }
+    }
+    co_return out;
 }
 
 }  // namespace sluice::git

@@ -94,11 +94,20 @@ struct RemoteFile {
 /// Nothing for what has another form.
 std::optional<RemoteFile> parse_remote_file(std::string_view reference);
 
+/// A submodule of a commit, or of a submodule of it.
+struct Submodule {
+    std::string path;  ///< from the top of the project's commit
+    std::string commit;
+    Repo repo;
+    std::string mirror;  ///< name of its mirror
+};
+
 struct PackRequest {
     std::string sha;
     std::vector<std::string> have{};      ///< commits that the reader has, the likeliest base first
     bool history = false;                 ///< with all ancestors and tags
     std::vector<std::string> branches{};  ///< that a history brings along
+    std::string mirror{};                 ///< of a submodule, as Submodule; "" = the project's
 };
 struct Pack {
     files::Path file;
@@ -139,6 +148,9 @@ public:
     /// A file with what a checkout needs (write_pack says what is in it), kept for the next one who
     /// asks for the same.
     awaitable<Result<Pack>> pack(Repo repo, PackRequest request);
+    /// All submodules of the commit, outer ones before inner ones. Errors: `bad_submodule`,
+    /// `url_denied`, and those of a fetch.
+    awaitable<Result<std::vector<Submodule>>> submodules(Repo repo, std::string sha);
     /// Kills the workers. Any thread.
     void stop();
 

@@ -34,7 +34,7 @@ struct Setup {
     std::int64_t deadline_ms = 0;
 };
 
-enum class Op { snapshot, resolve, pack, changes, file };
+enum class Op { snapshot, resolve, pack, changes, file, submodules };
 
 struct Request {
     Op op = Op::snapshot;
@@ -58,7 +58,8 @@ struct Request {
 };
 
 /// A refusal travels as its Error; the reply of `resolve` is a snapshot with `sha` alone, that of
-/// `file` has the one file or none, that of `pack` the pack's path as its one file, and `base`.
+/// `file` has the one file or none, that of `submodules` a file for each with `<commit> <url>` as
+/// text, that of `pack` the pack's path as its one file, and `base`.
 using Reply = Result<Snapshot>;
 
 std::string encode(const Setup& setup);
@@ -74,5 +75,5 @@ Reply decode_reply(std::string_view json, std::string_view raw);
 }  // namespace sluice::git::wire
 
 namespace sluice {
-SLUICE_ENUM_NAMES(git::wire::Op, "snapshot", "resolve", "pack", "changes", "file");
+SLUICE_ENUM_NAMES(git::wire::Op, "snapshot", "resolve", "pack", "changes", "file", "submodules");
 }  // namespace sluice

@@ -3,6 +3,7 @@
 #include "pipelines/base/text.hpp"
 #include "server/git/pack.hpp"
 #include "server/git/read.hpp"
+#include "server/git/submodules.hpp"
 
 namespace sluice::git {
 namespace {
@@ -22,6 +23,7 @@ wire::Reply Worker::handle(const wire::Request& request) {
         case wire::Op::pack: return pack(request);
         case wire::Op::changes: return changes(request);
         case wire::Op::file: return file(request);
+        case wire::Op::submodules: return submodules(request);
     }
     return error(Code::internal, "git_worker_died", "unknown request");
 }
@@ -80,6 +82,16 @@ Result<Snapshot> Worker::file(const wire::Request& request) {
     Snapshot out;
     SLUICE_TRY(auto found, read_fragment(repository, commit.get(), request.file));
     if (found) out.files.push_back(std::move(*found));
+    return out;
+}
+
+Result<Snapshot> Worker::submodules(const wire::Request& request) {
+    SLUICE_TRY(git_repository * repository, repositories_.open(request));
+    SLUICE_TRY(Commit commit, obtain(repository, request));
+    SLUICE_TRY(const auto entries, read_submodules(repository, commit.get()));
+    Snapshot out;
+    for (const SubmoduleEntry& entry : entries)
+        out.files.push_back({entry.path, entry.commit + " " + entry.url});
     return out;
 }
 

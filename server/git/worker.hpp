@@ -22,6 +22,7 @@ private:
     Result<Snapshot> changes(const wire::Request& request);
     Result<Snapshot> pack(const wire::Request& request);
     Result<Snapshot> file(const wire::Request& request);
+    Result<Snapshot> submodules(const wire::Request& request);
     Result<Commit> obtain(git_repository* repository, const wire::Request& request);
 
     RepositoryCache repositories_;

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import by_key
+from harness import Repo, by_key
 from wire import wait_for
 
 FILES = 40
@@ -203,3 +203,76 @@ def test_a_job_without_history_has_the_commit_alone(alone):
     project.push({"README": "2"})
     log = str(log_of(server, project.start(branch="main")))
     assert "1" in log and "true" in log
+
+
+SUBMODULES = ('  a: { source: { submodules: true }, run: "git status --porcelain; cat libs/lib/text libs/lib/deep/inner; '
+              'git -C libs/lib log -1 --format=%H" }\n')
+
+
+def add_submodule(repo, path, url, sha):
+    """By the index, as git writes it: `git submodule` refuses local URLs and clones first."""
+    with open(repo.work / ".gitmodules", "a") as file:
+        file.write(f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n')
+    (repo.work / path).mkdir(parents=True)
+    repo.git("add", ".gitmodules")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{sha},{path}")
+    repo.git("commit", "-q", "-m", f"submodule {path}")
+    return repo.git("rev-parse", "HEAD").stdout.strip()
+
+
+def push_tip(repo):
+    repo.push("HEAD:refs/heads/main")
+    return repo.git("rev-parse", "HEAD").stdout.strip()
+
+
+@pytest.fixture
+def nested(alone, name):
+    """A project whose submodule has one of its own, all beside each other."""
+    server, agent, project = alone
+    inner, lib = Repo(server.root, name + "-inner"), Repo(server.root, name + "-lib")
+    inner.commit({"inner": "inner text\n"})
+    lib.commit({"text": noise(1, 150_000) + "\nlib text\n"})
+    add_submodule(lib, "deep", f"../{name}-inner.git", push_tip(inner))
+    project.push({".ci.yml": repository(SUBMODULES)[".ci.yml"]})
+    add_submodule(project.repo, "libs/lib", f"../{name}-lib.git", push_tip(lib))
+    push_tip(project.repo)
+    return server, agent, project, lib
+
+
+def test_submodules_are_there_when_a_job_asks_for_them(nested):
+    server, _, project, lib = nested
+    log = str(log_of(server, project.start(branch="main")))
+    tip = lib.git("rev-parse", "HEAD").stdout.strip()
+    assert "lib text" in log and "inner text" in log and tip in log
+    assert "source: submodule libs/lib/deep at " in log
+    assert " M " not in log and "??" not in log
+    # Kept as the repository itself is; the small ones are asked for again.
+    before = sent(server)
+    log_of(server, project.start(branch="main"))
+    assert sent(server)[1] - before[1] < 5000
+
+
+def test_a_job_that_does_not_ask_gets_empty_folders(nested):
+    server, _, project, _ = nested
+    files = {".ci.yml": repository('  a: { run: "ls -A | wc -l; test ! -e libs/lib/text" }\n')[".ci.yml"]}
+    project.push(files)
+    log_of(server, project.start(branch="main"))
+
+
+@pytest.mark.parametrize(
+    "url, why",
+    [
+        ("/etc", "beside the project's own"),
+        ("../../outside/lib.git", "beside the project's own"),
+        ("ext::true", "use https://"),
+        ("http://127.0.0.1:1/x.git", "private or local address"),
+        ("-uevil", "begins with a dash"),
+    ],
+)
+def test_a_submodule_that_leads_elsewhere_is_refused(alone, url, why):
+    server, _, project = alone
+    project.push({".ci.yml": repository(SUBMODULES)[".ci.yml"]})
+    add_submodule(project.repo, "libs/lib", url, "1" * 40)
+    push_tip(project.repo)
+    detail = server.ended(project.start(branch="main"), "errored")
+    assert why in str(by_key(detail)["a"]) + str(server.log_of(by_key(detail)["a"]["id"]))
