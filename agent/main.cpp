@@ -9,6 +9,7 @@
 #include "agent/runner/source_checkout.hpp"
 #include "agent/version.hpp"
 #include "platform/crypto.hpp"
+#include "platform/failpoint.hpp"
 #include "platform/http_client.hpp"
 
 #include <CLI/CLI.hpp>
@@ -45,6 +46,10 @@ int enrol_command(const agent::EnrolOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (failpoint::is_refused()) {
+        std::fputs("sluice-agent: SLUICE_FAILPOINT is for test builds, this is none\n", stderr);
+        return 2;
+    }
     // Before anything that costs: the zygote may load nothing else (rule 2).
     if (argc == 2 && std::string_view(argv[1]) == "zygote") return agent::run_zygote();
 

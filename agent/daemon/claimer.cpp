@@ -4,6 +4,7 @@
 #include "agent/log.hpp"
 #include "agent/version.hpp"
 #include "platform/crypto.hpp"
+#include "platform/failpoint.hpp"
 
 #include <fmt/format.h>
 
@@ -115,7 +116,9 @@ Result<protocol::ClaimReply> Claimer::claim_once() {
     request.resources = machine_.resources;
     request.draining = draining_;
     request.wait = request.free > 0 ? k_claim_wait : Duration{0};
+    failpoint::hit("daemon.claim", "before");
     SLUICE_TRY(protocol::ClaimReply reply, api_.claim(request));
+    if (!reply.jobs.empty()) failpoint::hit("daemon.claim", "after");
     ++seq_;
     return reply;
 }

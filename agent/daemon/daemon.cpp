@@ -7,6 +7,7 @@
 #include "agent/notify.hpp"
 #include "agent/proc.hpp"
 #include "agent/resources/inventory.hpp"
+#include "platform/failpoint.hpp"
 
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
@@ -125,10 +126,13 @@ void Daemon::adopt_folders() {
 Result<> Daemon::place(const protocol::ClaimedJob& job) {
     files::Path dir = folder_of(job.attempt);
     slots_.take(job.attempt);
+    failpoint::hit("daemon.folder", "before");
     Result<AttemptFolder> folder =
         create_folder(dir, {.server = {config_.server, config_.ca_file}, .job = job});
+    failpoint::hit("daemon.folder", "after");
     Result<StartedRunner> runner =
         folder ? starter_.start(dir, RunnerMode::run) : Result<StartedRunner>(folder.error());
+    failpoint::hit("daemon.runner", "after");
     if (!runner) {
         (void)files::remove_tree(dir);
         slots_.forget(job.attempt);

@@ -4,6 +4,7 @@
 #include "agent/runner/run_job.hpp"
 #include "agent/runner/source_checkout.hpp"
 #include "platform/crypto.hpp"
+#include "platform/failpoint.hpp"
 #include "platform/http_client.hpp"
 
 #include <fcntl.h>
@@ -115,10 +116,12 @@ void reap_runners() {
 }
 
 bool serve_request(char* packet) {
+    failpoint::hit("zygote.fork", "before");
     pid_t pid = ::fork();
     if (pid < 0) return send_packet(std::string("!fork: ") + std::strerror(errno), -1);
     if (pid == 0) become_runner(packet[0], packet + 1);
     runners().insert(pid);
+    failpoint::hit("zygote.fork", "after");
     // Not reaped before this: the pid is still that child.
     files::Fd pidfd = proc::open_pid(pid);
     return send_packet(std::to_string(pid), pidfd.get());

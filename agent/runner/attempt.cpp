@@ -3,6 +3,7 @@
 #include "agent/proc.hpp"
 #include "agent/runner/process_tree.hpp"
 #include "agent/runner/python_step.hpp"
+#include "platform/failpoint.hpp"
 
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
@@ -48,7 +49,9 @@ Ending Attempt::run() {
     for (model::StepStatus& step : report_.steps)
         if (step.state == model::StepState::pending) step.state = model::StepState::skipped;
     decide_to_keep();
+    failpoint::hit("runner.end", "before");
     end_processes();
+    failpoint::hit("runner.end", "after");
     secrets_.end();
     if (stop_ == Stop::lost) {
         let_go();
@@ -69,8 +72,10 @@ Ending Attempt::run() {
     }
     report_.runner_instance = identity_.instance;
     mask_report();
+    failpoint::hit("runner.outcome", "before");
     Result<> kept = ports_.journal.outcome(report_);
     if (kept && !job_.spec.replayable) kept = ports_.journal.sync();
+    failpoint::hit("runner.outcome", "after");
     auto durable = [&] { (void)ports_.journal.sync(); };
     Result<> sent = ports_.sink.finish(report_, durable);
     if (!sent) let_go();
@@ -296,8 +301,10 @@ void Attempt::carry_out(std::size_t index, const StepFiles& files, spawn::Comman
     model::StepStatus& status = report_.steps[index];
     Clock::time_point begin = Clock::now();
     oom_kills_ = executor_->oom_kills();
+    failpoint::hit("runner.step", "before");
     Result<std::unique_ptr<StepProcess>> started = executor_->start(
         std::move(command), [this](std::string_view bytes) { take_output(bytes); });
+    failpoint::hit("runner.step", "after");
     if (!started) {
         note(started.error().message);
         fail_step(index,

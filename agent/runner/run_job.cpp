@@ -8,6 +8,7 @@
 #include "agent/runner/server_sink.hpp"
 #include "agent/runner/server_source.hpp"
 #include "platform/crypto.hpp"
+#include "platform/failpoint.hpp"
 
 #include <fmt/format.h>
 
@@ -131,7 +132,9 @@ RunJobExit run_job(const files::Path& dir) {
         attempt.keep(assignment.server, assignment.job.lease_token);
         attempt.let_go();
     }
+    failpoint::hit("runner.clean", "before");
     remove_folder(folder);
+    failpoint::hit("runner.clean", "after");
     return ending == Ending::refused ? RunJobExit::failed : RunJobExit::done;
 }
 

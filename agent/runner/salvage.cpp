@@ -6,6 +6,7 @@
 #include "agent/runner/run_job.hpp"
 #include "agent/runner/secrets.hpp"
 #include "agent/runner/server_sink.hpp"
+#include "platform/failpoint.hpp"
 
 #include <fmt/format.h>
 
@@ -64,6 +65,7 @@ Result<> salvage(const AttemptFolder& folder) {
         if (report.killed > 0)
             log::warn(fmt::format("killed what a dead runner left processes={}", report.killed));
     }
+    failpoint::hit("salvage.kill", "after");
     SLUICE_CHECK(remove_intents(folder.path, journal));
     if (journal.finished) return {};
     SLUICE_TRY(Assignment assignment, load_assignment(folder));
@@ -95,6 +97,7 @@ RunJobExit salvage_job(const files::Path& dir) {
         return RunJobExit::unreadable;
     }
     if (!lock->has_value()) return RunJobExit::locked;
+    failpoint::hit("salvage.kill", "before");
     Result<> done = salvage(folder);
     if (!done && done.error().code != Code::not_found && done.error().code != Code::invalid) {
         log::warn(fmt::format("salvage must be tried again dir={} error=\"{}\"", dir.string(),
@@ -102,7 +105,9 @@ RunJobExit salvage_job(const files::Path& dir) {
         return RunJobExit::failed;
     }
     // A folder without its job can never be delivered; its lease expires on the server.
+    failpoint::hit("salvage.clean", "before");
     Result<> removed = files::remove_tree(dir);
+    failpoint::hit("salvage.clean", "after");
     if (!removed) {
         log::error(fmt::format("cannot remove the attempt's folder error=\"{}\"",
                                removed.error().message));

@@ -1,6 +1,7 @@
 #include "agent/runner/server_blobs.hpp"
 
 #include "agent/backoff.hpp"
+#include "platform/failpoint.hpp"
 
 #include <chrono>
 #include <thread>
@@ -36,7 +37,10 @@ Result<> ServerBlobs::put(const protocol::Blob& blob, const files::Path& file) {
     return patiently([&]() -> Result<> {
         SLUICE_TRY(const BlobState state, api_.blob_state(blob));
         if (state.known) return {};
-        return api_.put_blob(blob, state.offset <= blob.stored ? state.offset : 0, file);
+        failpoint::hit("runner.upload", "before");
+        auto sent = api_.put_blob(blob, state.offset <= blob.stored ? state.offset : 0, file);
+        failpoint::hit("runner.upload", "after");
+        return sent;
     });
 }
 

@@ -1,5 +1,7 @@
 #include "agent/runner/server_sink.hpp"
 
+#include "platform/failpoint.hpp"
+
 namespace sluice::agent {
 
 namespace {
@@ -130,7 +132,9 @@ bool ServerSink::ended_early() {
 
 bool ServerSink::start() {
     while (true) {
+        failpoint::hit("runner.start", "before");
         Result<> answer = link_.start({.runner_instance = instance_});
+        failpoint::hit("runner.start", "after");
         if (answer) break;
         if (try_again(answer.error())) continue;
         {
@@ -189,6 +193,7 @@ bool ServerSink::send_log() {
     std::int64_t size = std::min(spool_.size() - acked_, options_.batch);
     if (size <= 0 || log_refused_) return false;
     std::int64_t at = acked_;
+    failpoint::hit("runner.log", "before");
     Result<LogAnswer> answer =
         link_.append_log(acked_, size, [&](char* buffer, std::size_t room) -> std::size_t {
             Result<std::size_t> n = spool_.read_at(at, std::span(buffer, room));
@@ -196,6 +201,7 @@ bool ServerSink::send_log() {
             at += static_cast<std::int64_t>(*n);
             return *n;
         });
+    failpoint::hit("runner.log", "after");
     if (!answer) {
         if (try_again(answer.error())) return true;
         if (means_lost(answer.error())) stop(StopReason::lease_lost, answer.error().message);
@@ -245,7 +251,9 @@ Result<> ServerSink::deliver(protocol::FinishRequest request) {
             request.inline_log.resize(n);
             request.inline_log_offset = acked_;
         }
+        failpoint::hit("runner.finish", "before");
         Result<FinishAnswer> answer = link_.finish(request);
+        failpoint::hit("runner.finish", "after");
         if (answer && answer->recorded) return {};
         if (answer) {
             acked_ = std::clamp<std::int64_t>(answer->log_offset, 0, size);

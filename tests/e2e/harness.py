@@ -142,6 +142,9 @@ class Server(Program):
         if tls:
             self.args += ["--tls-cert", tls.cert, "--tls-key", tls.key]
         self.url = None
+        self.acknowledged = set()  # ids of deliveries that were answered 2xx
+        self.canaries = set()  # values of secrets, which no sink may show
+        self.lease_tokens = {}  # of attempts that a test looked into
 
     def command(self, *more):
         return [BIN / "sluice-server", "--data", self.data, "--listen", "127.0.0.1:0", *self.args, *more]
@@ -177,7 +180,16 @@ class Server(Program):
         return self
 
     def as_person(self, token):
-        return Client(self.url, token, ca=self.tls.ca if self.tls else None)
+        return Client(self.url, token, ca=self.tls.ca if self.tls else None, seen=self.note)
+
+    def note(self, method, path, body, reply):
+        """What the proofs after the test must know (history.py)."""
+        if method != "POST" or not 200 <= reply.status < 300:
+            return
+        if path.startswith("/hooks/") and not path.endswith("/gate") and reply.json.get("outcome") != "duplicate":
+            self.acknowledged.add(reply.json["delivery"])
+        if path.endswith("/secrets") and isinstance(body, dict):
+            self.canaries.add(body.get("value", ""))
 
     def get(self, path, **query):
         return self.client.get(path, **query)
@@ -237,6 +249,8 @@ class Server(Program):
         for name in [k for k, v in env.items() if v is None]:
             surroundings.pop(name, None)
         given = {} if stdin is None else {"input": stdin}
+        if words[:2] == ("secret", "set") and stdin:
+            self.canaries.add(stdin.rstrip("\n"))
         return run([BIN / "sluice", *words], env=surroundings, check=check, cwd=cwd or self.root, **given)
 
     # -- the database, read behind the server's back ---------------------------------------------------------------
@@ -361,11 +375,16 @@ class Agent(Program):
             words += ["--ca", self.server.tls.ca]
         return run(words, env=environment(self.root, SLUICE_ENROL_TOKEN=token), check=check)
 
-    def start(self):
+    def launch(self):
+        """As start(), without waiting: it may die before it is ready."""
         self.spawn(
             [BIN / "sluice-agent", "run", "--dir", self.dir, "--capacity", self.capacity],
             environment(self.root, **self.env),
         )
+        return self
+
+    def start(self):
+        self.launch()
 
         def ready():
             if not self.running():
@@ -401,7 +420,12 @@ class Agent(Program):
             folders = [path for path in (self.dir / "attempts").iterdir() if told(path)]
             return folders[0] if folders else None
 
-        return wait_for(there, "a runner's folder")
+        folder = wait_for(there, "a runner's folder")
+        try:
+            self.server.lease_tokens[int(folder.name)] = json.loads((folder / "job.json").read_text())["job"]["lease_token"]
+        except FileNotFoundError:
+            pass  # it has just ended
+        return folder
 
     def runner_pid(self):
         return json.loads((self.attempt() / "lock").read_text())["pid"]
