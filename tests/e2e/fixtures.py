@@ -58,8 +58,12 @@ class World:
         try:
             if passed:
                 leftovers.assert_no_job_left(self.root)
+                servers = [program for program in self.programs if isinstance(program, Server)]
+                for server in servers:
+                    if server.running():
+                        history.settle(server)
                 self.stop_all()
-                for server in (program for program in self.programs if isinstance(program, Server)):
+                for server in servers:
                     server.assert_one_ending_each()
                     history.check(server)
                 leftovers.assert_nothing_left(self.root)

@@ -47,8 +47,9 @@ class Reply:
 class Client:
     """Speaks to one server with one token; every call is a connection of its own."""
 
-    def __init__(self, url, token=None, ca=None, timeout=30):
-        self.url, self.token, self.ca, self.timeout = url.rstrip("/"), token, ca, timeout
+    def __init__(self, url, token=None, ca=None, timeout=30, seen=None):
+        """seen(method, path, body, reply) is told of each call that was answered."""
+        self.url, self.token, self.ca, self.timeout, self.seen = url.rstrip("/"), token, ca, timeout, seen
 
     def connect(self, timeout=None):
         at = urllib.parse.urlsplit(self.url)
@@ -78,9 +79,12 @@ class Client:
     def call(self, method, path, body=None, headers=None, token=..., timeout=None):
         connection, reply = self.begin(method, path, body, headers, token, timeout)
         try:
-            return Reply(reply.status, reply.headers, reply.read())
+            answer = Reply(reply.status, reply.headers, reply.read())
         finally:
             connection.close()
+        if self.seen:
+            self.seen(method, path, body, answer)
+        return answer
 
     def get(self, path, **query):
         """The JSON of a 200; anything else fails the test."""

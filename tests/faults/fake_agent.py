@@ -60,7 +60,9 @@ class FakeAgent:
     def one_job(self):
         reply = self.claim()
         assert reply.status == 200 and len(reply.json["jobs"]) == 1, reply
-        return Lease(self.client, reply.json["jobs"][0])
+        job = reply.json["jobs"][0]
+        self.server.lease_tokens[job["attempt"]] = job["lease_token"]
+        return Lease(self.client, job)
 
 
 class Lease:
