@@ -253,6 +253,7 @@ void serve(const Options& options) {
     core::LeaseTimes times;
     times.lease = std::chrono::seconds(options.lease_seconds);
     times.unstarted = std::chrono::seconds(options.unstarted_seconds);
+    times.hold_room = std::chrono::seconds(options.hold_room_seconds);
     core::ServiceClock service(clock, loaded.service);
     core::LeaseTable leases;
     restore_leases(leases, loaded.live, times, loaded.service);

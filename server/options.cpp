@@ -91,6 +91,11 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
                    "Service time after which a lease that no runner started goes back to the queue")
         ->check(CLI::Range(1, 3600))
         ->capture_default_str();
+    app.add_option("--hold-room-seconds", options.hold_room_seconds,
+                   "Service time after which the agent on which a job will fit first takes nothing "
+                   "smaller before it")
+        ->check(CLI::Range(0, 86400))
+        ->capture_default_str();
     try {
         app.parse(argc, argv);
         std::tie(options.address, options.port) = address_and_port("--listen", listen);

@@ -29,6 +29,7 @@ struct Options {
     std::uint64_t cache_bytes = 10ULL << 30;  ///< of each project's caches, as stored
     int lease_seconds = 60;
     int unstarted_seconds = 30;
+    int hold_room_seconds = 60;
 };
 
 /// Parses argv. Returns the exit code instead when the program shall end (help, version, wrong

@@ -13,6 +13,10 @@ namespace sluice::core {
 
 namespace {
 
+/// An agent that was silent for longer will hardly be the first to have room. Full ones claim every
+/// 20 s, parked ones every 30 s.
+constexpr std::chrono::seconds k_lately{90};
+
 /// What the agent has less what was given of it.
 model::Capacity unreserved(store::Tx& tx, AgentId agent, const std::vector<AttemptId>& holding) {
     model::Capacity left = store::capacity_of(tx, agent).value_or(model::Capacity{});
@@ -86,6 +90,7 @@ protocol::ClaimedJob Scheduler::lease(store::Tx& tx, const store::Job& job,
     live.deadline = attempt.deadline;
     live.extend_until = attempt.deadline;
     leases_.put(std::move(live));
+    passed_over_.erase(job.id);
     tx.after_rollback([this, id = attempt.id] { leases_.erase(id); });
     return claimed;
 }
@@ -136,22 +141,31 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx,
     parked->has_gpus = capacity && !capacity->gpus.empty();
     const int free = request.draining || parked->who.draining ? 0 : request.free;
     model::Capacity left = unreserved(tx, agent, request.holding);
+    Seen before;
+    {
+        std::lock_guard lock(mutex_);
+        auto& seen = agents_[agent];
+        before = seen;
+        // Before leasing: what is held back rests on it.
+        seen.who = parked->who;
+        seen.who.draining = request.draining || parked->who.draining;
+        seen.holding = request.holding;
+        seen.at = clock_.steady();
+    }
+    tx.after_rollback([this, agent, before] {
+        std::lock_guard inner(mutex_);
+        agents_[agent] = before;
+    });
     if (free > 0) jobs = lease_fitting(tx, *parked, free, left);
 
     std::lock_guard lock(mutex_);
     auto& seen = agents_[agent];
-    const auto before = seen;
     if (new_session) {
         if (!seen.session.empty()) seen.superseded.push_back(seen.session);
         if (seen.superseded.size() > 8) seen.superseded.pop_front();
         seen.session = request.session;
     }
     seen.seq = request.seq;
-    seen.at = clock_.steady();
-    tx.after_rollback([this, agent, before] {
-        std::lock_guard inner(mutex_);
-        agents_[agent] = before;
-    });
     for (auto& other : parked_) {
         // One claim per agent: an older one is a dead connection or a superseded daemon.
         if (other->who.agent != agent || other->state != ParkedClaim::State::parked) continue;
@@ -182,21 +196,85 @@ std::vector<protocol::ClaimedJob> Scheduler::lease_fitting(store::Tx& tx, const 
     std::vector<store::Job> found;
     for (const auto& key : store::ready_keys(tx)) {
         const Requirement wanted = parse_queue_key(key);
-        if (!labels_match(wanted, claim.who.labels) || !fits(wanted.resources, left)) continue;
+        if (!labels_match(wanted, claim.who.labels)) continue;
+        if (!fits(wanted.resources, left)) {
+            for (auto id : store::ready_jobs(tx, key, service_.now(), 1)) passed_over(id);
+            continue;
+        }
         for (auto id : store::ready_jobs(tx, key, service_.now(), free))
             found.push_back(store::find_job(tx, id).value());
     }
     std::sort(found.begin(), found.end(), [](const store::Job& a, const store::Job& b) {
         return a.priority != b.priority ? a.priority > b.priority : a.id < b.id;
     });
+    auto rooms = held_rooms(tx);
     std::vector<protocol::ClaimedJob> jobs;
     for (const auto& job : found) {
         if (jobs.size() == static_cast<std::size_t>(free)) break;
         // What came before may have taken what this one needs.
-        if (!fits(parse_queue_key(job.queue_key).resources, left)) continue;
+        if (!fits(parse_queue_key(job.queue_key).resources, left)) {
+            passed_over(job.id);
+            continue;
+        }
+        if (!may_lease(rooms, claim.who.agent, job)) continue;
         jobs.push_back(lease(tx, job, claim, left));
+        // What is spare is less now, or nobody waits any more.
+        if (!rooms.empty()) rooms = held_rooms(tx);
     }
     return jobs;
+}
+
+void Scheduler::passed_over(JobId job) {
+    passed_over_.try_emplace(job, service_.now());
+}
+
+std::map<AgentId, HeldRoom> Scheduler::held_rooms(store::Tx& tx) {
+    std::vector<Waiting> jobs;
+    std::map<JobId, std::string> reasons;
+    for (auto at = passed_over_.begin(); at != passed_over_.end();) {
+        const auto [id, since] = *at;
+        const auto job = store::find_job(tx, id);
+        const bool waits = job && job->state == model::JobState::ready && !job->attempt;
+        at = waits ? std::next(at) : passed_over_.erase(at);
+        if (!waits || job->not_before > service_.now().ms) continue;
+        if (service_.now() < since + times_.hold_room) continue;
+        jobs.push_back({id, job->priority, parse_queue_key(job->queue_key)});
+        reasons[id] = job->wait_reason;
+    }
+    if (jobs.empty()) return {};
+    std::vector<Machine> machines;
+    std::map<AgentId, std::string> names;
+    std::map<AgentId, std::vector<AttemptId>> holding;
+    {
+        std::lock_guard lock(mutex_);
+        for (const auto& [id, seen] : agents_) {
+            if (seen.who.draining || !seen.who.agent || clock_.steady() - seen.at > k_lately)
+                continue;
+            machines.push_back({id, seen.who.labels, {}, {}});
+            names[id] = seen.who.name;
+            holding[id] = seen.holding;
+        }
+    }
+    for (Machine& machine : machines) {
+        machine.all = store::capacity_of(tx, machine.id).value_or(model::Capacity{});
+        for (auto& [what, until] : store::given_of(tx, machine.id, holding[machine.id]))
+            machine.taken.push_back({std::move(what), until});
+    }
+    auto rooms = hold_room(std::move(jobs), machines, clock_.now());
+    for (const auto& [agent, held] : rooms) {
+        const std::string reason =
+            fmt::format("waiting for {} on agent {}, which takes nothing smaller before it fits",
+                        model::to_words(held.job.wanted.resources), names[agent]);
+        if (reasons[held.job.id] != reason) store::set_wait_reason(tx, held.job.id, reason);
+    }
+    return rooms;
+}
+
+bool Scheduler::may_lease(const std::map<AgentId, HeldRoom>& rooms, AgentId agent,
+                          const store::Job& job) {
+    const auto held = rooms.find(agent);
+    return held == rooms.end() ||
+           may_pass(held->second, job.priority, job.id, parse_queue_key(job.queue_key).resources);
 }
 
 void Scheduler::offer(store::Tx& tx, JobId job_id) {
@@ -207,6 +285,7 @@ void Scheduler::offer(store::Tx& tx, JobId job_id) {
         job->not_before > service_.now().ms)
         return;
     const Requirement wanted = parse_queue_key(job->queue_key);
+    const auto rooms = held_rooms(tx);
     {
         std::lock_guard lock(mutex_);
         for (auto& claim : parked_) {
@@ -215,6 +294,7 @@ void Scheduler::offer(store::Tx& tx, JobId job_id) {
             if (!open || claim->jobs.size() >= static_cast<std::size_t>(claim->free)) continue;
             if (!labels_match(wanted, claim->who.labels) || !fits(wanted.resources, claim->left))
                 continue;
+            if (!may_lease(rooms, claim->who.agent, *job)) continue;
             if (chosen &&
                 leftover(wanted.resources, claim->left) >= leftover(wanted.resources, chosen->left))
                 continue;
@@ -224,7 +304,10 @@ void Scheduler::offer(store::Tx& tx, JobId job_id) {
         }
         if (chosen) left = chosen->left;
     }
-    if (!chosen) return;
+    if (!chosen) {
+        if (asks(wanted.resources)) passed_over(job->id);
+        return;
+    }
     std::vector<protocol::ClaimedJob> jobs;
     jobs.push_back(lease(tx, *job, *chosen, left));
     answer(tx, chosen, std::move(jobs), left);

@@ -7,6 +7,7 @@
 #include "platform/clock.hpp"
 #include "server/core/leases.hpp"
 #include "server/core/requirements.hpp"
+#include "server/core/room.hpp"
 #include "server/core/service_clock.hpp"
 #include "server/runtime/signal.hpp"
 #include "server/store/agents.hpp"
@@ -16,6 +17,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -31,6 +33,8 @@ struct LeaseTimes {
         30'000};  ///< a lease that was not started by then goes back, at no cost of a retry
     Duration grace{10'000};
     Duration after_timeout{300'000};
+    /// A job that did not fit for so long gets room held back: nothing is leased past it then.
+    Duration hold_room{60'000};
     std::int64_t log_limit = 4LL << 30;  ///< bytes of one attempt's log
 };
 
@@ -121,6 +125,14 @@ private:
     void answer(store::Tx& tx, const std::shared_ptr<ParkedClaim>& claim,
                 std::vector<protocol::ClaimedJob> jobs, const model::Capacity& left);
 
+    /// Remembers since when the job could be leased but for lack of room.
+    void passed_over(JobId job);
+    /// Room that is held back now, by agent.
+    std::map<AgentId, HeldRoom> held_rooms(store::Tx& tx);
+    /// False when an agent holds its room for another job.
+    static bool may_lease(const std::map<AgentId, HeldRoom>& rooms, AgentId agent,
+                          const store::Job& job);
+
     LeaseTable& leases_;
     const ServiceClock& service_;
     const Clock& clock_;
@@ -135,8 +147,14 @@ private:
         std::int64_t seq = 0;
         std::deque<std::string> superseded;
         std::chrono::steady_clock::time_point at;
+        // As of its last claim.
+        Claimant who;
+        std::vector<AttemptId> holding;
     };
     std::unordered_map<AgentId, Seen> agents_;
+    /// Ready jobs for which there was no room. A restart begins anew, which costs them one wait.
+    /// Writer thread only.
+    std::map<JobId, ServiceTime> passed_over_;
 };
 
 }  // namespace sluice::core

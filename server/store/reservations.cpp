@@ -73,6 +73,20 @@ std::vector<model::Reservation> reservations_of(Tx& tx, AgentId agent,
     return out;
 }
 
+std::vector<Given> given_of(Tx& tx, AgentId agent, const std::vector<AttemptId>& holding) {
+    std::vector<Given> out;
+    for (auto& [until, cpu, memory, disk, gpus] : tx.all<I, I, I, I, S>(
+             "SELECT coalesce(started_at, created_at) + timeout_ms, cpu_millis, memory, disk, gpus "
+             "FROM attempts WHERE agent_id = :a AND state IN ('leased', 'running', 'unreachable')",
+             agent))
+        out.push_back({reservation(cpu, memory, disk, gpus), {until}});
+    for (const AttemptId id : holding)
+        if (tx.one<I>("SELECT id FROM attempts WHERE id = :a AND state = 'lost'", id))
+            out.push_back({reservation_of(tx, id), {0}});
+    std::erase_if(out, [](const Given& given) { return given.what.empty(); });
+    return out;
+}
+
 std::map<AgentId, std::vector<model::Reservation>> live_reservations(Tx& tx) {
     std::map<AgentId, std::vector<model::Reservation>> out;
     for (auto& [agent, cpu, memory, disk, gpus] : tx.all<I, I, I, I, S>(

@@ -4,6 +4,7 @@
 /// Changes run on the writer thread, reads there or on the db pool.
 
 #include "pipelines/base/ids.hpp"
+#include "pipelines/base/time.hpp"
 #include "pipelines/model/capacity.hpp"
 #include "server/store/connection.hpp"
 
@@ -23,6 +24,12 @@ model::Reservation reservation_of(Tx& tx, AttemptId attempt);
 /// Of the agent's attempts that are live, and of those in `holding`, whatever became of them.
 std::vector<model::Reservation> reservations_of(Tx& tx, AgentId agent,
                                                 const std::vector<AttemptId>& holding);
+struct Given {
+    model::Reservation what;
+    Timestamp until;  ///< by its timeout; the past for a lost attempt that the agent still holds
+};
+/// As above, with the time at which each has ended at the latest; without what ended since.
+std::vector<Given> given_of(Tx& tx, AgentId agent, const std::vector<AttemptId>& holding);
 /// Of all live attempts, by agent.
 std::map<AgentId, std::vector<model::Reservation>> live_reservations(Tx& tx);
 

@@ -2,6 +2,7 @@
 // time, on a real database. Whatever the order, the invariants hold and every run ends. A failing
 // seed is printed; SLUICE_SIM_SEEDS sets how many.
 
+#include "server/store/reservations.hpp"
 #include "tests/unit/server/ci_fixture.hpp"
 
 #include <spdlog/spdlog.h>
@@ -14,6 +15,12 @@ using namespace sluice::test;
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr std::int64_t k_cores = 8;
+
+model::Capacity machine() {
+    return {k_cores * 1000, 0, 0, {}};
+}
 
 struct World {
     Fixture ci;
@@ -41,6 +48,10 @@ struct World {
             if (!planned.needs.empty() && below(4) == 0)
                 planned.when = below(2) ? model::When::always : model::When::failure;
             planned.spec.allow_failure.any = below(5) == 0;
+            // Mostly small ones; some need the whole agent.
+            if (below(2) == 0)
+                planned.spec.resources.cpu_millis =
+                    1000 * static_cast<std::int64_t>(below(6) == 0 ? k_cores : 1 + below(3));
             planned.selected = below(6) != 0;
             planned.reason = planned.selected ? "" : "not needed";
             jobs.push_back(std::move(builder));
@@ -64,8 +75,9 @@ struct World {
             case 3: {
                 std::vector<AttemptId> holding;
                 for (auto& one : held) holding.push_back(one.job.attempt);
-                for (auto& claimed :
-                     ci.claim({.free = static_cast<int>(1 + below(3)), .holding = holding}))
+                for (auto& claimed : ci.claim({.free = static_cast<int>(1 + below(3)),
+                                     .holding = holding,
+                                     .resources = machine()}))
                     held.push_back({claimed, false});
                 break;
             }
@@ -99,7 +111,7 @@ struct World {
     }
 
     /// I1 at most one live attempt per job, I2 terminal never changes, I5 a run ends with its jobs,
-    /// I10 named reasons.
+    /// I10 named reasons; and no agent is given more than it has.
     void check() {
         ci.write([&](store::Tx& tx) -> Result<bool> {
             for (auto& [job, count] : tx.all<std::int64_t, std::int64_t>(
@@ -108,6 +120,10 @@ struct World {
                 INFO("job " << job);
                 CHECK(count == 1);
             }
+            std::int64_t given = 0;
+            for (const auto& one : store::reservations_of(tx, AgentId{1}, {}))
+                given += one.cpu_millis;
+            CHECK(given <= k_cores * 1000);
             for (auto run : runs) {
                 bool open = false;
                 for (auto& row : store::jobs_of(tx, run)) {
@@ -137,14 +153,102 @@ struct World {
                 (void)ci.finish(one.job, passed(), "drain", "r");
             }
             held.clear();
-            for (auto& claimed : ci.claim({.free = 8})) held.push_back({claimed, false});
+            for (auto& claimed : ci.claim({.free = 8, .resources = machine()}))
+                held.push_back({claimed, false});
             if (held.empty()) ci.pass(10s);
         }
         FAIL_CHECK("a run never ended");
     }
 };
 
+/// Agents on which small jobs come without end, and one that needs a whole agent.
+struct Crowd {
+    Fixture ci;
+    std::mt19937_64 random;
+    struct Running {
+        protocol::ClaimedJob job;
+        std::int64_t left;  ///< rounds
+    };
+    struct Machine {
+        AgentId id;
+        std::string session;
+        std::int64_t cores;
+        std::vector<Running> running;
+    };
+    std::vector<Machine> machines;
+
+    explicit Crowd(std::uint64_t seed) : random(seed) {
+        machines.push_back({AgentId{1}, "s1", k_cores, {}});
+        for (std::uint64_t i = 0; i < below(3); ++i)
+            machines.push_back({ci.agent("m" + std::to_string(i)),
+                                "t" + std::to_string(i),
+                                1 + static_cast<std::int64_t>(below(k_cores)),
+                                {}});
+    }
+
+    std::uint64_t below(std::uint64_t bound) { return random() % bound; }
+
+    RunId submit(std::int64_t cores) {
+        model::Resources wanted;
+        wanted.cpu_millis = cores * 1000;
+        return ci.run({job("j").asking(wanted)});
+    }
+
+    /// A second: some end, each agent claims, more come.
+    void round() {
+        ci.pass(1s);
+        for (auto& machine : machines) {
+            std::vector<AttemptId> holding;
+            for (auto one = machine.running.begin(); one != machine.running.end();) {
+                ci.leases.extend(one->job.attempt, ci.service.now(), ci.times.lease);
+                if (--one->left > 0) {
+                    holding.push_back((one++)->job.attempt);
+                    continue;
+                }
+                REQUIRE(ci.finish(one->job, passed()).has_value());
+                one = machine.running.erase(one);
+            }
+            std::int64_t used = 0;
+            for (auto& claimed : ci.claim({.agent = machine.id,
+                                 .session = machine.session,
+                                 .free = 16,
+                                 .holding = holding,
+                                 .resources = model::Capacity{machine.cores * 1000, 0, 0, {}}})) {
+                REQUIRE(ci.start(claimed));
+                machine.running.push_back(
+                    {std::move(claimed), 1 + static_cast<std::int64_t>(below(k_longest))});
+            }
+            for (const auto& one : machine.running) used += one.job.spec.resources.cpu_millis;
+            CHECK(used <= machine.cores * 1000);
+        }
+        for (std::uint64_t i = 0; i < 4; ++i) submit(1 + static_cast<std::int64_t>(below(3)));
+    }
+
+    model::JobState state_of(RunId run) { return ci.state(run, "j"); }
+
+    static constexpr std::uint64_t k_longest = 10;
+};
+
 }  // namespace
+
+TEST_CASE("a job that needs a whole agent gets one in bounded time", "[sim]") {
+    const char* wanted = std::getenv("SLUICE_SIM_SEEDS");
+    const std::uint64_t seeds = wanted ? std::strtoull(wanted, nullptr, 10) / 20 : 10;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        INFO("seed " << seed);
+        Crowd crowd(seed);
+        for (int i = 0; i < 5; ++i) crowd.round();
+        const RunId large = crowd.submit(k_cores);
+        int rounds = 0;
+        // The wait before room is held, and what then still runs.
+        const int bound = 60 + static_cast<int>(Crowd::k_longest) + 5;
+        while (crowd.state_of(large) == model::JobState::ready && rounds < bound) {
+            crowd.round();
+            ++rounds;
+        }
+        CHECK(rounds < bound);
+    }
+}
 
 TEST_CASE("random histories keep the invariants and every run ends", "[sim]") {
     const char* wanted = std::getenv("SLUICE_SIM_SEEDS");
