@@ -28,6 +28,8 @@ auto ServerBlobs::patiently(Call call) {
         const bool again = (refusal.id == "digest_mismatch" || refusal.id == "offset_mismatch") &&
                            ++damaged < k_damaged_max;
         if (!again && !is_transient(refusal)) return answer;
+        // Our own disk: the job says so and is tried again. The server's is waited for (503).
+        if (refusal.id == "disk_full" && refusal.code == Code::io) return answer;
         if (std::chrono::steady_clock::now() > until) return answer;
         std::this_thread::sleep_for(backoff.next());
     }

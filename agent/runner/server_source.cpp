@@ -168,7 +168,12 @@ Result<> ServerSource::receive(SourceCheckout& checkout, Part& part) {
         return fed.has_value();
     });
     if (!fed) return fed;
-    if (!base) return base.error();
+    if (!base) {
+        Error refusal = base.error();
+        // The server's disk, not ours: its room is waited for.
+        if (refusal.id == "disk_full") refusal.id = "server_disk_full";
+        return refusal;
+    }
     if (base->empty()) return {};
     const bool named =
         std::find(wanted.have.begin(), wanted.have.end(), *base) != wanted.have.end();

@@ -37,11 +37,15 @@ boost::asio::awaitable<void> BlobKeeper::run() {
 
 boost::asio::awaitable<void> BlobKeeper::round(bool first) {
     if (first) co_await remove_left_over();
-    auto expire = [this](store::Tx& tx) -> Result<std::int64_t> {
+    const bool settled = guard_.settled();
+    auto expire = [this, settled](store::Tx& tx) -> Result<std::int64_t> {
         const Timestamp now = parts_.clock.now();
-        store::unpin_ended(tx, {now.ms - k_lost_life.count()});
-        store::forget_memos(tx, {now.ms - k_memo_life.count()}, k_slice);
-        std::int64_t gone = store::expire_packs(tx, now, k_slice);
+        std::int64_t gone = 0;
+        if (settled) {
+            store::unpin_ended(tx, {now.ms - k_lost_life.count()});
+            store::forget_memos(tx, {now.ms - k_memo_life.count()}, k_slice);
+            gone = store::expire_packs(tx, now, k_slice);
+        }
         for (const ProjectId project : store::projects_with_caches(tx))
             gone += store::trim_caches(tx, project, parts_.cache_bytes);
         return gone;

@@ -3,6 +3,7 @@
 /// that nothing refers to any more.
 
 #include "server/blobs/blob_store.hpp"
+#include "server/core/clock_guard.hpp"
 #include "server/core/leases.hpp"
 #include "server/runtime/pool.hpp"
 #include "server/store/writer.hpp"
@@ -23,7 +24,7 @@ public:
         const Clock& clock;
         std::int64_t cache_bytes;  ///< stored, of each project
     };
-    explicit BlobKeeper(Parts parts) : parts_(parts) {}
+    explicit BlobKeeper(Parts parts) : parts_(parts), guard_(parts.clock) {}
 
     /// A round every few seconds until cancelled; the first also looks for what a crash left.
     boost::asio::awaitable<void> run();
@@ -35,6 +36,7 @@ private:
     boost::asio::awaitable<void> remove_left_over();
 
     Parts parts_;
+    ClockGuard guard_;
 };
 
 }  // namespace sluice::core

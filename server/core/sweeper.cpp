@@ -60,7 +60,8 @@ boost::asio::awaitable<void> Sweeper::sweep(bool full) {
         };
         (void)co_await parts_.writer.write(std::move(give_up));
     }
-    if (parts_.lifecycle.approval_over()) {
+    const bool settled = guard_.settled();
+    if (settled && parts_.lifecycle.approval_over()) {
         auto expire = [this](store::Tx& tx) -> Result<> {
             parts_.lifecycle.expire_approvals(tx);
             return {};

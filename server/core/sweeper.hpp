@@ -2,6 +2,7 @@
 /// The once-a-second duties: service time, expired leases, back-offs that are over, deadlines
 /// written behind, and the watch for runs that nothing would move (rule 17).
 
+#include "server/core/clock_guard.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/store/writer.hpp"
 
@@ -21,7 +22,7 @@ public:
         ServiceClock& service;
         const Clock& clock;
     };
-    explicit Sweeper(Parts parts) : parts_(parts) {}
+    explicit Sweeper(Parts parts) : parts_(parts), guard_(parts.clock) {}
 
     /// Ticks until cancelled.
     boost::asio::awaitable<void> run();
@@ -30,6 +31,7 @@ public:
 
 private:
     Parts parts_;
+    ClockGuard guard_;
     std::int64_t stored_service_ = 0;
 };
 

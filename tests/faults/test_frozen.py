@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness import state_of
-from test_kills import Counting
+from test_kills import Counting, steps_of
 from wire import wait_for
 
 LONG = os.environ.get("SLUICE_LONG") == "1"
@@ -119,4 +119,39 @@ def test_a_runner_that_wakes_up_before_another_took_over_keeps_its_job(world):
     wait_for(lambda: server.job(job.id)["state"] == "running", "the job to be taken up again")
     job.await_more()
     assert job.finish()["attempt"] == 1
+    job.assert_whole()
+
+
+def test_a_step_that_stands_still_longer_than_a_lease_keeps_its_job(world):
+    server, agent, job = job_on(world, SHORT)
+    (step,) = steps_of(agent.runner_pid())
+    stand_still(step, 7)
+    job.await_more()
+    assert job.finish()["attempt"] == 1
+    job.assert_whole()
+
+
+def test_a_step_that_stands_still_is_cancelled_all_the_same(world):
+    server, agent, job = job_on(world, SHORT)
+    (step,) = steps_of(agent.runner_pid())
+    os.kill(step, signal.SIGSTOP)
+    wait_for(lambda: state_of(step) == "T", "the step to stand still")
+    server.post(f"/api/v1/runs/{job.run}/cancel")
+    server.ended(job.run, "cancelled")
+    assert state_of(step) in ("", "Z")
+
+
+def test_runner_and_step_that_stand_still_together_are_ended_when_another_took_over(world):
+    """As a machine that is suspended: the first attempt wakes up, learns that it is lost, and takes its step along."""
+    server, agent, job = job_on(world, SHORT)
+    runner = agent.runner_pid()
+    (step,) = steps_of(runner)
+    for pid in (runner, step):
+        os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: server.job(job.id)["attempt"] == 2 and server.job(job.id)["state"] == "running", "a second attempt")
+    for pid in (step, runner):
+        os.kill(pid, signal.SIGCONT)
+    for pid in (step, runner):
+        wait_for(lambda: state_of(pid) in ("", "Z"), "the first attempt to end by itself")
+    assert job.finish()["attempt"] == 2
     job.assert_whole()

@@ -9,6 +9,7 @@
 #include "server/store/schema.hpp"
 #include "server/store/writer.hpp"
 #include "tests/unit/server/temp_folder.hpp"
+#include "tests/unit/server/test_clock.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -78,7 +79,7 @@ struct Fixture {
     /// In memory where the machine allows: these tests are about order, not about the disk.
     TempFolder folder{std::filesystem::exists("/dev/shm") ? files::Path("/dev/shm")
                                                           : std::filesystem::temp_directory_path()};
-    ManualClock clock;
+    TestClock clock;
     std::unique_ptr<store::Writer> writer;
     core::ServiceClock service{clock, {}};
     core::LeaseTable leases;

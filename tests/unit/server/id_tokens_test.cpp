@@ -3,6 +3,7 @@
 #include "pipelines/base/text.hpp"
 #include "server/store/schema.hpp"
 #include "temp_folder.hpp"
+#include "test_clock.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -14,7 +15,7 @@ namespace {
 struct Fixture {
     test::TempFolder folder;
     std::string database = (folder.path / "sluice.db").string();
-    ManualClock clock;
+    test::TestClock clock;
     secrets::KeyRing ring = secrets::KeyRing::load_or_make(folder.path / "keys").value();
     std::unique_ptr<store::Writer> writer;
 
@@ -65,6 +66,26 @@ TEST_CASE("a key is published before it signs, and after, while its tokens live"
     CHECK(kids(after_restart) == second);
     ci.clock.advance(IdTokens::k_key_rest);
     CHECK(kids(tokens) == std::vector<std::string>{second[0], second[1]});
+}
+
+TEST_CASE("whatever the wall clock does, the key of a living token is published",
+          "[secrets][clock]") {
+    Fixture ci;
+    IdTokens tokens(*ci.writer, ci.ring, ci.clock);
+    const auto published = [&](const std::string& kid) {
+        const auto all = kids(tokens);
+        return std::find(all.begin(), all.end(), kid) != all.end();
+    };
+    for (const std::int64_t days : {40, -40, -400, 400, 31, -31}) {
+        const std::string kid = kid_of(tokens.mint({}, "https://ci").value());
+        ci.clock.set_wall(Duration{days * 24 * 3'600'000});
+        INFO("set by " << days << " days");
+        CHECK(published(kid));
+        CHECK(published(kid_of(tokens.mint({}, "https://ci").value())));
+        ci.clock.advance(IdTokens::k_life - Duration{1});
+        CHECK(published(kid));
+        CHECK(kids(tokens).size() >= 2);
+    }
 }
 
 TEST_CASE("keys that the ring does not open sign nothing", "[secrets]") {
