@@ -3,6 +3,7 @@
 Everything lives below one root folder and is started with an environment variable that names it; leftovers.py finds
 by it what was not stopped. Waits are for conditions (wire.wait_for), never for time."""
 
+import base64
 import json
 import os
 import pathlib
@@ -189,7 +190,7 @@ class Server(Program):
         if path.startswith("/hooks/") and not path.endswith("/gate") and reply.json.get("outcome") != "duplicate":
             self.acknowledged.add(reply.json["delivery"])
         if path.endswith("/secrets") and isinstance(body, dict):
-            self.canaries.add(body.get("value", ""))
+            self.canaries.add(base64.b64decode(body["value"]).decode("utf-8", "replace"))
 
     def get(self, path, **query):
         return self.client.get(path, **query)

@@ -1,5 +1,5 @@
-"""The checker of histories sees what it is there for: each invariant is broken on purpose in the database, or the files, of a
-server that did real work and is sound before."""
+"""The checker of histories sees what it is there for: each invariant is broken on purpose in the database, or the files, of
+a server that did real work and is sound before."""
 
 import hashlib
 import json
@@ -58,34 +58,42 @@ def status(server, context, state, where="runs", sha=None):
             (f"1:{sha}:{context}", json.dumps(payload)))
 
 
+def asked(state):
+    """A row of the outbox that asks for a verdict."""
+    return ("INSERT INTO outbox (target, project_id, payload, next_at, state, created_at) "
+            f"VALUES ('1:x:gate?', 1, '{{}}', 0, '{state}', 0)")
+
+
 BREAKS = {
-    "I1: two live attempts": (["INSERT INTO attempts SELECT id + 99, job_id, run_id, agent_id, epoch + 1, 'lost', token_hash, "
-                               "session, claim_seq, runner_instance, deadline, 0, 1, 1, '', '', 0, 0, 0, 0, 0, 0, 0, 0, '', "
-                               "'{}', '{}' FROM attempts", "UPDATE attempts SET state = 'running' WHERE epoch = 1"], "'running'"),
-    "I2: a job left its terminal state": (["INSERT INTO events (type, project_id, run_id, job_id, state, at) "
-                                           "SELECT 'job.changed', 1, run_id, id, 'failed', 0 FROM jobs"], "from passed to failed"),
+    "I1: two live attempts": ([
+        "INSERT INTO attempts (id, job_id, run_id, agent_id, epoch, state, token_hash, session, claim_seq, deadline, "
+        "replayable, timeout_ms, created_at) SELECT id + 99, job_id, run_id, agent_id, 2, 'running', '', '', 0, 0, 1, 1, 0 "
+        "FROM attempts",
+        "UPDATE attempts SET state = 'running'"], "'running'"),
+    "I2: a job left its terminal state": ([
+        "INSERT INTO events (type, project_id, run_id, job_id, state, at) SELECT 'job.changed', 1, run_id, id, 'failed', 0 "
+        "FROM jobs"], "from passed to failed"),
     "I3: a log is shorter than told": (["UPDATE jobs SET log_size = log_size - 1"], "log_size"),
     "I4: a delivery without an outcome": (["UPDATE deliveries SET outcome = ''"], "without an outcome"),
     "I4: an acknowledged delivery is gone": (["DELETE FROM deliveries"], "acknowledged and lost"),
     "I5: a run's last status is another": ([lambda s: status(s, "sluice", "pending")], "was told pending"),
-    "I6: a run that passed over a job that did not": (["UPDATE jobs SET state = 'failed'",
-                                                       "UPDATE events SET state = 'failed' WHERE type = 'job.changed' AND state = "
-                                                       "'passed'"], "its job 1 failed"),
-    "I6: a job that passed without an attempt": (["UPDATE attempts SET outcome = '{\"result\": \"failed\"}'"], "no attempt did"),
+    "I6: a run that passed over a job that did not": ([
+        "UPDATE jobs SET state = 'failed'",
+        "UPDATE events SET state = 'failed' WHERE type = 'job.changed' AND state = 'passed'"], "its job 1 failed"),
+    "I6: a job that passed without an attempt": ([
+        "UPDATE attempts SET outcome = '{\"result\": \"failed\"}'"], "no attempt did"),
     "I6: green on another commit": ([lambda s: status(s, "sluice/job/a", "passed", "jobs", "f" * 40)], "sluice/job/a"),
-    "I6: a green gate over a red job": ([lambda s: status(s, "sluice/gate", "passed", "gate"),
-                                         lambda s: status(s, "sluice/job/a", "failed", "jobs")], "green over"),
-    "I10: a job waits without a reason": (["UPDATE jobs SET state = 'ready', finished_at = NULL, wait_reason = ''",
-                                           "DELETE FROM events WHERE type = 'job.changed' OR type = 'run.finished'",
-                                           "UPDATE runs SET state = 'active', finished_at = NULL"], "'wait_reason': ''"),
-    "I11: a blob's row without its references' target": (["DELETE FROM blobs"], "refers to a blob that is gone"),
+    "I6: a green gate over a red job": ([
+        lambda s: status(s, "sluice/gate", "passed", "gate"),
+        lambda s: status(s, "sluice/job/a", "failed", "jobs")], "green over"),
+    "I10: a job waits without a reason": ([
+        "UPDATE jobs SET state = 'ready', finished_at = NULL, wait_reason = ''",
+        "DELETE FROM events WHERE type = 'job.changed' OR type = 'run.finished'",
+        "UPDATE runs SET state = 'active', finished_at = NULL"], "'wait_reason': ''"),
+    "I11: a reference to a blob that is gone": (["DELETE FROM blobs"], "refers to a blob that is gone"),
     "I11: references of a pack that is gone": (["DELETE FROM packs"], "its references are not"),
-    "I12: sent out of order": ([lambda s: ("INSERT INTO outbox (target, project_id, payload, next_at, state, created_at) VALUES "
-                                           "('1:x:gate?', 1, '{}', 0, 'pending', 0)",),
-                                lambda s: ("INSERT INTO outbox (target, project_id, payload, next_at, state, created_at) VALUES "
-                                           "('1:x:gate?', 1, '{}', 0, 'sent', 0)",)], "was sent before"),
-    "I12: given up without a word": ([lambda s: ("INSERT INTO outbox (target, project_id, payload, next_at, state, created_at) "
-                                                 "VALUES ('1:x:gate?', 1, '{}', 0, 'dead', 0)",)], "without a word"),
+    "I12: sent out of order": ([asked("pending"), asked("sent")], "was sent before"),
+    "I12: given up without a word": ([asked("dead")], "without a word"),
 }
 
 

@@ -94,11 +94,10 @@ TEST_CASE("room is held where the job will fit first, one job a machine", "[room
                                               machine(3, 2, {{1, 100}})};
     auto rooms = core::hold_room({waiting(7, 4), waiting(6, 4), waiting(8, 1, 5), waiting(9, 64)},
                                  machines, Timestamp{0});
-    REQUIRE(rooms.size() == 3);
+    REQUIRE(rooms.size() == 2);
     // Priority first, and it fits at once; ties go to the agent that came first.
     CHECK(rooms.at(AgentId{1}).job.id == JobId{8});
     CHECK(rooms.at(AgentId{2}).job.id == JobId{6});
-    CHECK(rooms.count(AgentId{3}) == 0);
 }
 
 TEST_CASE("what the waiting job will not need is given to others", "[room]") {
@@ -153,20 +152,43 @@ TEST_CASE("a parked claim is not offered what would be leased past the job that 
     CHECK(agent.ci.scheduler.take(agent.ci.parked).front().spec.id == "nothing");
 }
 
-TEST_CASE("an agent that is gone holds no room, nor one that is too small", "[room]") {
+TEST_CASE("a job that is too large for any agent holds nothing back", "[room]") {
     Busy agent;
     agent.add_small(1);
     CHECK(agent.claim().size() == 1);
     agent.ci.run({job("huge").asking(cores(5))});
-    agent.ci.run({job("large").asking(cores(4))});
-    const AgentId other = agent.ci.agent("beta");
-    auto taken = agent.ci.claim({.agent = other, .session = "s2", .resources = cores_of(3)});
-    CHECK(taken.empty());
-    agent.keep_alive(61s);
-    // Room is held on the first; the second, where neither fits, goes on.
-    agent.add_small(1);
     CHECK(agent.claim().empty());
-    CHECK(agent.ci.claim({.agent = other, .session = "s2", .resources = cores_of(3)}).size() == 1);
+    agent.keep_alive(61s);
+    agent.add_small(1);
+    CHECK(agent.claim().size() == 1);
+}
+
+TEST_CASE("room moves on when its agent falls silent", "[room]") {
+    Busy agent;
+    const AgentId other = agent.ci.agent("beta");
+    std::vector<AttemptId> holding;
+    const auto claim_other = [&] {
+        auto jobs = agent.ci.claim(
+            {.agent = other, .session = "s2", .holding = holding, .resources = cores_of(4)});
+        for (const auto& one : jobs) {
+            REQUIRE(agent.ci.start(one));
+            agent.running.push_back(one);
+            holding.push_back(one.attempt);
+        }
+        return jobs.size();
+    };
+    agent.add_small(2);
+    CHECK(agent.claim(1).size() == 1);
+    CHECK(claim_other() == 1);
+    agent.ci.run({job("large").asking(cores(4))});
+    CHECK(agent.claim().empty());
+    agent.keep_alive(61s);
+    // Both would do; held on the first, the second goes on.
+    agent.add_small(1);
+    CHECK(claim_other() == 1);
+    agent.keep_alive(40s);
+    agent.add_small(1);
+    CHECK(claim_other() == 0);
 }
 
 TEST_CASE("who is cancelled holds nothing back", "[room]") {
