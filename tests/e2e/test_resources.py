@@ -35,17 +35,21 @@ def memory_groups():
     return False
 
 
-@pytest.fixture
-def gpus(world):
-    """A server whose agent finds two healthy GPUs and one with errors."""
+def with_gpus(world, args=()):
     tools = world.root / "tools"
     tools.mkdir()
     smi = tools / "nvidia-smi"
     smi.write_text("#!/bin/sh\ncat <<'END'\n" + GPUS + "END\n")
     smi.chmod(0o755)
-    server = world.server(capacity=4, env={"PATH": f"{tools}:{os.environ['PATH']}"})
+    server = world.server(capacity=4, args=args, env={"PATH": f"{tools}:{os.environ['PATH']}"})
     server.wait_agent_online()
     return server
+
+
+@pytest.fixture
+def gpus(world):
+    """A server whose agent finds two healthy GPUs and one with errors."""
+    return with_gpus(world)
 
 
 def test_an_agent_tells_what_it_has(gpus):
@@ -143,3 +147,29 @@ def test_a_container_that_eats_its_memory_says_so(world, container_store):  # no
     assert job["execution"]["facts"]["image_digest"] == container_store.digest(IMAGE)
     assert 32 << 20 < job["execution"]["usage"]["peak"] <= 64 << 20
     wait_for(lambda: container_store.left() == [], "the end of every container")
+
+
+def test_small_jobs_are_not_leased_past_one_that_waits_for_the_whole_agent(world):
+    server = with_gpus(world, args=["--hold-room-seconds", "0"])
+    flag = Flag(server.root)
+
+    def push(name, resources, run="true"):
+        project = server.project(name, hooks=())
+        return project.run_of(project.push(pipeline(**{name: f"{resources} run: {json.dumps(run)}"})))
+
+    def job(run):
+        return server.detail(run)["jobs"][0]
+
+    first = push("first", "resources: {gpu: 1},", flag.wait())
+    wait_for(lambda: job(first)["state"] == "running", "one GPU to be in use")
+    large = push("large", "resources: {gpu: 2},")
+    late = push("late", "resources: {gpu: 1},")
+    # The agent goes on with what needs no GPU.
+    server.ended(push("other", ""), "passed")
+    assert job(late)["state"] == "ready" and job(large)["state"] == "ready"
+    assert "takes nothing smaller before it fits" in job(large)["wait_reason"], job(large)
+    flag.raise_it()
+    for run in (first, large, late):
+        server.ended(run, "passed")
+    order = server.rows("SELECT j.key FROM attempts a JOIN jobs j ON j.id = a.job_id ORDER BY a.id")
+    assert [row["key"] for row in order if row["key"] != "other"] == ["first", "large", "late"]
