@@ -182,6 +182,12 @@ void Client::Impl::prepare(Exchange& exchange, HeaderList& headers) {
     set(CURLOPT_HEADERFUNCTION, &on_header);
     set(CURLOPT_HEADERDATA, &exchange);
 
+    if (const SigV4* sign = request.sign) {
+        // libcurl copies what it is given here.
+        set(CURLOPT_AWS_SIGV4, ("aws:amz:" + sign->region + ":" + sign->service).c_str());
+        set(CURLOPT_USERNAME, sign->key_id.c_str());
+        set(CURLOPT_PASSWORD, sign->secret.c_str());
+    }
     for (const std::string& line : request.headers) headers.add(line);
     headers.add("Expect:");  // 100-continue would cost a round trip, or a second with servers that
                              // ignore it

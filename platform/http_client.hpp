@@ -36,6 +36,13 @@ using BodyReader = std::function<std::size_t(char* buffer, std::size_t size)>;
 /// `interrupted`).
 using BodySink = std::function<bool(std::string_view piece)>;
 
+/// Who signs a request, and for what, as Amazon's services and those that speak like them want it
+/// (Signature Version 4). The hash of the body is the caller's header X-Amz-Content-Sha256.
+struct SigV4 {
+    std::string region, service;
+    std::string key_id, secret;
+};
+
 struct Request {
     std::string method = "GET";
     std::string url;                   ///< absolute, http or https
@@ -45,6 +52,9 @@ struct Request {
     std::int64_t body_size = 0;
     /// Receives the body of 2xx replies instead of Response::body.
     BodySink sink;
+    /// Stays valid during send(). The query of the URL must be as it is signed: names in order,
+    /// each with `=`.
+    const SigV4* sign = nullptr;
     Duration timeout{30'000};  ///< for the whole exchange; 0 = none
     std::size_t response_max =
         16 << 20;  ///< bytes of Response::body; more is refused with too_large

@@ -5,6 +5,7 @@
 #include "platform/http_client.hpp"
 #include "platform/timezone.hpp"
 #include "server/api/api.hpp"
+#include "server/blob_place.hpp"
 #include "server/core/blob_keeper.hpp"
 #include "server/core/dispatch.hpp"
 #include "server/core/outbox.hpp"
@@ -44,6 +45,8 @@ namespace sluice::server {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr std::size_t k_blob_threads = 8;
 
 /// A broken start that a person can mend; printed without a stack of words.
 struct StartError : std::runtime_error {
@@ -218,6 +221,10 @@ void serve(const Options& options) {
             "another sluice-server uses " + data.string() +
             " (it holds the lock). Stop it first, or choose another folder with --data");
 
+    const auto object_store = open_object_store(options);
+    if (!object_store)
+        throw StartError(fmt::format("cannot keep blobs in {}: {}", options.blobs,
+                                     object_store.error().message));
     SystemClock clock;
     const auto started = clock.steady();
     const std::string database = (data / "sluice.db").string();
@@ -227,6 +234,8 @@ void serve(const Options& options) {
     }
     ::chmod(database.c_str(), 0600);
     store::preallocate_wal(database);
+    // Before what may still hold an upload when it ends.
+    blobs::BlobStore blobs(data / "blobs", object_store->get());
     // Handlers wait for pools: they are destroyed in the order that lets every coroutine end
     // (runtime/pool.hpp).
     asio::io_context io(options.io_threads);
@@ -234,6 +243,10 @@ void serve(const Options& options) {
     runtime::Pool disk("disk", 2);
     runtime::Pool net("net", 1);
     runtime::Pool scaling("scaler", 1);
+    // Waits for an object store must not keep logs waiting.
+    std::optional<runtime::Pool> remote_blobs;
+    if (*object_store) remote_blobs.emplace("blobs", k_blob_threads);
+    runtime::Pool& blob_pool = remote_blobs ? *remote_blobs : disk;
     store::Writer writer({.path = database}, {.on_broken = [](const std::string& why) {
                              // Never go on after a failed fsync: what the page cache says may not
                              // be on disk (rule 15).
@@ -241,6 +254,8 @@ void serve(const Options& options) {
                              std::abort();
                          }});
     store::Readers readers(database, 3);
+    if (auto known = remember_blob_place(writer, options); !known)
+        throw StartError(known.error().message);
     make_first_token(writer, data, clock);
     const auto key_file = secrets::key_file(options.secrets_key, data);
     const auto keys = secrets::is_own_key_file(key_file, data)
@@ -285,15 +300,15 @@ void serve(const Options& options) {
     logs::LogStore logs(data / "logs");
     logs::ReportStore report_files(data / "reports");
     core::ReportLists report_lists(report_files);
-    blobs::BlobStore blobs(data / "blobs");
     core::Shells shells(writer, clock);
     core::AgentLogs agent_logs;
     core::BlobKeeper blob_keeper(
-        {writer, disk, blobs, clock, static_cast<std::int64_t>(options.cache_bytes)});
+        {writer, blob_pool, blobs, clock, static_cast<std::int64_t>(options.cache_bytes)});
     api::Api api{writer,
                  readers,
                  db,
                  disk,
+                 blob_pool,
                  logs,
                  report_files,
                  report_lists,
@@ -427,6 +442,7 @@ void serve(const Options& options) {
         if (failed) return;
         spdlog::info("stopping signal={}", number);
         api.stopping = true;
+        if (*object_store) (*object_store)->stop();
         scheduler.wake_all();
         shells.wake_all();
         feed.signal().notify();

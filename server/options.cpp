@@ -1,5 +1,7 @@
 #include "server/options.hpp"
 
+#include "server/blobs/s3.hpp"
+
 #include <boost/asio/ip/address.hpp>
 
 #include <CLI/CLI.hpp>
@@ -20,6 +22,23 @@ std::pair<std::string, std::uint16_t> address_and_port(const std::string& option
         number.find_first_not_of("0123456789") != std::string::npos || std::stoi(number) > 65535)
         throw CLI::ValidationError(option, "the port must be 0 to 65535");
     return {text.substr(0, colon), static_cast<std::uint16_t>(std::stoi(number))};
+}
+
+void check_object_store(Options& options) {
+    if (options.blobs.empty()) return;
+    if (const auto place = blobs::parse_s3_place(options.blobs); !place)
+        throw CLI::ValidationError("--blobs", place.error().message);
+    std::string& endpoint = options.s3_endpoint;
+    while (endpoint.ends_with('/')) endpoint.pop_back();
+    const bool is_web = endpoint.starts_with("http://") || endpoint.starts_with("https://");
+    if (!is_web || endpoint.find_first_of("?#@ ") != std::string::npos)
+        throw CLI::ValidationError("--s3-endpoint",
+                                   "must be http://HOST[:PORT] or https://HOST[:PORT], without "
+                                   "credentials in it");
+    if (options.s3_region.empty() ||
+        options.s3_region.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") !=
+            std::string::npos)
+        throw CLI::ValidationError("--s3-region", "must be a region's name such as us-east-1");
 }
 
 }  // namespace
@@ -71,6 +90,26 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     app.add_option("--secrets-key", options.secrets_key,
                    "File with the keys that secrets are sealed with (mode 0600); default: the "
                    "service manager's credential sluice-secrets-key, else secrets.key in --data");
+    auto* blobs =
+        app.add_option("--blobs", options.blobs,
+                       "s3://BUCKET[/PREFIX]: artifacts, file outputs and caches are kept there "
+                       "instead of in --data");
+    auto* endpoint = app.add_option("--s3-endpoint", options.s3_endpoint,
+                                    "Address of the object store of --blobs, http:// or https://")
+                         ->needs(blobs);
+    blobs->needs(endpoint);
+    app.add_option("--s3-region", options.s3_region, "Region of its bucket")
+        ->needs(blobs)
+        ->capture_default_str();
+    app.add_option("--s3-credentials", options.s3_credentials,
+                   "File with aws_access_key_id and aws_secret_access_key (mode 0600); default: the "
+                   "service manager's credential sluice-s3-credentials, else the environment's "
+                   "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        ->needs(blobs);
+    app.add_option("--s3-ca", options.s3_ca,
+                   "PEM file with the authority of an https endpoint; default: the system's")
+        ->needs(blobs)
+        ->check(CLI::ExistingFile);
     app.add_option("--scaler", options.scaler,
                    "Command that starts and stops agents: it gets the counts of waiting jobs and "
                    "idle slots as JSON on its standard input, at each change");
@@ -108,6 +147,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
                                            "must be a loopback address, e.g. 127.0.0.1:8081: what "
                                            "comes there isn't encrypted");
         }
+        check_object_store(options);
     } catch (const CLI::ParseError& error) {
         return app.exit(error);
     }

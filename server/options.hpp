@@ -24,6 +24,10 @@ struct Options {
     int io_threads = 2;
     std::string agent_program;  ///< default: sluice-agent beside this program
     std::string secrets_key;    ///< default: a credential, or secrets.key in `data`
+    std::string blobs;          ///< s3://BUCKET[/PREFIX]; "" = files in `data`
+    std::string s3_endpoint, s3_region = "us-east-1";
+    std::string s3_credentials;  ///< a file; default: a credential, or the environment
+    std::string s3_ca;           ///< default: the system's authorities
     std::string scaler;         ///< command for sh -c; "" = none
     int scaler_interval = 10;   ///< seconds
     std::uint64_t cache_bytes = 10ULL << 30;  ///< of each project's caches, as stored

@@ -41,6 +41,7 @@ struct Api {
     store::Readers& readers;
     runtime::Pool& db;
     runtime::Pool& disk;
+    runtime::Pool& blob_pool;  ///< for blobs: `disk`, or one of their own when they are elsewhere
     logs::LogStore& logs;
     logs::ReportStore& report_files;
     core::ReportLists& report_lists;

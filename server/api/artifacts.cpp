@@ -86,7 +86,7 @@ awaitable<Reply> list_files(Api& api, Request& request) {
     query.flat = query_text(request, "flat") == "true";
     query.limit = static_cast<std::size_t>(limit);
     auto load = [&api, &pack, &query] { return pack_page(api.blobs, pack.content, query); };
-    auto page = co_await runtime::run_on(api.disk, std::move(load));
+    auto page = co_await runtime::run_on(api.blob_pool, std::move(load));
     if (!page) co_return http::error_reply(page.error());
     json::Object out{{"files", std::move(page->files)}, {"next", nullptr}};
     if (!page->next.empty()) out["next"] = page->next;
@@ -97,7 +97,7 @@ awaitable<Reply> one_file(Api& api, Request& request) {
     SLUICE_CO_TRY_REPLY(const store::Pack pack, co_await find_one(api, request));
     const std::string& path = request.params.at("path");
     auto find = [&api, &pack, &path] { return find_pack_file(api.blobs, pack.content, path); };
-    auto file = co_await runtime::run_on(api.disk, std::move(find));
+    auto file = co_await runtime::run_on(api.blob_pool, std::move(find));
     if (!file) co_return http::error_reply(file.error());
     co_return pack_file_reply(api, std::move(*file), request.header("range"));
 }

@@ -1,6 +1,7 @@
 /// Blobs from and for runners (pipelines/protocol/packs.hpp, engine rule 24).
 
 #include "pipelines/protocol/packs.hpp"
+#include "platform/failpoint.hpp"
 #include "server/api/api.hpp"
 #include "server/api/lease_route.hpp"
 #include "server/api/pack_files.hpp"
@@ -61,6 +62,43 @@ awaitable<Reply> refused(Api& api, AttemptId id, const std::string& digest, Erro
     co_return with_offset(http::error_reply(refusal), here);
 }
 
+/// A complete upload becomes a blob: it is verified, brought to its place and known, in that order.
+awaitable<Reply> keep_blob(Api& api, AttemptId id, const std::string& digest,
+                           blobs::Upload& upload, std::int64_t length) {
+    auto verify = [&upload] { return upload.verify(); };
+    auto verified = co_await runtime::run_on(api.disk, std::move(verify));
+    if (!verified) co_return co_await refused(api, id, digest, verified.error());
+    bool is_there = false;
+    if (api.blobs.is_remote()) {
+        auto doubt = [id, &digest](store::Tx& tx) -> Result<bool> {
+            if (store::blob_size(tx, digest)) return true;
+            store::doubt_blob(tx, digest, id);
+            return false;
+        };
+        SLUICE_CO_TRY_REPLY(is_there, co_await api.writer.write(std::move(doubt)));
+    }
+    if (!is_there) {
+        auto bring = [&upload] { return upload.store(); };
+        auto stored = co_await runtime::run_on(api.blob_pool, std::move(bring));
+        if (!stored) co_return co_await refused(api, id, digest, stored.error());
+    }
+    failpoint::hit("blob", "in");
+    auto keep = [&api, id, &digest, length](store::Tx& tx) -> Result<> {
+        store::insert_blob(tx, digest, length, api.clock.now());
+        store::pin_blob(tx, id, digest);
+        if (api.blobs.is_remote()) store::settle_blob(tx, digest);
+        return {};
+    };
+    auto kept = co_await api.writer.write(std::move(keep));
+    if (!kept) co_return http::error_reply(kept.error());
+    failpoint::hit("blob", "after_commit");
+    if (api.blobs.is_remote()) {
+        auto settle = [&upload] { upload.settle(); };
+        co_await runtime::run_on(api.disk, std::move(settle));
+    }
+    co_return Reply{201, "application/json", {}, std::string("{}")};
+}
+
 awaitable<Reply> put_blob(Api& api, Request& request, AttemptId id) {
     SLUICE_CO_TRY_REPLY(const std::string digest, digest_of(request));
     SLUICE_CO_TRY_REPLY(const auto offset, bytes_header(request, "upload-offset"));
@@ -93,17 +131,7 @@ awaitable<Reply> put_blob(Api& api, Request& request, AttemptId id) {
     if (!(*upload)->complete())
         co_return co_await refused(
             api, id, digest, error(Code::conflict, "offset_mismatch", "there is more to send"));
-    auto commit = [&upload] { return (*upload)->commit(); };
-    auto hold = co_await runtime::run_on(api.disk, std::move(commit));
-    if (!hold) co_return co_await refused(api, id, digest, hold.error());
-    auto keep = [&api, id, &digest, length = length](store::Tx& tx) -> Result<> {
-        store::insert_blob(tx, digest, length, api.clock.now());
-        store::pin_blob(tx, id, digest);
-        return {};
-    };
-    auto kept = co_await api.writer.write(std::move(keep));
-    if (!kept) co_return http::error_reply(kept.error());
-    co_return Reply{201, "application/json", {}, std::string("{}")};
+    co_return co_await keep_blob(api, id, digest, **upload, length);
 }
 
 awaitable<Result<protocol::InputReply>> resolved(Api& api, AttemptId id, const std::string& name) {

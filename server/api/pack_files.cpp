@@ -15,17 +15,13 @@ namespace {
 using protocol::PackEntry;
 using protocol::PackHead;
 
-struct OpenBlob {
-    std::shared_ptr<files::Fd> fd;
-    std::shared_ptr<packs::SeekableReader> content;
-};
+using Content = std::shared_ptr<packs::SeekableReader>;
 
-Result<OpenBlob> open_blob(const blobs::BlobStore& blobs, const protocol::Blob& blob) {
-    SLUICE_TRY(files::Fd opened, blobs.open(blob.sha256));
-    auto fd = std::make_shared<files::Fd>(std::move(opened));
+Result<Content> open_blob(const blobs::BlobStore& blobs, const protocol::Blob& blob) {
+    SLUICE_TRY(blobs::OpenBlob opened, blobs.open(blob.sha256, blob.stored));
     SLUICE_TRY(packs::SeekableReader reader,
-               packs::SeekableReader::open(packs::get_from(fd->get()), blob.stored, blob.bytes));
-    return OpenBlob{fd, std::make_shared<packs::SeekableReader>(std::move(reader))};
+               packs::SeekableReader::open(std::move(opened.get), blob.stored, blob.bytes));
+    return std::make_shared<packs::SeekableReader>(std::move(reader));
 }
 
 json::Object to_json(const PackEntry& entry, std::string path) {
@@ -93,36 +89,54 @@ private:
     std::size_t current_ = SIZE_MAX;
 };
 
+constexpr std::int64_t k_piece = 256 * 1024;
+
+Result<std::string> piece_of(const packs::GetAt& get, std::int64_t at, std::int64_t end) {
+    return get(at, static_cast<std::size_t>(std::min(end - at, k_piece)));
+}
+
+/// The stored bytes of a blob that is elsewhere; what was read last is not fetched again.
+http::Producer pieces(Api& api, packs::GetAt get, std::int64_t begin, std::int64_t end) {
+    return [&api, get = std::move(get), begin, end](http::StreamWriter& out) -> awaitable<void> {
+        for (std::int64_t at = begin; at < end && !out.closed();) {
+            auto read = [&get, at, end] { return piece_of(get, at, end); };
+            auto piece = co_await runtime::run_on(api.blob_pool, std::move(read));
+            // A part must not pass for the whole: who throws cuts the connection.
+            if (!piece) throw UnexpectedError(piece.error());
+            at += static_cast<std::int64_t>(piece->size());
+            if (!co_await out.write(std::move(*piece))) co_return;
+        }
+    };
+}
+
 }  // namespace
 
 Result<PackPage> pack_page(const blobs::BlobStore& blobs, const protocol::PackRef& pack,
                            const PackQuery& query) {
-    SLUICE_TRY(const OpenBlob manifest, open_blob(blobs, pack.manifest));
+    SLUICE_TRY(const Content manifest, open_blob(blobs, pack.manifest));
     Page page(query);
     const auto take = [&](const PackHead&, const PackEntry& entry) -> Result<bool> {
         return page.add(entry);
     };
-    SLUICE_CHECK(packs::each_entry(*manifest.content, {}, take));
+    SLUICE_CHECK(packs::each_entry(*manifest, {}, take));
     return page.take();
 }
 
 Result<PackFile> find_pack_file(const blobs::BlobStore& blobs, const protocol::PackRef& pack,
                                 std::string_view path) {
-    SLUICE_TRY(const OpenBlob manifest, open_blob(blobs, pack.manifest));
+    SLUICE_TRY(const Content manifest, open_blob(blobs, pack.manifest));
     SLUICE_TRY(packs::FoundEntry found,
-               packs::find_entry(*manifest.content, pack.manifest.bytes, path));
+               packs::find_entry(*manifest, pack.manifest.bytes, path));
     if (found.entry.type != PackEntry::Type::file)
         return error(Code::not_found, "not_found", "it is no file", "path");
     std::optional<protocol::Blob> blob;
     if (found.entry.size > 0) blob = found.head.blobs[static_cast<std::size_t>(found.entry.blob)];
-    PackFile out{std::move(found.entry), {}, {}};
+    PackFile out{std::move(found.entry), {}};
     if (!blob) return out;
     // A manifest may name any digest: it opens what the pack was kept with, and nothing else.
     if (std::find(pack.blobs.begin(), pack.blobs.end(), *blob) == pack.blobs.end())
         return error(Code::not_found, "not_found", "the file's bytes are none of the pack", "path");
-    SLUICE_TRY(OpenBlob content, open_blob(blobs, *blob));
-    out.fd = std::move(content.fd);
-    out.content = std::move(content.content);
+    SLUICE_TRY(out.content, open_blob(blobs, *blob));
     return out;
 }
 
@@ -161,7 +175,7 @@ Reply pack_file_reply(Api& api, PackFile file, std::string_view range) {
                            file.content->read(file.entry.at + at, static_cast<std::size_t>(most)));
                 return std::string(piece);
             };
-            auto piece = co_await runtime::run_on(api.disk, std::move(read));
+            auto piece = co_await runtime::run_on(api.blob_pool, std::move(read));
             // A part must not pass for the whole: who throws cuts the connection.
             if (!piece) throw UnexpectedError(piece.error());
             if (piece->empty()) throw std::runtime_error("a file of a pack is cut off");
@@ -180,11 +194,19 @@ awaitable<Reply> pack_blob_reply(Api& api, protocol::PackRef pack, std::string d
     if (blob == nullptr)
         co_return http::error_reply(
             error(Code::not_found, "not_found", "the pack has no such blob", "sha256"));
-    auto open = [&api, &digest] { return api.blobs.open(digest); };
-    auto fd = co_await runtime::run_on(api.disk, std::move(open));
-    if (!fd) co_return http::error_reply(fd.error());
-    Reply reply = http::file_reply(std::make_shared<files::Fd>(std::move(*fd)), blob->stored,
-                                   "application/zstd", range);
+    auto open = [&api, blob] { return api.blobs.open(blob->sha256, blob->stored); };
+    auto opened = co_await runtime::run_on(api.disk, std::move(open));
+    if (!opened) co_return http::error_reply(opened.error());
+    Reply reply = http::file_reply(opened->fd, blob->stored, "application/zstd", range);
+    if (const auto* file = std::get_if<http::FileBody>(&reply.body); file && !file->fd) {
+        const std::int64_t begin = file->offset, end = begin + file->length;
+        // The first piece before the reply: that the store can't be reached has a status of its
+        // own.
+        auto fetch = [get = opened->get, begin, end] { return piece_of(get, begin, end); };
+        auto first = co_await runtime::run_on(api.blob_pool, std::move(fetch));
+        if (!first) co_return http::error_reply(first.error());
+        reply.body = pieces(api, std::move(opened->get), begin, end);
+    }
     as_attachment(reply, digest + ".zst");
     co_return reply;
 }

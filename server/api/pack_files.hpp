@@ -18,17 +18,16 @@ struct PackQuery {
     bool flat = false;   ///< all files below; else folders stand for what is in them
     std::size_t limit = 1000;
 };
-/// Disk pool.
+/// Blob pool.
 Result<PackPage> pack_page(const blobs::BlobStore& blobs, const protocol::PackRef& pack,
                            const PackQuery& query);
 
 /// A file of a pack, open for reading.
 struct PackFile {
     protocol::PackEntry entry;
-    std::shared_ptr<files::Fd> fd;  ///< of its blob
     std::shared_ptr<packs::SeekableReader> content;
 };
-/// Disk pool. not_found when the pack has no such file.
+/// Blob pool. not_found when the pack has no such file.
 Result<PackFile> find_pack_file(const blobs::BlobStore& blobs, const protocol::PackRef& pack,
                                 std::string_view path);
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace sluice::blobs {
@@ -16,6 +17,40 @@ std::int64_t size_of(int fd) {
     struct stat status {};
     return ::fstat(fd, &status) == 0 ? status.st_size : 0;
 }
+
+constexpr std::int64_t k_ahead = 4 << 20;
+constexpr std::int64_t k_least = 64 << 10;
+
+/// Reads of a remote blob in few requests: who goes on where the last read ended gets 4 MiB at
+/// once; the table at a blob's end comes as a whole.
+class ReadAhead {
+public:
+    ReadAhead(Remote& remote, std::string digest, std::int64_t stored)
+        : remote_(remote), digest_(std::move(digest)), stored_(stored) {}
+
+    Result<std::string> read(std::int64_t offset, std::int64_t size) {
+        if (offset < 0 || size < 0 || offset + size > stored_)
+            return error(Code::io, "io", "a read beyond the end of a blob");
+        const std::int64_t end = at_ + static_cast<std::int64_t>(bytes_.size());
+        if (offset < at_ || offset + size > end) {
+            const bool goes_on = !bytes_.empty() && offset >= at_ && offset <= end;
+            const std::int64_t from =
+                offset >= stored_ - k_least ? std::max<std::int64_t>(0, stored_ - k_least) : offset;
+            const std::int64_t want =
+                std::min(stored_ - from, std::max(size + offset - from, goes_on ? k_ahead : k_least));
+            bytes_.clear();
+            SLUICE_TRY(bytes_, remote_.get(digest_, from, want));
+            at_ = from;
+        }
+        return bytes_.substr(static_cast<std::size_t>(offset - at_),
+                             static_cast<std::size_t>(size));
+    }
+
+private:
+    Remote& remote_;
+    std::string digest_, bytes_;
+    std::int64_t stored_, at_ = 0;
+};
 
 }  // namespace
 
@@ -45,25 +80,39 @@ Result<> Upload::write(std::string_view bytes) {
     return {};
 }
 
-Result<std::unique_ptr<Hold>> Upload::commit() {
+Result<> Upload::verify() {
     if (hash_.finish_hex() != digest_) {
         ::unlink(path_.c_str());
         return error(Code::conflict, "digest_mismatch",
                      "the bytes are not those of the digest; send them again");
     }
+    hold_ = store_.hold(digest_);
+    if (!hold_) return error(Code::unavailable, "blob_busy", "another has this blob in hand");
+    return {};
+}
+
+Result<> Upload::store() {
+    if (store_.remote_ != nullptr)
+        return store_.remote_->put(digest_, fd_.get(), length_, store_.notes_path(digest_));
     if (::fdatasync(fd_.get()) != 0) return files::errno_error(errno, "fdatasync");
-    auto hold = store_.hold(digest_);
-    if (!hold) return error(Code::unavailable, "blob_busy", "another has this blob in hand");
     const files::Path to = store_.path(digest_);
     SLUICE_CHECK(files::make_dirs(to.parent_path(), 0750));
     if (::rename(path_.c_str(), to.c_str()) != 0) return files::errno_error(errno, "rename");
     SLUICE_TRY(const files::Fd folder, files::open(to.parent_path(), O_RDONLY | O_DIRECTORY));
     if (::fsync(folder.get()) != 0) return files::errno_error(errno, "fsync");
-    return hold;
+    return {};
+}
+
+void Upload::settle() {
+    ::unlink(path_.c_str());
 }
 
 files::Path BlobStore::path(std::string_view digest) const {
     return root_ / std::string(digest.substr(0, 2)) / std::string(digest);
+}
+
+files::Path BlobStore::notes_path(std::string_view digest) const {
+    return root_ / "parts" / std::string(digest);
 }
 
 files::Path BlobStore::upload_path(AttemptId attempt, std::string_view digest) const {
@@ -96,8 +145,21 @@ Result<std::unique_ptr<Upload>> BlobStore::upload(AttemptId attempt, std::string
     return upload;
 }
 
-Result<files::Fd> BlobStore::open(std::string_view digest) const {
-    return files::open(path(digest), O_RDONLY);
+Result<OpenBlob> BlobStore::open(std::string_view digest, std::int64_t stored) const {
+    auto opened = files::open(path(digest), O_RDONLY);
+    if (opened) {
+        auto fd = std::make_shared<files::Fd>(std::move(*opened));
+        return OpenBlob{fd, [fd, get = packs::get_from(fd->get())](std::int64_t offset,
+                                                                   std::size_t size) {
+                            return get(offset, size);
+                        }};
+    }
+    if (remote_ == nullptr || opened.error().code != Code::not_found) return opened.error();
+    return OpenBlob{nullptr, [ahead = std::make_shared<ReadAhead>(*remote_, std::string(digest),
+                                                                  stored)](
+                                 std::int64_t offset, std::size_t size) {
+                        return ahead->read(offset, static_cast<std::int64_t>(size));
+                    }};
 }
 
 std::unique_ptr<Hold> BlobStore::hold(std::string_view digest) {
@@ -117,8 +179,11 @@ bool BlobStore::is_turn(const files::Path& path, std::uint64_t turn) const {
     return found != turns_.end() && found->second == turn;
 }
 
-void BlobStore::remove(std::string_view digest) {
+Result<> BlobStore::remove(std::string_view digest) {
+    // Also with a remote: of the time before there was one.
     ::unlink(path(digest).c_str());
+    if (remote_ != nullptr) return remote_->remove(digest, notes_path(digest));
+    return {};
 }
 
 void BlobStore::forget_uploads(const std::set<AttemptId>& live) {
@@ -137,7 +202,7 @@ std::vector<std::string> BlobStore::all() const {
     std::vector<std::string> out;
     std::error_code failed;
     for (const auto& folder : std::filesystem::directory_iterator(root_, failed)) {
-        if (folder.path().filename() == "uploads") continue;
+        if (folder.path().filename().string().size() != 2) continue;  // uploads, parts
         std::error_code inner;
         for (const auto& file : std::filesystem::directory_iterator(folder.path(), inner))
             out.push_back(file.path().filename().string());

@@ -1,11 +1,15 @@
 #pragma once
 /// Content-addressed files: a blob is named by the SHA-256 of its bytes and never changes. Uploads
-/// are resumed by offset and become blobs when all bytes are there and fit the digest. Which blob
-/// is still referred to is the database's business. Blocking: disk pool. Any thread.
+/// are resumed by offset and become blobs when all bytes are there and fit the digest. They stay in
+/// the folder or move on to a Remote, of which the folder is then only the place where uploads
+/// gather. Which blob there is, and is still referred to, is the database's business. Blocking: the
+/// disk pool, and one of their own for store(), remove() and what open() gives. Any thread.
 
 #include "pipelines/base/ids.hpp"
 #include "platform/files.hpp"
+#include "platform/packs/seekable.hpp"
 #include "platform/sha256.hpp"
+#include "server/blobs/remote.hpp"
 
 #include <map>
 #include <memory>
@@ -40,9 +44,15 @@ public:
     /// What has come, with what came before.
     std::int64_t received() const { return at_; }
     bool complete() const { return at_ == length_; }
-    /// Call when complete: on the disk under its digest. Keep the hold until the row is written.
-    /// Errors: `digest_mismatch` (what came is thrown away), `blob_busy` (unavailable).
-    Result<std::unique_ptr<Hold>> commit();
+    /// Call when complete: the bytes are those of the digest, and from now on nobody else makes or
+    /// removes that blob, as long as the object lives. Errors: `digest_mismatch` (what came is
+    /// thrown away), `blob_busy` (unavailable).
+    Result<> verify();
+    /// After verify(): to its place, on the disk or at the remote. What came stays until settle(),
+    /// so a remote that can't be reached costs no second upload.
+    Result<> store();
+    /// The database knows the blob: what came can go.
+    void settle();
 
 private:
     friend class BlobStore;
@@ -55,11 +65,23 @@ private:
     files::Fd fd_;
     std::uint64_t turn_;
     crypto::Sha256 hash_;
+    std::unique_ptr<Hold> hold_;
+};
+
+/// A blob that is open for reading, by one thread at a time.
+struct OpenBlob {
+    std::shared_ptr<files::Fd> fd;  ///< of a file of this machine; nothing when it is elsewhere
+    packs::GetAt get;               ///< reads ahead, up to 4 MiB, when it is elsewhere
 };
 
 class BlobStore {
 public:
-    explicit BlobStore(files::Path root) : root_(std::move(root)) {}
+    explicit BlobStore(files::Path root, Remote* remote = nullptr)
+        : root_(std::move(root)), remote_(remote) {}
+
+    /// Blobs are kept elsewhere: a digest is noted as doubtful (store/packs.hpp) before store() and
+    /// remove(), which may be cut off half-way.
+    bool is_remote() const { return remote_ != nullptr; }
 
     /// Bytes of that upload that are here.
     std::int64_t received(AttemptId attempt, std::string_view digest) const;
@@ -67,26 +89,30 @@ public:
     /// here. Offset 0 begins anew.
     Result<std::unique_ptr<Upload>> upload(AttemptId attempt, std::string_view digest,
                                            std::int64_t offset, std::int64_t length);
-    Result<files::Fd> open(std::string_view digest) const;
+    /// `stored` bytes, as the database says. Nothing is asked of a remote yet.
+    Result<OpenBlob> open(std::string_view digest, std::int64_t stored) const;
 
     /// Nothing while another holds it.
     std::unique_ptr<Hold> hold(std::string_view digest);
-    /// The caller holds it.
-    void remove(std::string_view digest);
+    /// The caller holds it. Refused when a remote can't be reached.
+    Result<> remove(std::string_view digest);
     /// Throws away what attempts have sent in part, but for these.
     void forget_uploads(const std::set<AttemptId>& live);
-    /// Digests of all files that are here; for a look at what a crash left behind.
+    /// Digests of all files that are here, not of what a remote has; for a look at what a crash left
+    /// behind.
     std::vector<std::string> all() const;
 
 private:
     friend class Hold;
     friend class Upload;
     files::Path path(std::string_view digest) const;
+    files::Path notes_path(std::string_view digest) const;
     files::Path upload_path(AttemptId attempt, std::string_view digest) const;
     void release(const std::string& digest);
     bool is_turn(const files::Path& path, std::uint64_t turn) const;
 
     files::Path root_;
+    Remote* remote_;
     mutable std::mutex mutex_;
     std::set<std::string> held_;
     std::map<files::Path, std::uint64_t> turns_;  // of uploads: the newest request's

@@ -1,5 +1,6 @@
 #include "server/core/blob_keeper.hpp"
 
+#include "platform/failpoint.hpp"
 #include "server/store/attempts.hpp"
 #include "server/store/memos.hpp"
 #include "server/store/packs.hpp"
@@ -53,6 +54,7 @@ boost::asio::awaitable<void> BlobKeeper::round(bool first) {
     const auto gone = co_await parts_.writer.write(std::move(expire));
     if (gone && *gone > 0) spdlog::info("packs removed count={}", *gone);
     co_await remove_loose();
+    if (parts_.blobs.is_remote()) co_await remove_doubtful();
 }
 
 boost::asio::awaitable<void> BlobKeeper::remove_loose() {
@@ -71,20 +73,21 @@ boost::asio::awaitable<void> BlobKeeper::remove_loose() {
                 holds.push_back(std::move(hold));
                 held.push_back(std::move(digest));
             }
-        auto remove = [&held](store::Tx& tx) -> Result<std::vector<std::string>> {
+        auto remove = [this, &held](store::Tx& tx) -> Result<std::vector<std::string>> {
             std::vector<std::string> out;
-            for (const std::string& digest : held)
-                if (store::remove_blob(tx, digest)) out.push_back(digest);
+            for (const std::string& digest : held) {
+                if (!store::remove_blob(tx, digest)) continue;
+                if (parts_.blobs.is_remote()) store::doubt_blob(tx, digest, std::nullopt);
+                out.push_back(digest);
+            }
             return out;
         };
         auto removed = co_await parts_.writer.write(std::move(remove));
         if (!removed || removed->empty()) co_return;
-        auto unlink = [this, &removed] {
-            for (const std::string& digest : *removed) parts_.blobs.remove(digest);
-            return 0;
-        };
-        (void)co_await runtime::run_on(parts_.disk, std::move(unlink));
-        spdlog::info("blobs removed count={}", removed->size());
+        const std::size_t count = removed->size();
+        failpoint::hit("blob_removal", "after_commit");
+        if (!co_await remove_from_store(std::move(*removed))) co_return;
+        spdlog::info("blobs removed count={}", count);
     }
 }
 
@@ -100,7 +103,7 @@ boost::asio::awaitable<void> BlobKeeper::remove_left_over() {
         parts_.blobs.forget_uploads(*attempts);
         return parts_.blobs.all();
     };
-    const auto here = co_await runtime::run_on(parts_.disk, std::move(list));
+    const auto here = co_await runtime::run_on(parts_.pool, std::move(list));
     // A file without a row: a crash came between the two.
     for (std::size_t at = 0; at < here.size(); at += k_slice) {
         std::vector<std::unique_ptr<blobs::Hold>> holds;
@@ -118,12 +121,64 @@ boost::asio::awaitable<void> BlobKeeper::remove_left_over() {
         };
         const auto lost = co_await parts_.writer.write(std::move(unknown));
         if (!lost) co_return;
-        auto unlink = [this, &lost] {
-            for (const std::string& digest : *lost) parts_.blobs.remove(digest);
-            return 0;
-        };
-        (void)co_await runtime::run_on(parts_.disk, std::move(unlink));
+        if (!co_await remove_from_store(*lost)) co_return;
     }
+}
+
+boost::asio::awaitable<void> BlobKeeper::remove_doubtful() {
+    while (true) {
+        auto look = [this](store::Tx& tx) -> Result<std::vector<std::string>> {
+            const Timestamp lost_before{parts_.clock.now().ms - k_lost_life.count()};
+            return store::doubtful_blobs(tx, lost_before, k_slice);
+        };
+        auto doubtful = co_await parts_.writer.write(std::move(look));
+        if (!doubtful || doubtful->empty()) co_return;
+        std::vector<std::unique_ptr<blobs::Hold>> holds;
+        std::vector<std::string> held;
+        for (std::string& digest : *doubtful)
+            if (auto hold = parts_.blobs.hold(digest)) {
+                holds.push_back(std::move(hold));
+                held.push_back(std::move(digest));
+            }
+        if (held.empty()) co_return;
+        auto unknown = [&held](store::Tx& tx) -> Result<std::vector<std::string>> {
+            std::vector<std::string> out;
+            for (const std::string& digest : held) {
+                if (store::blob_size(tx, digest))
+                    store::settle_blob(tx, digest);
+                else
+                    out.push_back(digest);
+            }
+            return out;
+        };
+        auto lost = co_await parts_.writer.write(std::move(unknown));
+        if (!lost) co_return;
+        if (!co_await remove_from_store(std::move(*lost))) co_return;
+    }
+}
+
+boost::asio::awaitable<bool> BlobKeeper::remove_from_store(std::vector<std::string> digests) {
+    auto unlink = [this, &digests]() -> std::pair<std::vector<std::string>, Result<>> {
+        std::vector<std::string> gone;
+        for (const std::string& digest : digests) {
+            if (auto removed = parts_.blobs.remove(digest); !removed)
+                return {std::move(gone), std::move(removed)};
+            gone.push_back(digest);
+        }
+        return {std::move(gone), {}};
+    };
+    const auto [gone, removed] = co_await runtime::run_on(parts_.pool, std::move(unlink));
+    if (parts_.blobs.is_remote() && !gone.empty()) {
+        auto settle = [&gone = gone](store::Tx& tx) -> Result<> {
+            for (const std::string& digest : gone) store::settle_blob(tx, digest);
+            return {};
+        };
+        (void)co_await parts_.writer.write(std::move(settle));
+    }
+    if (!removed)
+        spdlog::warn("blobs are not removed yet count={} error=\"{}\"",
+                     digests.size() - gone.size(), removed.error().message);
+    co_return removed.has_value();
 }
 
 }  // namespace sluice::core

@@ -19,7 +19,7 @@ class BlobKeeper {
 public:
     struct Parts {
         store::Writer& writer;
-        runtime::Pool& disk;
+        runtime::Pool& pool;  ///< where blobs may be waited for
         blobs::BlobStore& blobs;
         const Clock& clock;
         std::int64_t cache_bytes;  ///< stored, of each project
@@ -34,6 +34,10 @@ public:
 private:
     boost::asio::awaitable<void> remove_loose();
     boost::asio::awaitable<void> remove_left_over();
+    boost::asio::awaitable<void> remove_doubtful();
+    /// Takes them out of the store, and then their doubts. False when the store can't be reached:
+    /// the doubts stay for a later round. The caller holds them.
+    boost::asio::awaitable<bool> remove_from_store(std::vector<std::string> digests);
 
     Parts parts_;
     ClockGuard guard_;

@@ -202,4 +202,32 @@ bool remove_blob(Tx& tx, std::string_view digest) {
                digest) > 0;
 }
 
+bool has_blobs(Tx& tx) {
+    return tx.one<I>("SELECT 1 FROM blobs LIMIT 1").has_value();
+}
+
+void doubt_blob(Tx& tx, std::string_view digest, std::optional<AttemptId> mover) {
+    std::optional<I> attempt;
+    if (mover) attempt = mover->value;
+    tx.exec(
+        "INSERT INTO blob_doubts(digest, attempt_id) VALUES (:a, :b) ON CONFLICT (digest) DO "
+        "UPDATE SET attempt_id = excluded.attempt_id",
+        digest, attempt);
+}
+
+void settle_blob(Tx& tx, std::string_view digest) {
+    tx.exec("DELETE FROM blob_doubts WHERE digest = :a", digest);
+}
+
+std::vector<std::string> doubtful_blobs(Tx& tx, Timestamp lost_before, std::int64_t limit) {
+    std::vector<std::string> out;
+    for (auto& [digest] : tx.all<S>(
+             "SELECT d.digest FROM blob_doubts d LEFT JOIN attempts a ON a.id = d.attempt_id WHERE "
+             "a.id IS NULL OR a.state IN ('finished', 'preempted') OR (a.state = 'lost' AND "
+             "coalesce(a.finished_at, 0) < :a) LIMIT :b",
+             lost_before, limit))
+        out.push_back(std::move(digest));
+    return out;
+}
+
 }  // namespace sluice::store

@@ -66,5 +66,13 @@ std::vector<ProjectId> projects_with_caches(Tx& tx);
 std::vector<std::string> loose_blobs(Tx& tx, std::int64_t limit);
 /// False when something refers to it again.
 bool remove_blob(Tx& tx, std::string_view digest);
+bool has_blobs(Tx& tx);
+
+/// An object store may have something under this digest that no row tells of: the attempt moves it
+/// there, or (without) it is being removed (docs/decisions/0029).
+void doubt_blob(Tx& tx, std::string_view digest, std::optional<AttemptId> mover);
+void settle_blob(Tx& tx, std::string_view digest);
+/// Those that nobody moves any more; of attempts that were lost, only since `lost_before`.
+std::vector<std::string> doubtful_blobs(Tx& tx, Timestamp lost_before, std::int64_t limit);
 
 }  // namespace sluice::store

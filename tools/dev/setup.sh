@@ -87,9 +87,19 @@ need_ml() {
     }
 }
 
+# An S3-compatible object store for tests/e2e/test_object_store.py.
+need_s3() {
+    local s3=$root/build/tools/s3
+    "$s3/bin/python3" -c 'import moto.server' 2>/dev/null || {
+        mkdir -p "$root/build/tools"
+        logged tools-s3 "moto" sh -c "python3 -m venv '$s3' && '$s3/bin/pip' install -q 'moto[server]==5.2.5'" ||
+            note "no moto: tests of the object store will be skipped"
+    }
+}
+
 cmd_setup() {
     case "${1:-}" in
-        '') need up test ui container check contract && need_tools && need_ml ;;
+        '') need up test ui container check contract && need_tools && need_ml && need_s3 ;;
         --for)
             case "${2:-}" in
                 up) need up ;;
@@ -98,10 +108,11 @@ cmd_setup() {
                 contract) need up test contract && need_tools ;;
                 container) need up test container ;;
                 ml) need up test && need_ml ;;
-                *) die "--for up, test, check, contract, container or ml" ;;
+                s3) need up test && need_s3 ;;
+                *) die "--for up, test, check, contract, container, ml or s3" ;;
             esac
             ;;
-        *) die "usage: ./dev setup [--for up|test|check|contract|container|ml]" ;;
+        *) die "usage: ./dev setup [--for up|test|check|contract|container|ml|s3]" ;;
     esac
     say "all packages are there"
 }
