@@ -16,7 +16,8 @@ sys.path.insert(0, HERE)
 from harness import report  # noqa: E402  (the path above makes it importable from anywhere)
 from harness.sluice import BenchError, Tools, remove_folder  # noqa: E402
 
-NAMES = ("push_latency", "noop_jobs", "idle", "log", "api", "reports", "plan", "workspace")
+NAMES = ("push_latency", "noop_jobs", "idle", "log", "log1g", "artifact", "cache", "container", "workspace", "api", "reports",
+         "plan")
 
 
 def parse(arguments):
@@ -31,6 +32,8 @@ def parse(arguments):
     parser.add_argument("--work", help="folder for data and repositories, on the disk to be measured; default: a new "
                         "one in build/, removed at the end")
     parser.add_argument("--count", type=int, help="samples (push_latency), runs (noop_jobs); for quick looks")
+    parser.add_argument("--quick", action="store_true", help="log1g, artifact, cache, container: small sizes, to see that "
+                        "they run; no figures to compare")
     parser.add_argument("--trace", action="store_true", help="push_latency: also print the phases of a run")
     return parser.parse_args(arguments)
 

@@ -14,8 +14,8 @@ namespace sluice::server {
 /// are threads. The error says what to do.
 Result<std::unique_ptr<blobs::S3>> open_object_store(const Options& options);
 
-/// Notes the place in the database. Refused when blobs are known that are in another one; those that
-/// are files in --data are still found after a change to an object store. Blocking.
+/// Notes the place in the database. Refused when blobs are known that are in another one; those
+/// that are files in --data are still found after a change to an object store. Blocking.
 Result<> remember_blob_place(store::Writer& writer, const Options& options);
 
 }  // namespace sluice::server

@@ -101,10 +101,11 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     app.add_option("--s3-region", options.s3_region, "Region of its bucket")
         ->needs(blobs)
         ->capture_default_str();
-    app.add_option("--s3-credentials", options.s3_credentials,
-                   "File with aws_access_key_id and aws_secret_access_key (mode 0600); default: the "
-                   "service manager's credential sluice-s3-credentials, else the environment's "
-                   "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    app.add_option(
+           "--s3-credentials", options.s3_credentials,
+           "File with aws_access_key_id and aws_secret_access_key (mode 0600); default: the "
+           "service manager's credential sluice-s3-credentials, else the environment's "
+           "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         ->needs(blobs);
     app.add_option("--s3-ca", options.s3_ca,
                    "PEM file with the authority of an https endpoint; default: the system's")

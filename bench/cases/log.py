@@ -15,14 +15,14 @@ STALL_PERIOD_US = 2000
 MB = 1 / 1e6
 
 
-def printing():
-    return f"yes {'x' * (LINE - 1)} | head -c {BYTES}"
+def printing(size=BYTES):
+    return f"yes {'x' * (LINE - 1)} | head -c {size}"
 
 
-def printer(project):
+def printer(project, size=BYTES):
     # The stamp tells when the job's own work begins. `yes` dies of SIGPIPE, which sh doesn't mind.
     return {".ci.yml": "version: 1\non: { manual: {} }\njobs:\n  log:\n    source: none\n    steps:\n"
-                       f"      - {{ shell: sh, run: \"{project.stamp_command()}; {printing()}\" }}\n"}
+                       f"      - {{ shell: sh, run: \"{project.stamp_command()}; {printing(size)}\" }}\n"}
 
 
 class Round:

@@ -63,8 +63,8 @@ awaitable<Reply> refused(Api& api, AttemptId id, const std::string& digest, Erro
 }
 
 /// A complete upload becomes a blob: it is verified, brought to its place and known, in that order.
-awaitable<Reply> keep_blob(Api& api, AttemptId id, const std::string& digest,
-                           blobs::Upload& upload, std::int64_t length) {
+awaitable<Reply> keep_blob(Api& api, AttemptId id, const std::string& digest, blobs::Upload& upload,
+                           std::int64_t length) {
     auto verify = [&upload] { return upload.verify(); };
     auto verified = co_await runtime::run_on(api.disk, std::move(verify));
     if (!verified) co_return co_await refused(api, id, digest, verified.error());

@@ -125,8 +125,7 @@ Result<PackPage> pack_page(const blobs::BlobStore& blobs, const protocol::PackRe
 Result<PackFile> find_pack_file(const blobs::BlobStore& blobs, const protocol::PackRef& pack,
                                 std::string_view path) {
     SLUICE_TRY(const Content manifest, open_blob(blobs, pack.manifest));
-    SLUICE_TRY(packs::FoundEntry found,
-               packs::find_entry(*manifest, pack.manifest.bytes, path));
+    SLUICE_TRY(packs::FoundEntry found, packs::find_entry(*manifest, pack.manifest.bytes, path));
     if (found.entry.type != PackEntry::Type::file)
         return error(Code::not_found, "not_found", "it is no file", "path");
     std::optional<protocol::Blob> blob;

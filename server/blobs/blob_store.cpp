@@ -36,8 +36,8 @@ public:
             const bool goes_on = !bytes_.empty() && offset >= at_ && offset <= end;
             const std::int64_t from =
                 offset >= stored_ - k_least ? std::max<std::int64_t>(0, stored_ - k_least) : offset;
-            const std::int64_t want =
-                std::min(stored_ - from, std::max(size + offset - from, goes_on ? k_ahead : k_least));
+            const std::int64_t want = std::min(
+                stored_ - from, std::max(size + offset - from, goes_on ? k_ahead : k_least));
             bytes_.clear();
             SLUICE_TRY(bytes_, remote_.get(digest_, from, want));
             at_ = from;
@@ -67,6 +67,10 @@ Upload::Upload(BlobStore& store, files::Path path, std::string digest, std::int6
       fd_(std::move(fd)),
       turn_(turn) {}
 
+Upload::~Upload() {
+    if (sealed_) store_.unseal(path_);
+}
+
 Result<> Upload::write(std::string_view bytes) {
     if (static_cast<std::int64_t>(bytes.size()) > length_ - at_) {
         ::unlink(path_.c_str());
@@ -81,6 +85,11 @@ Result<> Upload::write(std::string_view bytes) {
 }
 
 Result<> Upload::verify() {
+    // Before the look at the bytes: a newer request that writes others below them would have them
+    // kept under this digest.
+    if (!store_.seal(path_, turn_))
+        return error(Code::conflict, "offset_mismatch", "a newer request sends this blob");
+    sealed_ = true;
     if (hash_.finish_hex() != digest_) {
         ::unlink(path_.c_str());
         return error(Code::conflict, "digest_mismatch",
@@ -131,6 +140,8 @@ Result<std::unique_ptr<Upload>> BlobStore::upload(AttemptId attempt, std::string
     std::uint64_t turn = 0;
     {
         std::lock_guard taking(mutex_);
+        if (sealed_.contains(path))
+            return error(Code::unavailable, "blob_busy", "it is being kept already");
         turn = turns_[path] = next_turn_++;
     }
     SLUICE_TRY(files::Fd fd,
@@ -145,19 +156,33 @@ Result<std::unique_ptr<Upload>> BlobStore::upload(AttemptId attempt, std::string
     return upload;
 }
 
+bool BlobStore::seal(const files::Path& path, std::uint64_t turn) {
+    std::lock_guard sealing(mutex_);
+    const auto found = turns_.find(path);
+    if (found == turns_.end() || found->second != turn) return false;
+    turns_.erase(found);
+    sealed_.insert(path);
+    return true;
+}
+
+void BlobStore::unseal(const files::Path& path) {
+    std::lock_guard unsealing(mutex_);
+    sealed_.erase(path);
+}
+
 Result<OpenBlob> BlobStore::open(std::string_view digest, std::int64_t stored) const {
     auto opened = files::open(path(digest), O_RDONLY);
     if (opened) {
         auto fd = std::make_shared<files::Fd>(std::move(*opened));
-        return OpenBlob{fd, [fd, get = packs::get_from(fd->get())](std::int64_t offset,
-                                                                   std::size_t size) {
-                            return get(offset, size);
-                        }};
+        return OpenBlob{
+            fd, [fd, get = packs::get_from(fd->get())](std::int64_t offset, std::size_t size) {
+                return get(offset, size);
+            }};
     }
     if (remote_ == nullptr || opened.error().code != Code::not_found) return opened.error();
-    return OpenBlob{nullptr, [ahead = std::make_shared<ReadAhead>(*remote_, std::string(digest),
-                                                                  stored)](
-                                 std::int64_t offset, std::size_t size) {
+    return OpenBlob{nullptr,
+                    [ahead = std::make_shared<ReadAhead>(*remote_, std::string(digest), stored)](
+                        std::int64_t offset, std::size_t size) {
                         return ahead->read(offset, static_cast<std::int64_t>(size));
                     }};
 }

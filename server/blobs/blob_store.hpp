@@ -40,13 +40,17 @@ private:
 /// The bytes of one request. A newer request for the same blob of the same attempt overtakes it.
 class Upload {
 public:
+    ~Upload();
+    Upload(const Upload&) = delete;
+    Upload& operator=(const Upload&) = delete;
     Result<> write(std::string_view bytes);
     /// What has come, with what came before.
     std::int64_t received() const { return at_; }
     bool complete() const { return at_ == length_; }
     /// Call when complete: the bytes are those of the digest, and from now on nobody else makes or
-    /// removes that blob, as long as the object lives. Errors: `digest_mismatch` (what came is
-    /// thrown away), `blob_busy` (unavailable).
+    /// removes that blob or changes what came, as long as the object lives. Errors:
+    /// `digest_mismatch` (what came is thrown away), `offset_mismatch` (a newer request has
+    /// overtaken this one), `blob_busy` (unavailable).
     Result<> verify();
     /// After verify(): to its place, on the disk or at the remote. What came stays until settle(),
     /// so a remote that can't be reached costs no second upload.
@@ -66,6 +70,7 @@ private:
     std::uint64_t turn_;
     crypto::Sha256 hash_;
     std::unique_ptr<Hold> hold_;
+    bool sealed_ = false;
 };
 
 /// A blob that is open for reading, by one thread at a time.
@@ -86,7 +91,8 @@ public:
     /// Bytes of that upload that are here.
     std::int64_t received(AttemptId attempt, std::string_view digest) const;
     /// Goes on at `offset`; refused with `offset_mismatch` (conflict) when that is not what is
-    /// here. Offset 0 begins anew.
+    /// here, with `blob_busy` (unavailable) while a complete one is brought to its place. Offset 0
+    /// begins anew.
     Result<std::unique_ptr<Upload>> upload(AttemptId attempt, std::string_view digest,
                                            std::int64_t offset, std::int64_t length);
     /// `stored` bytes, as the database says. Nothing is asked of a remote yet.
@@ -98,8 +104,8 @@ public:
     Result<> remove(std::string_view digest);
     /// Throws away what attempts have sent in part, but for these.
     void forget_uploads(const std::set<AttemptId>& live);
-    /// Digests of all files that are here, not of what a remote has; for a look at what a crash left
-    /// behind.
+    /// Digests of all files that are here, not of what a remote has; for a look at what a crash
+    /// left behind.
     std::vector<std::string> all() const;
 
 private:
@@ -110,6 +116,9 @@ private:
     files::Path upload_path(AttemptId attempt, std::string_view digest) const;
     void release(const std::string& digest);
     bool is_turn(const files::Path& path, std::uint64_t turn) const;
+    /// Nobody writes to that upload any more; false when a newer request does.
+    bool seal(const files::Path& path, std::uint64_t turn);
+    void unseal(const files::Path& path);
 
     files::Path root_;
     Remote* remote_;
@@ -117,6 +126,7 @@ private:
     std::set<std::string> held_;
     std::map<files::Path, std::uint64_t> turns_;  // of uploads: the newest request's
     std::uint64_t next_turn_ = 1;
+    std::set<files::Path> sealed_;
 };
 
 }  // namespace sluice::blobs

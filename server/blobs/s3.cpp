@@ -35,8 +35,7 @@ Result<std::string> sha256_of(int fd, std::int64_t offset, std::int64_t size) {
     while (size > 0) {
         const auto want = std::min<std::int64_t>(size, static_cast<std::int64_t>(buffer.size()));
         const ssize_t n = ::pread(fd, buffer.data(), static_cast<std::size_t>(want), offset);
-        if (n <= 0)
-            return error(Code::io, "io", "an upload is shorter than it was", "pread");
+        if (n <= 0) return error(Code::io, "io", "an upload is shorter than it was", "pread");
         digest.update({buffer.data(), static_cast<std::size_t>(n)});
         offset += n;
         size -= n;
@@ -202,18 +201,18 @@ Result<http_client::Response> S3::send(const Call& call) {
     for (int tried = 1;; ++tried, wait *= 2) {
         auto response = send_once(call);
         if (response && !is_passing(response->status)) return response;
-        const std::string why = response ? fmt::format("status {}", response->status)
-                                         : response.error().message;
-        const bool is_wrong = !response && (response.error().id == "bad_url" ||
-                                            response.error().id == "too_large");
+        const std::string why =
+            response ? fmt::format("status {}", response->status) : response.error().message;
+        const bool is_wrong =
+            !response && (response.error().id == "bad_url" || response.error().id == "too_large");
         if (tried < options_.tries && !is_wrong) {
             if (!pause(wait)) return stopping();
             continue;
         }
         if (response) return response;
-        return error(Code::unavailable, "object_store_unreachable",
-                     fmt::format("the object store at {} can't be reached: {}", options_.endpoint,
-                                 why));
+        return error(
+            Code::unavailable, "object_store_unreachable",
+            fmt::format("the object store at {} can't be reached: {}", options_.endpoint, why));
     }
 }
 
@@ -228,8 +227,7 @@ Error S3::refusal(const Call& call, const http_client::Response& response) const
                                  "--blobs",
                                  bucket, options_.endpoint));
     const auto region = response.headers.find("x-amz-bucket-region");
-    if (response.status == 301 || response.status == 307 ||
-        code == "AuthorizationHeaderMalformed")
+    if (response.status == 301 || response.status == 307 || code == "AuthorizationHeaderMalformed")
         return error(
             Code::unavailable, "wrong_region",
             fmt::format("the bucket {} is not in region {}: name its own with --s3-region{}: {} {}",
@@ -241,10 +239,10 @@ Error S3::refusal(const Call& call, const http_client::Response& response) const
             fmt::format("the object store at {} refuses the credentials for the bucket {}: {} {}: "
                         "they need to put, get and delete objects there",
                         options_.endpoint, bucket, code, said));
-    return error(Code::unavailable, "object_store_refused",
-                 fmt::format("the object store at {} answers {} of {} with {} {} {}",
-                             options_.endpoint, call.method, call.key, response.status, code,
-                             said));
+    return error(
+        Code::unavailable, "object_store_refused",
+        fmt::format("the object store at {} answers {} of {} with {} {} {}", options_.endpoint,
+                    call.method, call.key, response.status, code, said));
 }
 
 Result<http_client::Response> S3::ask(const Call& call) {
@@ -352,8 +350,7 @@ Result<> S3::complete(std::string_view digest, std::int64_t size, const Parts& p
     if (response.ok() && code.empty()) return {};
     if (code != "NoSuchUpload") return refusal(call, response);
     // It is complete already when only the answer was lost.
-    SLUICE_TRY(const auto head,
-               send({.method = "HEAD", .key = call.key, .query = "", .body = ""}));
+    SLUICE_TRY(const auto head, send({.method = "HEAD", .key = call.key, .query = "", .body = ""}));
     const auto length = head.headers.find("content-length");
     if (head.ok() && length != head.headers.end() && length->second == std::to_string(size))
         return {};
@@ -367,9 +364,9 @@ Result<std::string> S3::get(std::string_view digest, std::int64_t offset, std::i
     call.response_max = static_cast<std::size_t>(std::max<std::int64_t>(size, 64 * 1024));
     SLUICE_TRY(auto response, send(call));
     if (response.status == 404 && element(response.body, "Code") == "NoSuchKey")
-        return error(Code::not_found, "blob_missing",
-                     fmt::format("the object store at {} has lost {}", options_.endpoint,
-                                 call.key));
+        return error(
+            Code::not_found, "blob_missing",
+            fmt::format("the object store at {} has lost {}", options_.endpoint, call.key));
     if (!response.ok()) return refusal(call, response);
     if (response.status != 206 || static_cast<std::int64_t>(response.body.size()) != size)
         return error(Code::unavailable, "object_store_refused",

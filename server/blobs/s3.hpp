@@ -45,7 +45,7 @@ struct S3Options {
     std::string region;
     S3Place place;
     S3Credentials credentials;
-    std::string ca_file;                ///< "" = the system's authorities
+    std::string ca_file;                 ///< "" = the system's authorities
     std::int64_t part_bytes = 16 << 20;  ///< larger blobs go in parts of that size
     int tries = 5;
     Duration first_pause{200};  ///< doubles
@@ -83,8 +83,7 @@ private:
     std::string key(std::string_view digest) const;
 
     Result<> put_whole(std::string_view digest, int fd, std::int64_t size);
-    Result<Parts> begin_parts(std::string_view digest, std::int64_t size,
-                              const files::Path& notes);
+    Result<Parts> begin_parts(std::string_view digest, std::int64_t size, const files::Path& notes);
     Result<> put_parts(std::string_view digest, int fd, std::int64_t size,
                        const files::Path& notes);
     Result<> complete(std::string_view digest, std::int64_t size, const Parts& parts);

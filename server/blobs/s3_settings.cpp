@@ -40,15 +40,14 @@ Result<S3Credentials> read_credentials(const files::Path& file) {
     if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
         return bad_credentials(fmt::format("{} is not a regular file", file.string()));
     if ((status.st_mode & 077) != 0)
-        return bad_credentials(fmt::format(
-            "{} is readable or writable for others; chmod 600 it", file.string()));
+        return bad_credentials(
+            fmt::format("{} is readable or writable for others; chmod 600 it", file.string()));
     SLUICE_TRY(std::string text,
                files::read_file("/proc/self/fd/" + std::to_string(fd.get()), k_file_max));
     auto credentials = parse_s3_credentials(text);
     crypto::wipe(text);
     if (!credentials)
-        return bad_credentials(
-            fmt::format("{}: {}", file.string(), credentials.error().message));
+        return bad_credentials(fmt::format("{}: {}", file.string(), credentials.error().message));
     return credentials;
 }
 
@@ -64,22 +63,25 @@ std::string take_from_environment(const char* name) {
 Result<S3Place> parse_s3_place(std::string_view text) {
     constexpr std::string_view scheme = "s3://";
     if (!text.starts_with(scheme))
-        return bad_place("must be s3://BUCKET or s3://BUCKET/PREFIX; without it blobs are files "
-                         "in --data");
+        return bad_place(
+            "must be s3://BUCKET or s3://BUCKET/PREFIX; without it blobs are files "
+            "in --data");
     text.remove_prefix(scheme.size());
     const auto slash = text.find('/');
     const std::string_view bucket = text.substr(0, slash);
     std::string prefix(slash == std::string_view::npos ? "" : text.substr(slash + 1));
     while (prefix.ends_with('/')) prefix.pop_back();
     if (bucket.size() < 3 || bucket.size() > 63 || !all_of(bucket, ".-", false))
-        return bad_place("a bucket's name has 3 to 63 lower-case letters, digits, dots and "
-                         "hyphens: s3://BUCKET/PREFIX");
+        return bad_place(
+            "a bucket's name has 3 to 63 lower-case letters, digits, dots and "
+            "hyphens: s3://BUCKET/PREFIX");
     const std::string inside = "/" + prefix + "/";
     if (prefix.size() > 512 || !all_of(prefix, "._-/", true) ||
         (!prefix.empty() && inside.find("//") != std::string::npos) ||
         inside.find("/./") != std::string::npos || inside.find("/../") != std::string::npos)
-        return bad_place("a prefix is made of names of letters, digits, dots, hyphens and "
-                         "underscores, with single slashes between");
+        return bad_place(
+            "a prefix is made of names of letters, digits, dots, hyphens and "
+            "underscores, with single slashes between");
     if (!prefix.empty()) prefix += '/';
     return S3Place{std::string(bucket), std::move(prefix)};
 }

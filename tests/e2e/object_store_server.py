@@ -1,7 +1,7 @@
 """An S3-compatible object store (moto) that checks signatures, for tests: run by the Python of build/tools/s3.
 
 Prints {"port", "key_id", "secret"} once it serves, then answers each line of its standard input with a line of JSON:
-`keys` of the bucket, `uploads` in parts that are unfinished, `size KEY`; `down` and `up` end and begin to listen, with
+`keys` of the bucket, `uploads` in parts that are unfinished, `put KEY`; `down` and `up` end and begin to listen, with
 what is kept. Ends with its input."""
 
 import json
@@ -55,8 +55,8 @@ class Store:
         if words == ["uploads"]:
             found = self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
             return {one["Key"]: self.parts(one) for one in found}
-        if words[0] == "size":
-            return self.s3.head_object(Bucket=BUCKET, Key=words[1])["ContentLength"]
+        if words[0] == "put":
+            return self.s3.put_object(Bucket=BUCKET, Key=words[1], Body=b"left over")["ETag"]
         raise ValueError(line)
 
     def parts(self, upload):

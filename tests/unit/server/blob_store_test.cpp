@@ -126,6 +126,33 @@ TEST_CASE("a newer request for the same blob overtakes an older one", "[blobs]")
     CHECK((*newer)->verify().has_value());
 }
 
+TEST_CASE("nobody writes below a blob that is being kept", "[blobs]") {
+    TempFolder folder;
+    blobs::BlobStore store(folder.path);
+    const std::string bytes(1'000, 'y'), others(1'000, 'n');
+    const std::string digest = digest_of(bytes);
+    auto first = store.upload(k_attempt, digest, 0, 1'000);
+    REQUIRE(first.has_value());
+    REQUIRE((*first)->write(bytes).has_value());
+    {
+        // It came before the look at the digest: the first is not kept.
+        auto newer = store.upload(k_attempt, digest, 0, 1'000);
+        REQUIRE(newer.has_value());
+        auto overtaken = (*first)->verify();
+        REQUIRE_FALSE(overtaken.has_value());
+        CHECK(overtaken.error().id == "offset_mismatch");
+        REQUIRE((*newer)->write(bytes).has_value());
+        REQUIRE((*newer)->verify().has_value());
+        auto late = store.upload(k_attempt, digest, 0, 1'000);
+        REQUIRE_FALSE(late.has_value());
+        CHECK(late.error().id == "blob_busy");
+        CHECK((*newer)->write(others.substr(0, 0)).error().id == "offset_mismatch");
+        REQUIRE((*newer)->store().has_value());
+    }
+    CHECK(is_there(store, bytes));
+    CHECK(store.upload(k_attempt, digest, 0, 1'000).has_value());
+}
+
 TEST_CASE("what is held is not made and not removed meanwhile", "[blobs]") {
     TempFolder folder;
     blobs::BlobStore store(folder.path);

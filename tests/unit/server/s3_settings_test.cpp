@@ -36,7 +36,8 @@ TEST_CASE("credentials are read as AWS's own tools write them", "[blobs]") {
     CHECK_FALSE(blobs::parse_s3_credentials("id:secret").has_value());
 }
 
-TEST_CASE("credentials come from a file of the owner's alone, else from the environment", "[blobs]") {
+TEST_CASE("credentials come from a file of the owner's alone, else from the environment",
+          "[blobs]") {
     TempFolder folder;
     const auto file = folder.path / "credentials";
     REQUIRE(files::write_atomic(file, "aws_access_key_id=f\naws_secret_access_key=s\n", 0644));

@@ -1,5 +1,6 @@
 #include "platform/crypto.hpp"
 #include "server/store/meta.hpp"
+#include "server/store/packs.hpp"
 #include "server/store/projects.hpp"
 #include "server/store/readers.hpp"
 #include "server/store/runs.hpp"
@@ -249,4 +250,24 @@ TEST_CASE("a database of a newer build is refused with the way out", "[store]") 
     Connection connection({.path = db.path});
     connection.script("PRAGMA user_version = 9999");
     CHECK_THROWS_WITH(migrate(connection), Catch::Contains("newer sluice-server"));
+}
+
+TEST_CASE("a doubt about a blob is for the keeper when nobody moves the blob any more", "[store]") {
+    Database db;
+    Writer writer({.path = db.path}, {});
+    auto doubt = [](Tx& tx) -> Result<std::vector<std::string>> {
+        doubt_blob(tx, "aa", AttemptId{999});  // no such attempt
+        doubt_blob(tx, "bb", std::nullopt);
+        doubt_blob(tx, "bb", std::nullopt);
+        doubt_blob(tx, "cc", std::nullopt);
+        settle_blob(tx, "cc");
+        return doubtful_blobs(tx, {0}, 500);
+    };
+    CHECK(writer.write_blocking(doubt).value() == std::vector<std::string>{"aa", "bb"});
+    auto known = [](Tx& tx) -> Result<bool> {
+        const bool before = has_blobs(tx);
+        insert_blob(tx, "aa", 5, {0});
+        return !before && has_blobs(tx);
+    };
+    CHECK(writer.write_blocking(known).value());
 }
