@@ -1,5 +1,6 @@
 """The arithmetic behind the tables: a benchmark that counts wrongly is worse than none."""
 
+import importlib
 import json
 import os
 import sys
@@ -8,6 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import run  # noqa: E402
 from cases.api import milliseconds  # noqa: E402
 from harness import proc  # noqa: E402
 from harness.report import Figure, Report  # noqa: E402
@@ -60,6 +62,16 @@ class Figures(unittest.TestCase):
 
     def test_wrk_writes_times_in_three_units(self):
         self.assertEqual([milliseconds(text) for text in ("250.00us", "1.50ms", "2.00s")], [0.25, 1.5, 2000])
+
+
+class Cases(unittest.TestCase):
+    def test_every_name_is_a_case_that_can_be_measured(self):
+        for name in run.NAMES:
+            self.assertTrue(callable(importlib.import_module("cases." + name).measure), name)
+
+    def test_quick_is_for_all_that_take_long(self):
+        self.assertTrue(run.parse(["artifact", "--quick"]).quick)
+        self.assertFalse(run.parse([]).quick)
 
 
 class Processes(unittest.TestCase):

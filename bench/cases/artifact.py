@@ -53,7 +53,7 @@ def floors_of(report, work, title, script, amount, unit):
 
 
 def measure_one(report, sluice, agent, title, script, amount, unit):
-    project = sluice.add_project(title.replace(" ", "-"), keeping(script))
+    project = sluice.add_project("keep-" + unit.partition("/")[0], keeping(script))
     api = sluice.api()
     watched = Watched(sluice, project, agent, api)
     up = watched.ended - watched.stamps[0]

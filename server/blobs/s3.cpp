@@ -6,7 +6,6 @@
 #include "platform/sha256.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <fcntl.h>
 #include <unistd.h>
