@@ -26,10 +26,10 @@ struct Options {
     std::string secrets_key;    ///< default: a credential, or secrets.key in `data`
     std::string blobs;          ///< s3://BUCKET[/PREFIX]; "" = files in `data`
     std::string s3_endpoint, s3_region = "us-east-1";
-    std::string s3_credentials;  ///< a file; default: a credential, or the environment
-    std::string s3_ca;           ///< default: the system's authorities
-    std::string scaler;         ///< command for sh -c; "" = none
-    int scaler_interval = 10;   ///< seconds
+    std::string s3_credentials;               ///< a file; default: a credential, or the environment
+    std::string s3_ca;                        ///< default: the system's authorities
+    std::string scaler;                       ///< command for sh -c; "" = none
+    int scaler_interval = 10;                 ///< seconds
     std::uint64_t cache_bytes = 10ULL << 30;  ///< of each project's caches, as stored
     int lease_seconds = 60;
     int unstarted_seconds = 30;

@@ -76,14 +76,13 @@ Reply json_reply(const json::Value& value, int status) {
 
 std::vector<http::Route> all_routes(Api& api) {
     std::vector<http::Route> routes;
-    for (auto part : {run_routes,           schedule_routes,      job_routes,
-                      project_routes,       agent_routes,         token_routes,
-                      event_routes,         hook_routes,          protocol_routes,
-                      report_routes,        runner_report_routes, runner_blob_routes,
-                      artifact_routes,      secret_routes,        environment_routes,
-                      runner_secret_routes, discovery_routes,     system_routes,
-                      runner_source_routes, shell_routes,         runner_shell_routes,
-                      audit_routes}) {
+    for (auto part :
+         {run_routes,          schedule_routes, job_routes,           project_routes,
+          agent_routes,        token_routes,    event_routes,         hook_routes,
+          protocol_routes,     report_routes,   runner_report_routes, runner_blob_routes,
+          artifact_routes,     secret_routes,   environment_routes,   runner_secret_routes,
+          discovery_routes,    system_routes,   runner_source_routes, shell_routes,
+          runner_shell_routes, audit_routes}) {
         auto some = part(api);
         routes.insert(routes.end(), std::make_move_iterator(some.begin()),
                       std::make_move_iterator(some.end()));
