@@ -203,7 +203,8 @@ std::vector<std::string> interactive_shell(Environment& env, const ShellLook& lo
         return {*bash, "--norc", "--noprofile", "-i"};
     }
     env["PS1"] = "(" + look.job + ") $ ";
-    return {find("sh").value_or("/bin/sh"), "-i"};
+    const auto sh = find("sh");
+    return {sh ? *sh : std::string("/bin/sh"), "-i"};
 }
 
 Result<files::Path> step_directory(const files::Path& workspace, const files::Path& inside,

@@ -93,8 +93,11 @@ awaitable<Reply> keep_blob(Api& api, AttemptId id, const std::string& digest, bl
     if (!kept) co_return http::error_reply(kept.error());
     failpoint::hit("blob", "after_commit");
     if (api.blobs.is_remote()) {
-        auto settle = [&upload] { upload.settle(); };
-        co_await runtime::run_on(api.disk, std::move(settle));
+        auto settle = [&upload] {
+            upload.settle();
+            return 0;
+        };
+        (void)co_await runtime::run_on(api.disk, std::move(settle));
     }
     co_return Reply{201, "application/json", {}, std::string("{}")};
 }

@@ -86,7 +86,7 @@ boost::asio::awaitable<void> BlobKeeper::remove_loose() {
         if (!removed || removed->empty()) co_return;
         const std::size_t count = removed->size();
         failpoint::hit("blob_removal", "after_commit");
-        if (!co_await remove_from_store(std::move(*removed))) co_return;
+        if (!co_await remove_from_store(*removed)) co_return;
         spdlog::info("blobs removed count={}", count);
     }
 }
@@ -153,23 +153,25 @@ boost::asio::awaitable<void> BlobKeeper::remove_doubtful() {
         };
         auto lost = co_await parts_.writer.write(std::move(unknown));
         if (!lost) co_return;
-        if (!co_await remove_from_store(std::move(*lost))) co_return;
+        if (!co_await remove_from_store(*lost)) co_return;
     }
 }
 
-boost::asio::awaitable<bool> BlobKeeper::remove_from_store(std::vector<std::string> digests) {
-    auto unlink = [this, &digests]() -> std::pair<std::vector<std::string>, Result<>> {
+boost::asio::awaitable<bool> BlobKeeper::remove_from_store(
+    const std::vector<std::string>& digests) {
+    Result<> removed;
+    auto unlink = [this, &digests, &removed] {
         std::vector<std::string> gone;
         for (const std::string& digest : digests) {
-            if (auto removed = parts_.blobs.remove(digest); !removed)
-                return {std::move(gone), std::move(removed)};
+            removed = parts_.blobs.remove(digest);
+            if (!removed) break;
             gone.push_back(digest);
         }
-        return {std::move(gone), {}};
+        return gone;
     };
-    const auto [gone, removed] = co_await runtime::run_on(parts_.pool, std::move(unlink));
+    const std::vector<std::string> gone = co_await runtime::run_on(parts_.pool, std::move(unlink));
     if (parts_.blobs.is_remote() && !gone.empty()) {
-        auto settle = [&gone = gone](store::Tx& tx) -> Result<> {
+        auto settle = [&gone](store::Tx& tx) -> Result<> {
             for (const std::string& digest : gone) store::settle_blob(tx, digest);
             return {};
         };

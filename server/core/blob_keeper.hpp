@@ -37,7 +37,7 @@ private:
     boost::asio::awaitable<void> remove_doubtful();
     /// Takes them out of the store, and then their doubts. False when the store can't be reached:
     /// the doubts stay for a later round. The caller holds them.
-    boost::asio::awaitable<bool> remove_from_store(std::vector<std::string> digests);
+    boost::asio::awaitable<bool> remove_from_store(const std::vector<std::string>& digests);
 
     Parts parts_;
     ClockGuard guard_;

@@ -19,11 +19,6 @@ def mount(path, size):
         pytest.skip(f"a full disk needs the right to mount: {done.stderr.strip()}")
 
 
-def remount(path, size):
-    """The same file system with more room."""
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(path)], check=True)
-
-
 def unmount(path):
     subprocess.run(["umount", str(path)], check=True)
 

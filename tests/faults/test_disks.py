@@ -1,18 +1,14 @@
 """Full disks: what can't be stored is refused in words, nothing acknowledged is lost, and it heals by itself."""
 
 import hashlib
-import http.server
 import os
-import subprocess
-import threading
 
 import history
 import leftovers
 import pytest
 
-from disks import Filler, mount, remount, unmount
+from disks import Filler, mount, unmount
 from harness import Agent, Flag, Server
-from test_silent_repository import ADDRESS, address  # noqa: F401 (a fixture)
 from wire import wait_for
 
 PIPELINE = "version: 1\non: {push: {}, manual: {}}\njobs:\n  a: {run: sh job.sh}\n"
@@ -109,7 +105,7 @@ def test_an_artifact_waits_on_the_agent_while_the_blob_folder_is_full(full_blobs
     server, project = full_blobs.server, full_blobs.project
     filler = Filler(full_blobs.path).fill(leave=100 << 10)
     content = os.urandom(600_000)  # nothing that could be compressed
-    job = "version: 1\non: {push: {}}\njobs:\n  a: {run: 'cp data out', artifacts: [out]}\n"
+    job = "version: 1\non: {push: {}}\njobs:\n  a: {run: 'cp data out', artifacts: [{name: made, paths: [out]}]}\n"
     run = project.run_of(project.push({".ci.yml": job, "data": content}))
     uploads = full_blobs.path / "uploads"
     wait_for(lambda: sum(path.stat().st_size for path in uploads.iterdir()) > 0, "what fits to be here")
@@ -119,7 +115,7 @@ def test_an_artifact_waits_on_the_agent_while_the_blob_folder_is_full(full_blobs
     assert server.detail(run)["run"]["state"] == "active", "a job whose artifact is not safe has not ended"
     filler.give_back()
     kept = server.ended(run, "passed")["jobs"][0]["id"]
-    reply = server.call("GET", f"/api/v1/jobs/{kept}/artifacts/out/files/out")
+    reply = server.call("GET", f"/api/v1/jobs/{kept}/artifacts/made/files/out")
     assert reply.status == 200 and reply.body == content
 
 
@@ -134,64 +130,6 @@ def test_a_job_waits_for_its_source_while_the_servers_temporary_packs_have_no_ro
     filler.give_back()
     job = server.ended(run, "passed")["jobs"][0]
     assert server.log_of(job["id"]).strip() == b"300000" and job["attempt"] == 1, job
-
-
-class SmartHttp(http.server.BaseHTTPRequestHandler):
-    """A repository host: git's own http-backend behind a socket."""
-
-    def do_GET(self):
-        self.answer(b"")
-
-    def do_POST(self):
-        self.answer(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def answer(self, body):
-        path, _, query = self.path.partition("?")
-        env = {**os.environ, "GIT_PROJECT_ROOT": str(self.server.repos), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path,
-               "QUERY_STRING": query, "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-               "CONTENT_LENGTH": str(len(body)), "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-               "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
-        done = subprocess.run(["git", "http-backend"], input=body, env=env, capture_output=True, check=False)
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
-        self.send_response(int(fields.pop("Status", "200 OK").split()[0]))
-        for name, value in {**fields, "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def remote(world, address):  # noqa: F811
-    """Serves the repositories below the world's root at an address that the server takes for a host's."""
-    with http.server.ThreadingHTTPServer((ADDRESS, 0), SmartHttp) as host:
-        host.repos = world.root / "repos"
-        thread = threading.Thread(target=host.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://{ADDRESS}:{host.server_address[1]}"
-        host.shutdown()
-        thread.join()
-
-
-def test_a_full_mirror_folder_is_told_in_words_and_the_next_push_is_built(world, remote):
-    small = Mounted(world, "mirrors", "2m")
-    server = small.server
-    project = server.project("far", url=f"{remote}/far.git")
-    first = project.push({".ci.yml": PIPELINE, "job.sh": "echo small\n"})
-    server.ended(project.start(branch="main"), "passed")
-    project.push({"data": os.urandom(6 << 20)})
-    refused = server.call("POST", f"{project.path}/runs", {"branch": "main"})
-    assert refused.status >= 500 and "No space left" in refused.json["message"], refused
-    assert project.runs(sha=first), "what was known is known"
-    small.project.push_and_end({".ci.yml": PIPELINE, "job.sh": "echo here\n"}, "passed")
-    remount(small.path, "64m")
-    server.ended(project.start(branch="main"), "passed")
-    leftovers.assert_no_job_left(world.root)
-    server.kill()
-    unmount(small.path)
 
 
 def test_a_job_whose_log_does_not_fit_the_agents_spool_says_so(world):

@@ -132,7 +132,7 @@ def test_a_step_that_stands_still_longer_than_a_lease_keeps_its_job(world):
 
 
 def test_a_step_that_stands_still_is_cancelled_all_the_same(world):
-    server, agent, job = job_on(world, SHORT)
+    server, agent, job = job_on(world, [])  # what stands still can't hear SIGTERM: it is killed after its grace
     (step,) = steps_of(agent.runner_pid())
     os.kill(step, signal.SIGSTOP)
     wait_for(lambda: state_of(step) == "T", "the step to stand still")

@@ -16,8 +16,8 @@ ADDRESS = "203.0.113.77"
 
 
 @pytest.fixture
-def address():
-    """ADDRESS is one of this machine's."""
+def silent():
+    """A listener whose connections are answered by nobody."""
 
     def ip(word):
         words = ["ip", "address", word, f"{ADDRESS}/32", "dev", "lo"]
@@ -26,16 +26,12 @@ def address():
     added = ip("add")
     if added.returncode != 0 and "exists" not in added.stderr:
         pytest.skip(f"needs the right to add an address to the loopback interface: {added.stderr.strip()}")
-    yield
-    ip("del")
-
-
-@pytest.fixture
-def silent(address):
-    """A listener whose connections are answered by nobody."""
-    with socket.create_server((ADDRESS, 0), backlog=50) as listener:
-        listener.settimeout(60)
-        yield listener
+    try:
+        with socket.create_server((ADDRESS, 0), backlog=50) as listener:
+            listener.settimeout(60)
+            yield listener
+    finally:
+        ip("del")
 
 
 def url_of(listener):

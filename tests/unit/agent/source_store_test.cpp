@@ -73,6 +73,7 @@ TEST_CASE("a kept commit is lent with its packs and nothing else", "[source]") {
     CHECK(count(ci.dir / "out") == 2);
     CHECK(files::read_file(ci.dir / "out" / ("pack-" + id('a') + ".pack")).value() ==
           std::string(100, 'a'));
+    used_at(ci.root, id('1'), 2000);
     CHECK(ci.store.lend(id('2'), ci.dir / "out").value());
     CHECK(count(ci.dir / "out") == 4);
     CHECK_FALSE(ci.store.lend(id('3'), ci.dir / "out").value());

@@ -218,7 +218,7 @@ TEST_CASE("who reads a remote blob on gets it in large pieces", "[blobs]") {
     FakeRemote remote;
     blobs::BlobStore store(folder.path, &remote);
     std::string bytes;
-    for (int i = 0; i < 10 << 20; ++i) bytes += static_cast<char>(i * 31 + (i >> 9));
+    for (int i = 0; i < (10 << 20); ++i) bytes += static_cast<char>(i * 31 + (i >> 9));
     const auto size = static_cast<std::int64_t>(bytes.size());
     const std::string digest = digest_of(bytes);
     remote.objects[digest] = bytes;
