@@ -27,7 +27,7 @@ def write_matrix(path, jobs):
     env: {{ SHARD: "${{{{ matrix.shard }}}}", SYSTEM: "${{{{ matrix.system }}}}" }}
     steps:
       - ./build --system ${{{{ matrix.system }}}}
-      - {{ run: ./test --shard ${{{{ matrix.shard }}}}, timeout: 5m }}
+      - {{ run: "./test --shard ${{{{ matrix.shard }}}}", timeout: 5m }}
     reports: {{ junit: "out/${{{{ matrix.shard }}}}.xml" }}
     artifacts: ["out/**"]
 """)
