@@ -5,6 +5,8 @@
 #include "agent/runner/process_tree.hpp"
 #include "agent/runner/shell_session.hpp"
 
+#include "platform/interactive_shell.hpp"
+
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
@@ -86,7 +88,7 @@ Result<TerminalProcess> Attempt::open_shell(const std::string& term) {
     const Places places = executor_->places();
     const char* const k_history = "history";
     (void)files::write_atomic(places.files_outside / k_history, step.run + "\n", 0644, false);
-    command.argv = interactive_shell(
+    command.argv = spawn::interactive_shell(
         command.env,
         {.job = name_of(job_), .history = (places.files / k_history).string(), .term = term},
         [&](const std::string& program) {

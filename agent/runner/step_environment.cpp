@@ -194,19 +194,6 @@ Result<std::vector<std::string>> shell_command(const model::StepSpec& step, cons
     return command;
 }
 
-std::vector<std::string> interactive_shell(Environment& env, const ShellLook& look,
-                                           const FindProgram& find) {
-    env["TERM"] = look.term;
-    env["HISTFILE"] = look.history;
-    if (auto bash = find("bash")) {
-        env["PS1"] = "(" + look.job + ") \\w \\$ ";
-        return {*bash, "--norc", "--noprofile", "-i"};
-    }
-    env["PS1"] = "(" + look.job + ") $ ";
-    const auto sh = find("sh");
-    return {sh ? *sh : std::string("/bin/sh"), "-i"};
-}
-
 Result<files::Path> step_directory(const files::Path& workspace, const files::Path& inside,
                                    const std::string& relative) {
     if (relative.empty()) return inside;

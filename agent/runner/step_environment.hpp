@@ -59,17 +59,6 @@ using FindProgram = std::function<Result<std::string>(const std::string& program
 Result<std::vector<std::string>> shell_command(const model::StepSpec& step, const FindProgram& find,
                                                const ScriptFile& script_file);
 
-/// How a person's shell in the place of a step looks to the person.
-struct ShellLook {
-    std::string job;      ///< for the prompt
-    std::string history;  ///< a file, for the ↑ key
-    std::string term;     ///< TERM
-};
-/// A person's shell: bash, else sh. The step's variables stay as they are; only TERM, the prompt
-/// and HISTFILE are added to `env`.
-std::vector<std::string> interactive_shell(Environment& env, const ShellLook& look,
-                                           const FindProgram& find);
-
 /// The folder where a step runs, below `inside`, which is what the step calls the workspace.
 /// Refused when it is missing or leaves the workspace (also by a symbolic link).
 Result<files::Path> step_directory(const files::Path& workspace, const files::Path& inside,

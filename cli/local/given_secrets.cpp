@@ -101,7 +101,7 @@ Result<files::Fd> in_memory(const protocol::SecretValues& values) {
         ::lseek(fd.get(), 0, SEEK_SET) == 0;
     const int failed = errno;
     crypto::wipe(text);
-    if (written) return std::move(fd);
+    if (written) return fd;
     return error(Code::unavailable, "no_memory_file",
                  fmt::format("secrets can't be handed over: {}", std::strerror(failed)));
 }

@@ -1,7 +1,7 @@
 #include "cli/local/shell.hpp"
 
-#include "agent/runner/step_environment.hpp"
 #include "cli/context.hpp"
+#include "platform/interactive_shell.hpp"
 #include "platform/spawn.hpp"
 
 #include <signal.h>
@@ -51,7 +51,7 @@ Result<protocol::LocalCommand> command_of(const JobRun& job) {
 Result<> open_shell(const protocol::LocalCommand& step, const std::string& job,
                     const std::string& history) {
     std::map<std::string, std::string> env = step.env;
-    std::vector<std::string> argv = agent::interactive_shell(
+    std::vector<std::string> argv = spawn::interactive_shell(
         env, {.job = job, .history = history, .term = environment("TERM").value_or("dumb")},
         [&](const std::string& program) { return spawn::find_program(program, env["PATH"]); });
     std::vector<std::string> assignments;

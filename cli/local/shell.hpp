@@ -9,7 +9,7 @@ namespace sluice::cli::local {
 /// How that step was started, as far as the job kept it (LocalJob::keep_commands).
 Result<protocol::LocalCommand> command_of(const JobRun& job);
 
-/// An interactive shell on this terminal until it ends (agent::interactive_shell). Refused when no
+/// An interactive shell on this terminal until it ends (spawn::interactive_shell). Refused when no
 /// shell can be started.
 Result<> open_shell(const protocol::LocalCommand& step, const std::string& job,
                     const std::string& history);

@@ -89,7 +89,7 @@ echo made > "$HOME/mine"; echo made > /tmp/mine; echo made > new
     lines = log.split("\n")
     assert not {"secrets.key", "sluice.db", "agent.json", "job.json", "spool", "lock"} & set(lines), log
     assert {"workspace", "home", "files"} <= set(lines)
-    user = next(line for line in lines if line.isdigit())
+    user = next(line for line in lines if line.isdigit() and len(line) == len(str(FIRST)))
     assert FIRST <= int(user) <= FIRST + 255 and lines[lines.index(user) + 1] == user
     assert not pathlib.Path("/tmp/mine").exists()
 

@@ -94,10 +94,11 @@ def test_what_cannot_be_built_says_why(world, container_store):  # noqa: F811
     project = server.project("shop", hooks=())
     env = container_store.env
     jobs = {"none": {"kind": "image", "env": env, "context": "app"},
-            "two": {"kind": "image", "env": env, "file": "c", "platforms": ["linux/amd64", "linux/arm64"]},
             "bad": {"kind": "image", "env": env, "file": "c"}}
     text = json.dumps({"version": 1, "on": {"push": {}}, "jobs": jobs})
     _, done = project.push_and_end({".ci.yml": text, "c": "FROM scratch\nCOPY missing /\n"}, "failed")
     assert "app/Containerfile" in done["none"]["message"] and done["none"]["cause"] == "config"
-    assert "several platforms" in done["two"]["message"]
     assert (done["bad"]["state"], done["bad"]["cause"]) == ("failed", "script") and "build" in done["bad"]["message"]
+    two = {"two": {"kind": "image", "file": "c", "platforms": ["linux/amd64", "linux/arm64"]}}
+    detail, _ = project.push_and_end({".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": two})}, "errored")
+    assert "`platforms` asks for several in one image" in detail["run"]["reason"]

@@ -185,12 +185,12 @@ TEST_CASE("limits of a matrix in a fragment hold in each expansion", "[expansion
 TEST_CASE("callers in fragments multiply", "[expansions]") {
     const std::vector<SourceFile> lib{
         {"f.yml",
-         "version: 1\nparams: { py: { type: string } }\noutputs: { n: number }\njobs:\n"
+         "version: 1\nparams: { py: { type: string } }\noutputs: { m: number }\njobs:\n"
          "  first: { run: x, env: { PY: \"${{ params.py }}\" } }\n"
          "  inner:\n    needs: [first]\n    matrix: { os: [linux, mac] }\n    uses: ./g.yml\n"
          "    with: { what: \"${{ params.py }} ${{ matrix.os }}\" }\n"
          "  last:\n    needs: [{ job: inner, matrix: { os: mac } }]\n"
-         "    outputs: { n: number }\n    env: { N: \"${{ needs.inner.outputs.n }}\" }\n"
+         "    outputs: { m: number }\n    env: { N: \"${{ needs.inner.outputs.n }}\" }\n"
          "    run: x\n"},
         {"g.yml",
          "version: 1\nparams: { what: { type: string } }\noutputs: { n: number }\n"
@@ -198,7 +198,7 @@ TEST_CASE("callers in fragments multiply", "[expansions]") {
          "}\n"}};
     FileRun run(caller("py: [3, 4]", "",
                        "  end: { needs: [call], run: x, env: { N: \"${{ "
-                       "needs.call.cells[1].outputs.n }}\" } }\n"),
+                       "needs.call.cells[1].outputs.m }}\" } }\n"),
                 lib);
     CHECK(run.ids() == Strings{"call (3)/first", "call (4)/first", "call (3)/inner (linux)/do",
                                "call (3)/inner (mac)/do", "call (4)/inner (linux)/do",
@@ -210,7 +210,7 @@ TEST_CASE("callers in fragments multiply", "[expansions]") {
     run.end("call (4)/inner (mac)/do", JobState::passed, {{"n", "7"}});
     CHECK(run.state("call (4)/last") == "ready");
     CHECK(run.spec("call (4)/last").env.at("N") == "7");
-    run.end("call (4)/last", JobState::passed, {{"n", "8"}});
+    run.end("call (4)/last", JobState::passed, {{"m", "8"}});
     run.end("call (4)/inner (linux)/do", JobState::passed, {{"n", "1"}});
     run.end("call (3)/first", JobState::failed);
     CHECK(run.state("end") == "blocked");

@@ -1,4 +1,6 @@
 #pragma once
+/// A run of a file without server and agents: planned, and its jobs ended by the test one by one.
+
 #include "pipelines/plan/advance.hpp"
 #include "pipelines/plan/plan.hpp"
 
