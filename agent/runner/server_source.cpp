@@ -114,8 +114,8 @@ Result<> ServerSource::carry(Part part, const Note& note) {
                 "source: what this agent has kept of the project cannot be used, fetching all of "
                 "it anew: " +
                 refusal.message);
-            (void)part.store->discard();
-            part.store.reset();
+            if (!part.store->discard() || part.discarded) part.store.reset();
+            part.discarded = true;
         } else {
             SLUICE_CHECK(after_refusal(refusal));
         }

@@ -37,7 +37,8 @@ private:
         bool history = false;
         files::Path folder;
         std::optional<SourceStore> store;
-        bool borrowed = false;  ///< this try has used the store
+        bool borrowed = false;   ///< this try has used the store
+        bool discarded = false;  ///< the store was damaged: it begins anew, once
     };
 
     std::optional<SourceStore> store_of(const protocol::ClaimedJob& job, const std::string& url,

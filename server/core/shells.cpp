@@ -152,6 +152,11 @@ Shells::awaitable<void> Shells::finish(std::optional<store::Shell> ended) {
     if (!done)
         spdlog::error("the end of a shell was not written down shell={} error=\"{}\"",
                       ended->id.value, done.error().message);
+    {
+        std::lock_guard lock(mutex_);
+        if (Live* shell = live(ended->id)) shell->written_down = true;
+    }
+    changed_.notify();
 }
 
 // ---- the runner's side ----
@@ -386,9 +391,10 @@ Shells::awaitable<Result<Shells::News>> Shells::read(store::ShellId id, Person p
             const bool was_full = shell.printed.full();
             shell.printed.acknowledge(at.offset);
             if (was_full && !shell.printed.full()) changed_.notify();
-            const bool has_ended = shell.row.state == ShellState::ended;
-            if (!shell.printed.empty() || shell.row.state != at.seen || has_ended || stopping_ ||
-                clock_.steady() >= until) {
+            const bool ends = shell.row.state == ShellState::ended && !shell.written_down;
+            const bool is_news = shell.row.state != at.seen ||
+                                 shell.row.state == ShellState::ended || !shell.printed.empty();
+            if ((is_news && !ends) || stopping_ || clock_.steady() >= until) {
                 News news;
                 news.shell = shell.row;
                 news.offset = shell.printed.begin();

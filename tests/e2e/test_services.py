@@ -87,7 +87,7 @@ def test_a_service_that_ends_during_the_job_is_told(box):
 def test_a_service_is_heard_while_the_job_runs(box):
     box.server.sluice("secret", "set", "db/password", "--project", box.name, stdin="the password of the database")
     script = "echo begun; while [ ! -e go ]; do sleep 0.05; done; echo going on"
-    cmd = "echo listening; echo using the password of the database; while true; do sleep 0.2; echo beat; done"
+    cmd = "echo listening; echo using the pass''word of the database; while true; do sleep 0.2; echo beat; done"
     text = {"services": {"db": {"image": IMAGE, "cmd": cmd}}, "secrets": {"P": "db/password"}, "run": script}
     run = box.run_of(box.push({".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": {"a": text}})}))
     job = wait_for(lambda: box.server.detail(run)["jobs"][0], "the job")

@@ -275,4 +275,4 @@ def test_a_submodule_that_leads_elsewhere_is_refused(alone, url, why):
     add_submodule(project.repo, "libs/lib", url, "1" * 40)
     push_tip(project.repo)
     detail = server.ended(project.start(branch="main"), "errored")
-    assert why in str(by_key(detail)["a"]) + str(server.log_of(by_key(detail)["a"]["id"]))
+    assert why in str(by_key(detail)["a"]) + server.log_of(by_key(detail)["a"]["id"]).decode()

@@ -133,7 +133,7 @@ TEST_CASE("what killed processes left is not found, and goes", "[source]") {
     Store ci;
     REQUIRE(ci.store.keep(id('1'), packs(ci.dir, "one", "a")).has_value());
     const files::Path folder = ci.project_folder();
-    for (const std::string name :
+    for (const std::string& name :
          {".tmp-7-pack-" + id('b') + ".pack", "pack-" + id('c') + ".pack", std::string("other")})
         REQUIRE(files::write_atomic(folder / "packs" / name, "half", 0644, false).has_value());
     REQUIRE(files::write_atomic(folder / "commits" / "half.tmp", "x", 0644, false).has_value());
