@@ -158,7 +158,7 @@ def test_a_runner_of_a_container_that_dies_at_this_point_leaves_none(world, cont
     armed.await_death()
     work = armed.server.ended(armed.run, "passed")["jobs"][0]
     log = armed.server.log_of(work["id"])  # before that a word on the process that holds the output open
-    assert log.endswith(b"\none\ntwo\nsluice: artifact out: 1 file, 9 B\n") and log.count(b"one\n") == 1, log
+    assert log.endswith(b"\none\ntwo\nsluice: artifact artifacts: 1 file, 9 B\n") and log.count(b"one\n") == 1, log
     assert work["attempt"] == RUNNER[point]
     wait_for(lambda: container_store.left() == [], "the end of every container and network")
 
