@@ -16,8 +16,8 @@ sys.path.insert(0, HERE)
 from harness import report  # noqa: E402  (the path above makes it importable from anywhere)
 from harness.sluice import BenchError, Tools, remove_folder  # noqa: E402
 
-NAMES = ("push_latency", "noop_jobs", "idle", "log", "log1g", "artifact", "cache", "container", "workspace", "api", "reports",
-         "plan")
+NAMES = ("push_latency", "noop_jobs", "idle", "log", "log1g", "artifact", "cache", "container", "workspace", "api",
+         "reports", "plan")
 
 
 def parse(arguments):

@@ -211,6 +211,13 @@ Result<> BlobStore::remove(std::string_view digest) {
     return {};
 }
 
+void BlobStore::forget_upload(AttemptId attempt, std::string_view digest) {
+    const files::Path path = upload_path(attempt, digest);
+    std::lock_guard forgetting(mutex_);
+    turns_.erase(path);
+    ::unlink(path.c_str());
+}
+
 void BlobStore::forget_uploads(const std::set<AttemptId>& live) {
     std::error_code failed;
     for (const auto& file : std::filesystem::directory_iterator(root_ / "uploads", failed)) {

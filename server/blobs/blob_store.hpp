@@ -102,6 +102,8 @@ public:
     std::unique_ptr<Hold> hold(std::string_view digest);
     /// The caller holds it. Refused when a remote can't be reached.
     Result<> remove(std::string_view digest);
+    /// The blob is known: what came of it once more, or before a crash, is not needed.
+    void forget_upload(AttemptId attempt, std::string_view digest);
     /// Throws away what attempts have sent in part, but for these.
     void forget_uploads(const std::set<AttemptId>& live);
     /// Digests of all files that are here, not of what a remote has; for a look at what a crash

@@ -192,10 +192,13 @@ def stray_blobs(server):
 
 
 def _blobs_are_here(server):
-    """I11: whatever is referred to is there, with all its bytes."""
+    """I11: whatever is referred to is there, with all its bytes. What an object store has, its tests compare."""
     files, sizes = _blob_files(server), {}
+    remote = any(row["value"] for row in server.rows("SELECT value FROM meta WHERE key = 'blob_place'"))
     for row in server.rows("SELECT digest, stored FROM blobs"):
         sizes[row["digest"]] = row["stored"]
+        if remote and row["digest"] not in files:
+            continue
         assert row["digest"] in files, f"blob {row['digest']} has a row and no file"
         assert files[row["digest"]].stat().st_size == row["stored"], f"blob {row['digest']} is cut off"
     for table in ("pack_blobs", "blob_pins"):

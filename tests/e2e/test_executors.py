@@ -42,7 +42,7 @@ def executor(request):
             pytest.skip("not root, or no mount namespaces here")
         folder = world.root / "server-data/agent"
         folder.mkdir(parents=True)
-        (folder / "executors.json").write_text('{"host": {"users": "auto"}}')
+        (folder / "executors.json").write_text('{"host": {"users": "2000000300-2000000399"}}')
     server = world.server(capacity=3, env=env)
     server.wait_agent_online()
     server.place = EXECUTORS[request.param]

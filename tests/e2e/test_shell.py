@@ -208,7 +208,8 @@ def test_the_death_of_the_daemon_does_not_end_a_shell(world):
     assert "adopted a live runner" in agent.log[agent.printed_before:]
     shell.ask("echo h''ere again", "here again")
     # What is kept takes no slot and holds up no drain.
-    server.project("other", hooks=()).push_and_end({".ci.yml": "version: 1\non: {push: {}}\njobs: {a: {run: 'true'}}\n"}, "passed")
+    other = "version: 1\non: {push: {}}\njobs: {a: {run: 'true'}}\n"
+    server.project("other", hooks=()).push_and_end({".ci.yml": other}, "passed")
     assert agent.stop() == 0
     shell.type("exit 5\r")
     shell.end()

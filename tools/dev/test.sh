@@ -59,8 +59,8 @@ run_pytest() {
     joined=$(printf ' or %s' "$@")
     [ $# -gt 0 ] && options+=(-m "${joined# or }")
     [ -n "$regex" ] && options+=("--regex=$regex")
-    # Most of a test is waiting for processes: more of them than cores, each file as a whole in one of them.
-    "$python" -c 'import xdist' 2>/dev/null && options+=(-n "$(($(nproc) + 1))" --dist loadfile)
+    # Each file as a whole in one of them: its tests may share a server.
+    "$python" -c 'import xdist' 2>/dev/null && options+=(-n "$(nproc)" --dist loadfile)
     quiet_failure=1 logged "pytest-$preset" "Python tests" env SLUICE_BIN="$root/build/$preset/bin" SLUICE_PRESET="$preset" \
         "$python" -m pytest -c tests/pytest.ini --junitxml="$reports/pytest.xml" "${options[@]}" tests
 }

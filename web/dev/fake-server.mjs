@@ -72,7 +72,7 @@ function gate(project, query) {
 
 /** Of a project with runs: each was deployed to one of two places. */
 const deploymentsOf = (project) => runsOf(project.name).filter((run) => run.finished_at).map((run, i) => ({
-    environment: i % 2 ? 'staging' : 'production', job_id: jobs.find((job) => job.run_id === run.id)?.id ?? 101, job: 'deploy', state: i ? 'passed' : 'failed',
+    environment: i % 2 ? 'staging' : 'production', job_id: jobs.find((job) => job.run_id === run.id)?.id ?? 9000 + run.id, job: 'deploy', state: i ? 'passed' : 'failed',
     run_id: run.id, run_number: run.number, sha: run.sha, branch: run.branch, tag: run.tag, url: i % 2 ? 'javascript:alert(1)' : 'https://app.example/', approved_by: i % 2 ? '' : 'fake admin', finished_at: run.finished_at,
 }));
 
