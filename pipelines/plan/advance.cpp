@@ -399,8 +399,7 @@ private:
 bool starts_at_once(const PlannedJob& job) {
     return job.selected && job.needs.empty() && job.late_if.empty() &&
            job.when == model::When::success && job.unsupported.empty() && !job.spec.approval &&
-           !job.spec.environment &&
-           job.max_parallel == 0 &&
+           !job.spec.environment && job.max_parallel == 0 &&
            std::none_of(job.callers.begin(), job.callers.end(),
                         [](const CallerCell& cell) { return cell.max_parallel > 0; });
 }

@@ -89,7 +89,7 @@ struct ClaimedJob {
     std::int64_t log_limit = 0;              ///< bytes; then a visible truncated@N
     std::vector<std::string> gpus{};         ///< uuids of the ones that are this job's
     bool source = true;
-    Duration keep{0};  ///< a failed one's environment stays that long for a person's shell
+    Duration keep{0};     ///< a failed one's environment stays that long for a person's shell
     ProjectId project{};  ///< whose objects the agent may keep together
 };
 struct ClaimReply {
