@@ -146,7 +146,7 @@ def test_a_shell_that_is_left_or_hangs_up_ends(ci, name):
     shell.type("\r~.")
     shell.end()
     wait_for(lambda: ci.get("/api/v1/shells", job=job)["shells"][0]["state"] == "ended", "its end")
-    again = ci.sluice("shell", words, stdin="echo is f''ree\n", check=False)
+    again = ci.sluice("shell", words, stdin="echo is f''ree; exit 0\n", check=False)
     assert again.returncode == 0 and "is free" in again.stdout, again.stdout + again.stderr
     release(ci, job, words)
 
