@@ -86,6 +86,9 @@ BREAKS = {
     "I6: a green gate over a red job": ([
         lambda s: status(s, "sluice/gate", "passed", "gate"),
         lambda s: status(s, "sluice/job/a", "failed", "jobs")], "green over"),
+    "I6: a green gate over a job that has not ended": ([
+        lambda s: status(s, "sluice/gate", "passed", "gate"),
+        lambda s: status(s, "sluice/job/a", "pending", "jobs")], "green over"),
     "I10: a job waits without a reason": ([
         "UPDATE jobs SET state = 'ready', finished_at = NULL, wait_reason = ''",
         "DELETE FROM events WHERE type = 'job.changed' OR type = 'run.finished'",
