@@ -77,11 +77,13 @@ Result<hooks::Status> status_from_json(const std::string& text) {
 
 }  // namespace
 
-void Outbox::put_status(store::Tx& tx, ProjectId project, const hooks::Status& status) {
+void Outbox::put_status(store::Tx& tx, ProjectId project, const hooks::Status& status,
+                        bool begins) {
     const auto target = fmt::format("{}:{}:{}", project.value, status.sha, status.context);
     const auto payload = json::serialize(to_json(status));
+    const auto newest = store::newest_outbox_payload(tx, target);
     // Forges keep every status and limit their number: nothing is said twice.
-    if (store::newest_outbox_payload(tx, target) == payload) return;
+    if (newest == payload || (newest.empty() && !begins)) return;
     store::insert_outbox(tx, target, project, payload, parts_.clock.now());
 }
 
@@ -91,7 +93,7 @@ void Outbox::report(store::Tx& tx, const store::Run& run) {
     hooks::Status status{state_of(run.state), run.sha, "sluice", describe(tx, run),
                          fmt::format("{}/runs/{}", parts_.public_url, run.id.value)};
     if (run.event_kind == "pull_request") status.context = "sluice/pr";
-    put_status(tx, run.project, status);
+    put_status(tx, run.project, status, true);
     report_gate(tx, run);
     tx.after_commit([this] { wake_.notify(); });
 }
@@ -217,7 +219,7 @@ boost::asio::awaitable<Outbox::Handled> Outbox::ask_gate(const store::OutboxRow&
         statuses_of(*verdict, project->name, parts_.public_url, project->policy.job_statuses);
     auto put = [this, statuses, id = row.project, target = row.target,
                 newest](store::Tx& tx) -> Result<> {
-        for (const auto& status : statuses) put_status(tx, id, status);
+        for (const auto& one : statuses) put_status(tx, id, one.status, one.begins);
         store::settle_outbox_up_to(tx, target, newest);
         return {};
     };

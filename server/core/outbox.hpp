@@ -77,7 +77,7 @@ private:
     };
     boost::asio::awaitable<Handled> send_status(const store::OutboxRow& row);
     boost::asio::awaitable<Handled> ask_gate(const store::OutboxRow& row);
-    void put_status(store::Tx& tx, ProjectId project, const hooks::Status& status);
+    void put_status(store::Tx& tx, ProjectId project, const hooks::Status& status, bool begins);
 
     Parts parts_;
     runtime::Signal wake_;

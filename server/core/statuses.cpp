@@ -49,23 +49,30 @@ StatusState state_of(JobState state) {
     return StatusState::errored;
 }
 
+hooks::Status status_of(const GateCheck& check, const std::string& sha,
+                        const std::string& public_url) {
+    // What is no state of a job is what the gate alone knows: that a job is missing, though its run
+    // says that it was not needed.
+    const auto state = parse_enum<JobState>(check.state);
+    return {state ? state_of(*state) : StatusState::failed, sha, "sluice/job/" + check.name,
+            check.note.empty() ? check.state : check.state + ": " + check.note,
+            fmt::format("{}/jobs/{}", public_url, check.job.value)};
+}
+
 }  // namespace
 
-std::vector<hooks::Status> statuses_of(const Verdict& verdict, const std::string& project,
-                                       const std::string& public_url, bool with_jobs) {
-    std::vector<hooks::Status> out;
-    out.push_back({state_of(verdict), verdict.sha, k_gate_context, verdict.summary,
-                   fmt::format("{}/gate/{}?branch={}&sha={}", public_url,
-                               http_client::percent_encode(project),
-                               http_client::percent_encode(verdict.branch), verdict.sha)});
-    if (!with_jobs || verdict.checks.size() > k_max_job_statuses) return out;
-    for (const auto& check : verdict.checks) {
-        const auto state = parse_enum<JobState>(check.state);
-        if (!state || !check.job) continue;
-        out.push_back({state_of(*state), verdict.sha, "sluice/job/" + check.name,
-                       check.note.empty() ? check.state : check.state + ": " + check.note,
-                       fmt::format("{}/jobs/{}", public_url, check.job.value)});
-    }
+std::vector<CommitStatus> statuses_of(const Verdict& verdict, const std::string& project,
+                                      const std::string& public_url, bool with_jobs) {
+    std::vector<CommitStatus> out;
+    out.push_back({{state_of(verdict), verdict.sha, k_gate_context, verdict.summary,
+                    fmt::format("{}/gate/{}?branch={}&sha={}", public_url,
+                                http_client::percent_encode(project),
+                                http_client::percent_encode(verdict.branch), verdict.sha)}});
+    const bool begins = with_jobs && verdict.checks.size() <= k_max_job_statuses;
+    for (const auto& check : verdict.checks)
+        if (check.job) out.push_back({status_of(check, verdict.sha, public_url), begins});
+    for (const auto& other : verdict.others)
+        out.push_back({status_of(other, verdict.sha, public_url), false});
     return out;
 }
 

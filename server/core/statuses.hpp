@@ -17,8 +17,16 @@ inline constexpr const char* k_gate_context = "sluice/gate";
 /// reads them.
 inline constexpr std::size_t k_max_job_statuses = 50;
 
+struct CommitStatus {
+    hooks::Status status;
+    /// Worth telling to a forge that has heard nothing of this context yet. A job that the gate
+    /// does not ask for (any more) is told on if it was told before: else what the forge heard last
+    /// of it, that it is pending, would stand there for ever.
+    bool begins = true;
+};
+
 /// The gate's comes first. `public_url` has no slash at its end.
-std::vector<hooks::Status> statuses_of(const Verdict& verdict, const std::string& project,
-                                       const std::string& public_url, bool with_jobs);
+std::vector<CommitStatus> statuses_of(const Verdict& verdict, const std::string& project,
+                                      const std::string& public_url, bool with_jobs);
 
 }  // namespace sluice::core

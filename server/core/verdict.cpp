@@ -98,10 +98,23 @@ public:
         verdict_.config = question.config;
     }
 
+    /// Of a commit whose newest run could not be planned: what older runs say decides nothing.
+    Verdict without_plan() {
+        group();
+        verdict_ =
+            without_checks("config", "errored", question_.config_error, question_.config_error);
+        for (const auto& base : order_) verdict_.others.push_back(check_of(worst_.at(base)));
+        return std::move(verdict_);
+    }
+
     Verdict run() {
         group();
-        for (const auto& base : order_)
-            if (is_required(question_.require, base)) take(worst_.at(base));
+        for (const auto& base : order_) {
+            if (is_required(question_.require, base))
+                take(worst_.at(base));
+            else
+                verdict_.others.push_back(check_of(worst_.at(base)));
+        }
         for (const auto& wanted : question_.require) find_missing(wanted);
         for (const auto& base : question_.removed) take_removed(base);
         if (verdict_.checks.empty())
@@ -248,8 +261,7 @@ Verdict judge(const Question& question) {
     if (!question.has_run)
         return without_checks("run", "missing", "no run of this commit",
                               "missing: no run of this commit");
-    if (!question.config_error.empty())
-        return without_checks("config", "errored", question.config_error, question.config_error);
+    if (!question.config_error.empty()) return Judge(question).without_plan();
     return Judge(question).run();
 }
 

@@ -43,6 +43,7 @@ struct Verdict {
     Color color = Color::red;
     std::string summary;
     std::vector<GateCheck> checks;
+    std::vector<GateCheck> others;  ///< jobs of the commit that the gate does not ask for
     std::string sha, branch;
     RunId run;
     std::string config_sha;  ///< the tip of the target branch that the rules were read at

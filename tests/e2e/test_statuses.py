@@ -147,6 +147,25 @@ def test_the_status_of_a_pull_request_waits_for_the_approval_of_its_edit(reporte
     )
     ci.sluice("gate", "approve", sha, "--project", reported.name, "--branch", "main")
     assert "approved by admin" in forge.wait("sluice/gate", "success", sha)["description"]
+    # The push alone rested on all jobs, so the forge was told of lint; the gate of main does not ask for it.
+    for context in ("sluice/job/test", "sluice/job/lint"):
+        wait_for(lambda context=context: forge.of(context, sha)[-1] == "success", f"the end of {context}")
+
+
+def test_what_one_gate_has_begun_to_tell_is_told_to_its_end(reported, forge, ci, tmp_path):
+    """The push tells of every job while lint runs; the pull request's gate rests on test alone."""
+    reported.push_and_end({".ci.yml": PIPELINE, "test.sh": "true"}, "passed")
+    flag = Flag(tmp_path / "go")
+    slow = PIPELINE.replace('lint: {run: "true"}', f"lint: {{if: 'event == \"push\"', run: {json.dumps(flag.wait())}}}")
+    sha = reported.repo.commit({".ci.yml": slow}, branch="topic")
+    reported.repo.push("topic")
+    pushed = reported.run_of(sha)
+    wait_for(lambda: forge.of("sluice/job/lint", sha), "lint is told of")
+    GITHUB.send(reported, *GITHUB.pull_request("opened", sha))
+    ci.ended(reported.run_of(sha, "pull_request"), "passed")
+    flag.raise_it()
+    ci.ended(pushed, "passed")
+    wait_for(lambda: forge.of("sluice/job/lint", sha)[-1] == "success", "the end of lint")
 
 
 def test_a_forks_gate_is_pending_until_somebody_lets_it_run(reported, forge, ci):

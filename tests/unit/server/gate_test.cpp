@@ -117,6 +117,11 @@ TEST_CASE("without require every job of the run counts", "[gate]") {
 TEST_CASE("what is not required does not count", "[gate]") {
     CHECK(ask({"a"}, {job("a", JobState::passed), job("b", JobState::failed)}).color ==
           Color::green);
+    const auto verdict = ask({"a"}, {job("a", JobState::passed), job("b", JobState::failed)});
+    CHECK(verdict.checks.size() == 1);
+    REQUIRE(verdict.others.size() == 1);
+    CHECK(verdict.others[0].name == "b");
+    CHECK(verdict.others[0].state == "failed");
 }
 
 TEST_CASE("the id of a caller or generator means all that it brought", "[gate]") {
@@ -149,6 +154,11 @@ TEST_CASE("a configuration error is red with its reason", "[gate]") {
     question.config_error = "config: .ci.yml:1:1: error: unknown key";
     CHECK(judge(question).color == Color::red);
     CHECK(judge(question).summary == "config: .ci.yml:1:1: error: unknown key");
+    // What older runs of the commit said of their jobs decides nothing, and is not forgotten.
+    question.jobs = {job("a", JobState::passed)};
+    CHECK(judge(question).color == Color::red);
+    CHECK(judge(question).checks.size() == 1);
+    CHECK(judge(question).others.size() == 1);
 }
 
 TEST_CASE("a required job that the change redefines waits for an approval", "[gate][trust]") {
