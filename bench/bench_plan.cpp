@@ -1,10 +1,9 @@
 // bench_plan plan FILE: plans FILE for a push and prints `seconds seconds-as-JSON peak-RSS-in-KiB
 // jobs`. bench_plan validate FILE COUNT: checks FILE as `sluice validate` does, for each kind of
 // event, and prints `milliseconds milliseconds-of-the-YAML-alone` COUNT times.
+#include "bench/peak_rss.hpp"
 #include "pipelines/config/document.hpp"
 #include "pipelines/plan/plan.hpp"
-
-#include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
@@ -47,13 +46,12 @@ int plan_once(const std::string& text) {
             std::fprintf(stderr, "%s\n", config::format(diagnostic).c_str());
         return 1;
     }
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);  // before the floor takes memory of its own
+    const long peak = peak_rss_kib();  // before the floor takes memory of its own
     std::size_t bytes = 0;
     const double as_json =
         seconds_of([&] { bytes = json::serialize(plan::to_json(*outcome.plan)).size(); });
     if (bytes == 0) return 1;
-    std::printf("%.4f %.4f %ld %zu\n", took, as_json, usage.ru_maxrss, outcome.plan->jobs.size());
+    std::printf("%.4f %.4f %ld %zu\n", took, as_json, peak, outcome.plan->jobs.size());
     return 0;
 }
 
@@ -62,11 +60,12 @@ int validate(const std::string& text, int count) {
     for (int i = 0; i < count; ++i) {
         bool valid = true;
         const double took = seconds_of([&] {
+            plan::EventPlans plans(input_of(text, EventKind::push));
             for (const EventKind kind :
                  {EventKind::push, EventKind::tag, EventKind::pull_request, EventKind::merge_queue,
                   EventKind::schedule, EventKind::manual})
-                valid =
-                    valid && !config::has_errors(plan::make_plan(input_of(text, kind)).diagnostics);
+                valid = valid &&
+                        !config::has_errors(plans.plan(input_of(text, kind).event).diagnostics);
         });
         const double floor = seconds_of([&] {
             config::Diagnostics diagnostics;

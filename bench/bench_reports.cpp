@@ -1,12 +1,12 @@
 // bench_reports FORMAT FILE: reads a report as the runner does, in pieces of 256 KiB, and prints
 // `seconds peak-RSS-in-KiB items`. FORMAT: junit, tap, lcov, cobertura.
+#include "bench/peak_rss.hpp"
 #include "pipelines/reports/coverage.hpp"
 #include "pipelines/reports/junit.hpp"
 #include "pipelines/reports/tap.hpp"
 #include "pipelines/reports/test_collector.hpp"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -55,8 +55,6 @@ int main(int argc, char** argv) {
     }
     if (!read) return std::fputs("the report was refused\n", stderr), 1;
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    std::printf("%.3f %ld %ld\n", took.count(), usage.ru_maxrss, items);
+    std::printf("%.3f %ld %ld\n", took.count(), peak_rss_kib(), items);
     return 0;
 }

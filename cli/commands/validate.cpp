@@ -39,26 +39,27 @@ model::Event imagined(model::EventKind kind) {
 
 Verdict judge(const ConfigSet& set) {
     Verdict verdict;
+    plan::Input input;
+    input.files = set.files;
+    input.fragments = set.fragments;
+    input.project_name = "project";
+    input.run_number = 1;
+    plan::EventPlans plans(std::move(input));
     for (auto kind :
          {model::EventKind::push, model::EventKind::tag, model::EventKind::pull_request,
           model::EventKind::merge_queue, model::EventKind::schedule, model::EventKind::manual}) {
-        plan::Input input;
-        input.event = imagined(kind);
-        input.files = set.files;
-        input.fragments = set.fragments;
-        input.project_name = "project";
-        input.run_number = 1;
-        auto outcome = plan::make_plan(input);
+        model::Event event = imagined(kind);
+        auto outcome = plans.plan(event);
         // The event that somebody may start one day: any schedule, params that fit.
         const bool wants_schedule =
             kind == model::EventKind::schedule && outcome.schedules && !outcome.schedules->empty();
         if (wants_schedule) {
             const auto& schedule = outcome.schedules->front();
-            input.event.schedule = model::ScheduleTick{schedule.name, "2026-01-01", "00:00"};
-            input.event.params = schedule.params;
+            event.schedule = model::ScheduleTick{schedule.name, "2026-01-01", "00:00"};
+            event.params = schedule.params;
         }
-        if (kind == model::EventKind::manual) input.event.params = plan::stand_ins(outcome.params);
-        if (wants_schedule || !input.event.params.empty()) outcome = plan::make_plan(input);
+        if (kind == model::EventKind::manual) event.params = plan::stand_ins(outcome.params);
+        if (wants_schedule || !event.params.empty()) outcome = plans.plan(event);
         std::erase_if(outcome.diagnostics,
                       [](const auto& told) { return told.id == "bad_param_value"; });
         for (auto& diagnostic : outcome.diagnostics)

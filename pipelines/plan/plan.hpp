@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -169,6 +170,22 @@ void refuse_unsupported(Outcome& outcome);
 
 /// Plans the event. A missing configuration (no files) is one error diagnostic `config_missing`.
 Outcome make_plan(const Input& input);
+
+/// The same files planned for one event after the other: each as make_plan() does it, but what does
+/// not depend on the event is done once. One thread at a time.
+class EventPlans {
+public:
+    /// The event of `input` does not count.
+    explicit EventPlans(Input input);
+    ~EventPlans();
+    EventPlans(const EventPlans&) = delete;
+    EventPlans& operator=(const EventPlans&) = delete;
+    Outcome plan(const model::Event& event);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 /// The fragments that files (or fragments) name by `uses`, each once: a path in the repository
 /// (`.ci/lib/x.yml`), or the whole text of a remote one (`git+https://…`). Whoever plans reads them

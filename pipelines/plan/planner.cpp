@@ -30,26 +30,39 @@ constexpr std::size_t k_max_plan_bytes = 64u << 20;
 }  // namespace
 
 Outcome Planner::run() {
+    if (!before_event_) {
+        is_readable_ = prepare();
+        before_event_ = diagnostics_;
+    } else {
+        diagnostics_ = *before_event_;
+        present_.clear();
+        plan_bytes_ = 0;
+    }
     Outcome out;
-    plan(out);
+    if (is_readable_) plan_event(out);
     if (diagnostics_.has_errors()) out.plan.reset();
     out.diagnostics = diagnostics_.take();
     return out;
 }
-void Planner::plan(Outcome& out) {
-    if (!files_.read()) return;
+
+bool Planner::prepare() {
+    if (!files_.read()) return false;
     run_.read(files_.all(), files_.main(), calls_, diagnostics_);
-    out.params = run_.params();
-    if (!diagnostics_.has_errors() && !files_.is_unreadable()) out.schedules = run_.schedules();
-    const std::vector<MergedJob> jobs =
-        calls_.expand(config::merge_jobs(files_.all(), diagnostics_));
-    const Graph graph(jobs, calls_, diagnostics_);
-    check(jobs, graph);
+    knows_schedules_ = !diagnostics_.has_errors() && !files_.is_unreadable();
+    jobs_ = calls_.expand(config::merge_jobs(files_.all(), diagnostics_));
+    graph_.emplace(jobs_, calls_, diagnostics_);
+    check(jobs_, *graph_);
     for (const File& file : files_.all()) warn_unsupported(file.root, diagnostics_);
+    return true;
+}
+
+void Planner::plan_event(Outcome& out) {
+    out.params = run_.params();
+    if (knows_schedules_) out.schedules = run_.schedules();
     out.triggered = files_.is_triggered();
     if (diagnostics_.has_errors()) return;
     if (!out.triggered) {
-        for (const MergedJob& job : jobs) note_absent(job);
+        for (const MergedJob& job : jobs_) note_absent(job);
         return;
     }
     out.param_complaints = run_.take_values(input_.event, diagnostics_);
@@ -57,7 +70,7 @@ void Planner::plan(Outcome& out) {
     if (!files_.all().empty()) plan.gates = gates_of(files_.main_root());
     plan.with_pr = files_.has_push_beside_pull_request();
     plan.concurrency = run_.concurrency(input_, diagnostics_);
-    lower_all(jobs, graph, plan);
+    lower_all(jobs_, *graph_, plan);
     run_.check_groups(plan, diagnostics_);
     if (diagnostics_.has_errors()) return;
     if (plan.jobs.empty()) {
@@ -329,6 +342,20 @@ Outcome make_plan(const Input& input) {
 
 Outcome make_plan(const Input& input, Trace& trace) {
     return Planner(input, &trace).run();
+}
+
+struct EventPlans::State {
+    explicit State(Input of) : input(std::move(of)), planner(input) {}
+    Input input;
+    Planner planner;
+};
+
+EventPlans::EventPlans(Input input) : state_(std::make_unique<State>(std::move(input))) {}
+EventPlans::~EventPlans() = default;
+
+Outcome EventPlans::plan(const model::Event& event) {
+    state_->input.event = event;
+    return state_->planner.run();
 }
 
 std::optional<std::vector<schedule::Schedule>> read_schedules(

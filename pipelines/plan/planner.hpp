@@ -26,12 +26,16 @@ public:
           calls_(input.fragments, diagnostics_),
           files_(input, diagnostics_) {}
 
+    /// For the event that the input has now. Again for another one costs no more than what depends
+    /// on the event.
     Outcome run();
     Growth grow(const GrowInput& in);
     Growth expand(const ExpandInput& in);
 
 private:
-    void plan(Outcome& out);
+    /// All that does not depend on the event. False: there is nothing to go on with.
+    bool prepare();
+    void plan_event(Outcome& out);
     /// The events of `on` in the job, else of its caller, else of its file.
     std::set<std::string> events_of_job(const std::vector<config::MergedJob>& jobs,
                                         std::size_t index);
@@ -78,6 +82,11 @@ private:
     config::Diagnostics diagnostics_;
     Calls calls_;
     PipelineFiles files_;
+    std::optional<config::Diagnostics> before_event_;  ///< what prepare() has said
+    bool is_readable_ = false;                         ///< what prepare() returned
+    bool knows_schedules_ = false;
+    std::vector<config::MergedJob> jobs_;
+    std::optional<Graph> graph_;                        ///< of `jobs_`
     std::vector<Matrix> matrices_;                      ///< by job
     std::vector<std::set<std::string>> events_;         ///< by job
     std::vector<std::vector<const Needable*>> around_;  ///< by job: its callers with a matrix

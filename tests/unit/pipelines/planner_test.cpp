@@ -54,6 +54,49 @@ std::string many(int count, const std::string& format) {
 
 }  // namespace
 
+TEST_CASE("files planned for one event after the other give what each event alone gives",
+          "[plan]") {
+    using model::EventKind;
+    const std::string on =
+        "version: 1\non: { push: {}, tag: {}, pull_request: {}, manual: {}, "
+        "schedule: [{ cron: '0 5 * * *', name: nightly }] }\n";
+    const std::vector<std::string> files{
+        on + "jobs: { a: { run: x }, b: { needs: [a], on: [push, manual], run: y } }\n",
+        k_head +
+            "params: { n: { type: int, default: 3, max: 5 } }\njobs: { a: { matrix: { v: [1, "
+            "2] }, if: '${{ event == \"push\" }}', run: 'echo ${{ params.n }}' } }\n",
+        on + "concurrency: { group: 'g-${{ branch }}' }\njobs: { a: { run: x, when: never } }\n",
+        on + "jobs: { a: { needs: [b], run: x } }\n",
+        k_head + "jobs: { a: { run: '${{ 1 / 0 }}' } }\n",
+        k_head + "jobs: { a: { run: x, ruin: y } }\n",
+        "version: 1\njobs: [\n",
+        "",
+    };
+    for (const auto& text : files) {
+        CAPTURE(text);
+        EventPlans plans(push(text));
+        for (const EventKind kind :
+             {EventKind::push, EventKind::manual, EventKind::tag, EventKind::pull_request,
+              EventKind::push, EventKind::schedule, EventKind::merge_queue, EventKind::manual}) {
+            CAPTURE(to_text(kind));
+            Input alone = push(text);
+            alone.event.kind = kind;
+            if (kind == EventKind::tag) alone.event.tag = "v1";
+            if (kind == EventKind::manual) alone.event.params["n"] = "9";  // too large
+            if (kind == EventKind::pull_request) alone.event.pull_request.emplace();
+            const Outcome want = make_plan(alone), got = plans.plan(alone.event);
+            CHECK(got.diagnostics == want.diagnostics);
+            CHECK(got.triggered == want.triggered);
+            CHECK(got.param_complaints == want.param_complaints);
+            CHECK(got.schedules.has_value() == want.schedules.has_value());
+            CHECK(got.params.size() == want.params.size());
+            REQUIRE(got.plan.has_value() == want.plan.has_value());
+            if (want.plan) CHECK(got.plan->hash == want.plan->hash);
+            if (want.plan) CHECK(got.plan->jobs == want.plan->jobs);
+        }
+    }
+}
+
 TEST_CASE("equal plans have equal hashes, and the hash does not change between versions",
           "[plan]") {
     const std::string text = k_head + "jobs: { a: { run: x }, b: { needs: [a], run: y } }\n";
