@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +19,8 @@ namespace {
 
 constexpr int k_pipe_fd = 3;
 constexpr std::uint64_t k_gib = 1ull << 30;
+/// A disk with less room is full: the page that was wanted did not fit.
+constexpr std::uint64_t k_full_below = 1 << 20;
 
 void limit(__rlimit_resource_t resource, rlim_t value) {
     rlimit now{};
@@ -58,9 +61,42 @@ std::optional<std::string> read_frame() {
     return body;
 }
 
+// libgit2 writes packs through a mapping of the file, and a page for which there is no block on the
+// disk is a signal instead of an error of write(). What the handler says was put together before:
+// it may not allocate.
+struct BusError {
+    std::string folder;  ///< of the request that is being answered
+    std::string disk_full, damaged;
+} bus_error;
+
+void on_bus_error(int) {
+    struct statfs disk {};
+    const bool is_full =
+        ::statfs(bus_error.folder.c_str(), &disk) == 0 &&
+        static_cast<std::uint64_t>(disk.f_bavail) * static_cast<std::uint64_t>(disk.f_bsize) <
+            k_full_below;
+    (void)write_all(is_full ? bus_error.disk_full : bus_error.damaged);
+    _exit(1);  // the mapping is in the middle of a write; a fresh worker takes the next request
+}
+
+void answer_bus_errors() {
+    bus_error.disk_full = wire::encode(wire::Reply(
+        error(Code::unavailable, "disk_full",
+              "No space left on device: the server keeps what it fetches from repositories in "
+              "`mirrors` of its data folder; make room there and try again")));
+    bus_error.damaged = wire::encode(wire::Reply(
+        error(Code::io, "git_worker_died",
+              "a file of the repository could not be read to its end: it was cut while it was in "
+              "use, or its disk is damaged")));
+    struct sigaction action {};
+    action.sa_handler = on_bus_error;
+    sigaction(SIGBUS, &action, nullptr);
+}
+
 wire::Reply answer(Worker& worker, std::string_view frame) {
     auto request = wire::decode_request(frame);
     if (!request) return request.error();
+    bus_error.folder = request->path;
     return worker.handle(*request);
 }
 
@@ -110,6 +146,7 @@ void limit_request(std::int64_t deadline_ms) {
 
 int worker_main() {
     limit_worker();
+    answer_bus_errors();
     // It may have died before the death signal was asked for.
     if (server_is_gone()) return 0;
     auto first = read_frame();

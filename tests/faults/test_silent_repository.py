@@ -3,39 +3,27 @@
 import concurrent.futures
 import os
 import socket
-import subprocess
 
 import leftovers
 import pytest
 
+from addresses import public_address
 from wire import wait_for
 
 PIPELINE = "version: 1\non: {push: {}, manual: {}}\njobs:\n  a: {run: echo hello}\n"
-# Of the block for documentation: no one's address, but not a private one, which the server refuses.
-ADDRESS = "203.0.113.77"
 
 
 @pytest.fixture
 def silent():
     """A listener whose connections are answered by nobody."""
-
-    def ip(word):
-        words = ["ip", "address", word, f"{ADDRESS}/32", "dev", "lo"]
-        return subprocess.run(words, capture_output=True, text=True, check=False)
-
-    added = ip("add")
-    if added.returncode != 0 and "exists" not in added.stderr:
-        pytest.skip(f"needs the right to add an address to the loopback interface: {added.stderr.strip()}")
-    try:
-        with socket.create_server((ADDRESS, 0), backlog=50) as listener:
-            listener.settimeout(60)
-            yield listener
-    finally:
-        ip("del")
+    with public_address(77) as address, socket.create_server((address, 0), backlog=50) as listener:
+        listener.settimeout(60)
+        yield listener
 
 
 def url_of(listener):
-    return f"http://{ADDRESS}:{listener.getsockname()[1]}/app.git"
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}/app.git"
 
 
 def workers(world):
