@@ -150,6 +150,7 @@ Result<std::vector<protocol::ClaimedJob>> Scheduler::claim(store::Tx& tx,
         seen.who = parked->who;
         seen.who.draining = request.draining || parked->who.draining;
         seen.holding = request.holding;
+        seen.all = capacity.value_or(model::Capacity{});
         seen.at = clock_.steady();
     }
     tx.after_rollback([this, agent, before] {
@@ -198,7 +199,7 @@ std::vector<protocol::ClaimedJob> Scheduler::lease_fitting(store::Tx& tx, const 
         const Requirement wanted = parse_queue_key(key);
         if (!labels_match(wanted, claim.who.labels)) continue;
         if (!fits(wanted.resources, left)) {
-            for (auto id : store::ready_jobs(tx, key, service_.now(), 1)) passed_over(id);
+            for (auto id : store::ready_jobs(tx, key, service_.now(), 1)) passed_over(tx, id);
             continue;
         }
         for (auto id : store::ready_jobs(tx, key, service_.now(), free))
@@ -213,7 +214,7 @@ std::vector<protocol::ClaimedJob> Scheduler::lease_fitting(store::Tx& tx, const 
         if (jobs.size() == static_cast<std::size_t>(free)) break;
         // What came before may have taken what this one needs.
         if (!fits(parse_queue_key(job.queue_key).resources, left)) {
-            passed_over(job.id);
+            passed_over(tx, job.id);
             continue;
         }
         if (!may_lease(rooms, claim.who.agent, job)) continue;
@@ -224,23 +225,31 @@ std::vector<protocol::ClaimedJob> Scheduler::lease_fitting(store::Tx& tx, const 
     return jobs;
 }
 
-void Scheduler::passed_over(JobId job) {
+void Scheduler::passed_over(store::Tx& tx, JobId job) {
     passed_over_.try_emplace(job, service_.now());
+    if (passed_over_.size() < prune_at_) return;
+    // Jobs also end without having been leased.
+    std::erase_if(passed_over_, [&](const auto& one) {
+        const auto row = store::find_job(tx, one.first);
+        return !row || row->state != model::JobState::ready || row->attempt;
+    });
+    prune_at_ = std::max(k_prune_at, 2 * passed_over_.size());
 }
 
 std::map<AgentId, HeldRoom> Scheduler::held_rooms(store::Tx& tx) {
+    if (passed_over_.empty()) return {};
     std::vector<Waiting> jobs;
     std::map<JobId, std::string> reasons;
-    for (auto at = passed_over_.begin(); at != passed_over_.end();) {
-        const auto [id, since] = *at;
-        const auto job = store::find_job(tx, id);
-        const bool waits = job && job->state == model::JobState::ready && !job->attempt;
-        at = waits ? std::next(at) : passed_over_.erase(at);
-        if (!waits || job->not_before > service_.now().ms) continue;
-        if (service_.now() < since + times_.hold_room) continue;
-        jobs.push_back({id, job->priority, parse_queue_key(job->queue_key)});
-        reasons[id] = job->wait_reason;
-    }
+    // The first of each queue: those behind it want the same, and are never leased before it.
+    for (const auto& key : store::ready_keys(tx))
+        for (auto id : store::ready_jobs(tx, key, service_.now(), 1)) {
+            const auto since = passed_over_.find(id);
+            if (since == passed_over_.end() || service_.now() < since->second + times_.hold_room)
+                continue;
+            const auto job = store::find_job(tx, id).value();
+            jobs.push_back({id, job.priority, parse_queue_key(key)});
+            reasons[id] = job.wait_reason;
+        }
     if (jobs.empty()) return {};
     std::vector<Machine> machines;
     std::map<AgentId, std::string> names;
@@ -250,16 +259,21 @@ std::map<AgentId, HeldRoom> Scheduler::held_rooms(store::Tx& tx) {
         for (const auto& [id, seen] : agents_) {
             if (seen.who.draining || !seen.who.agent || clock_.steady() - seen.at > k_lately)
                 continue;
-            machines.push_back({id, seen.who.labels, {}, {}});
+            Machine machine{id, seen.who.labels, seen.all, {}};
+            const bool can = std::any_of(jobs.begin(), jobs.end(), [&](const Waiting& job) {
+                return room_on(machine, job.wanted, {}).has_value();
+            });
+            if (!can) continue;
+            machines.push_back(std::move(machine));
             names[id] = seen.who.name;
             holding[id] = seen.holding;
         }
     }
-    for (Machine& machine : machines) {
-        machine.all = store::capacity_of(tx, machine.id).value_or(model::Capacity{});
-        for (auto& [what, until] : store::given_of(tx, machine.id, holding[machine.id]))
+    if (machines.empty()) return {};
+    auto given = store::given_by_agent(tx, holding);
+    for (Machine& machine : machines)
+        for (auto& [what, until] : given[machine.id])
             machine.taken.push_back({std::move(what), until});
-    }
     auto rooms = hold_room(std::move(jobs), machines, clock_.now());
     for (const auto& [agent, held] : rooms) {
         const std::string reason =
@@ -305,7 +319,7 @@ void Scheduler::offer(store::Tx& tx, JobId job_id) {
         if (chosen) left = chosen->left;
     }
     if (!chosen) {
-        if (asks(wanted.resources)) passed_over(job->id);
+        if (asks(wanted.resources)) passed_over(tx, job->id);
         return;
     }
     std::vector<protocol::ClaimedJob> jobs;

@@ -115,6 +115,8 @@ public:
     const LeaseTimes& times() const { return times_; }
 
 private:
+    static constexpr std::size_t k_prune_at = 1024;
+
     /// Leases the job; what it asks for is taken out of `left`, where it must fit.
     protocol::ClaimedJob lease(store::Tx& tx, const store::Job& job, const ParkedClaim& claim,
                                model::Capacity& left);
@@ -126,7 +128,7 @@ private:
                 std::vector<protocol::ClaimedJob> jobs, const model::Capacity& left);
 
     /// Remembers since when the job could be leased but for lack of room.
-    void passed_over(JobId job);
+    void passed_over(store::Tx& tx, JobId job);
     /// Room that is held back now, by agent.
     std::map<AgentId, HeldRoom> held_rooms(store::Tx& tx);
     /// False when an agent holds its room for another job.
@@ -150,11 +152,13 @@ private:
         // As of its last claim.
         Claimant who;
         std::vector<AttemptId> holding;
+        model::Capacity all;  ///< before anything was given
     };
     std::unordered_map<AgentId, Seen> agents_;
     /// Ready jobs for which there was no room. A restart begins anew, which costs them one wait.
     /// Writer thread only.
     std::map<JobId, ServiceTime> passed_over_;
+    std::size_t prune_at_ = k_prune_at;
 };
 
 }  // namespace sluice::core

@@ -3,6 +3,7 @@
 #include "pipelines/base/text.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace sluice::store {
 
@@ -73,17 +74,26 @@ std::vector<model::Reservation> reservations_of(Tx& tx, AgentId agent,
     return out;
 }
 
-std::vector<Given> given_of(Tx& tx, AgentId agent, const std::vector<AttemptId>& holding) {
-    std::vector<Given> out;
-    for (auto& [until, cpu, memory, disk, gpus] : tx.all<I, I, I, I, S>(
-             "SELECT coalesce(started_at, created_at) + timeout_ms, cpu_millis, memory, disk, gpus "
-             "FROM attempts WHERE agent_id = :a AND state IN ('leased', 'running', 'unreachable')",
-             agent))
-        out.push_back({reservation(cpu, memory, disk, gpus), {until}});
-    for (const AttemptId id : holding)
-        if (tx.one<I>("SELECT id FROM attempts WHERE id = :a AND state = 'lost'", id))
-            out.push_back({reservation_of(tx, id), {0}});
-    std::erase_if(out, [](const Given& given) { return given.what.empty(); });
+std::map<AgentId, std::vector<Given>> given_by_agent(
+    Tx& tx, const std::map<AgentId, std::vector<AttemptId>>& holding) {
+    std::map<AgentId, std::vector<Given>> out;
+    std::set<AttemptId> live;
+    // One statement, however many agents: this stands on the way of every lease.
+    for (auto& [id, agent, until, cpu, memory, disk, gpus] : tx.all<I, I, I, I, I, I, S>(
+             "SELECT id, agent_id, coalesce(started_at, created_at) + timeout_ms, cpu_millis, "
+             "memory, disk, gpus FROM attempts WHERE state IN ('leased', 'running', "
+             "'unreachable')")) {
+        live.insert({id});
+        if (holding.contains({agent}))
+            out[{agent}].push_back({reservation(cpu, memory, disk, gpus), {until}});
+    }
+    for (const auto& [agent, held] : holding)
+        for (const AttemptId id : held)
+            if (!live.contains(id) &&
+                tx.one<I>("SELECT id FROM attempts WHERE id = :a AND state = 'lost'", id))
+                out[agent].push_back({reservation_of(tx, id), {0}});
+    for (auto& [agent, given] : out)
+        std::erase_if(given, [](const Given& one) { return one.what.empty(); });
     return out;
 }
 

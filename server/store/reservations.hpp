@@ -28,8 +28,10 @@ struct Given {
     model::Reservation what;
     Timestamp until;  ///< by its timeout; the past for a lost attempt that the agent still holds
 };
-/// As above, with the time at which each has ended at the latest; without what ended since.
-std::vector<Given> given_of(Tx& tx, AgentId agent, const std::vector<AttemptId>& holding);
+/// As above, of all agents in `holding`, with the time at which each has ended at the latest;
+/// without what ended since.
+std::map<AgentId, std::vector<Given>> given_by_agent(
+    Tx& tx, const std::map<AgentId, std::vector<AttemptId>>& holding);
 /// Of all live attempts, by agent.
 std::map<AgentId, std::vector<model::Reservation>> live_reservations(Tx& tx);
 
