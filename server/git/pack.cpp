@@ -94,10 +94,11 @@ Result<> write_content(git_repository* repository, const PackContent& content, P
 
 Result<WrittenPack> write_pack(git_repository* repository, const PackWish& wish,
                                const files::Path& folder) {
-    SLUICE_TRY(const PackContent content, pack_content(repository, wish));
+    SLUICE_TRY(PackContent content, pack_content(repository, wish));
     WrittenPack out{pack_file(folder, wish, content), content.base};
     // Setting the time tells whether it is there, and keeps it from being the next to go.
     if (::utimensat(AT_FDCWD, out.file.c_str(), nullptr, 0) == 0) return out;
+    SLUICE_CHECK(add_objects(repository, content));
     SLUICE_CHECK(files::make_dirs(folder, 0700));
     TemporaryFile temporary{out.file.string() + "." + std::to_string(::getpid()) +
                             std::string(k_temporary)};

@@ -25,6 +25,13 @@ struct LessOid {
     bool operator()(const git_oid& a, const git_oid& b) const { return git_oid_cmp(&a, &b) < 0; }
 };
 using Oids = std::set<git_oid, LessOid>;
+struct LessPair {
+    bool operator()(const std::pair<git_oid, git_oid>& a,
+                    const std::pair<git_oid, git_oid>& b) const {
+        const int first = git_oid_cmp(&a.first, &b.first);
+        return first != 0 ? first < 0 : git_oid_cmp(&a.second, &b.second) < 0;
+    }
+};
 
 /// What a tree has that another one has not at the same place. Costs as much as the two differ.
 class TreeDifference {
@@ -35,6 +42,8 @@ public:
     /// False when there are more than `most` objects.
     Result<bool> collect(const git_oid& id, const git_oid* base, std::size_t depth = 0) {
         if (base != nullptr && git_oid_equal(&id, base)) return true;
+        // The same folder stands in many places, which a few trees can make to be billions.
+        if (!walked_.emplace(id, base != nullptr ? *base : git_oid{}).second) return true;
         if (depth > k_deepest_tree)
             return error(Code::too_large, "commit_gone", "the commit's folders are too deep");
         SLUICE_TRY(Tree tree, look_up(id));
@@ -82,6 +91,8 @@ private:
     git_repository* repository_;
     std::size_t most_;
     Oids seen_;
+    std::set<std::pair<git_oid, git_oid>, LessPair>
+        walked_;  ///< tree, and what it was compared with
 };
 
 Result<PackContent> with_files(git_repository* repository, const PackWish& wish,
@@ -127,8 +138,7 @@ void add_ref(std::string& refs, const git_oid& id, const std::string& name) {
 }
 
 /// Tags of the commits, annotated ones with their object.
-Result<> add_tags(git_packbuilder* builder, git_repository* repository, const Oids& commits,
-                  std::string& refs) {
+Result<> add_tags(git_repository* repository, const Oids& commits, PackContent& out) {
     git_reference_iterator* made = nullptr;
     if (git_reference_iterator_glob_new(&made, repository, "refs/tags/*") != 0) return gone();
     References iterator(made);
@@ -148,51 +158,45 @@ Result<> add_tags(git_packbuilder* builder, git_repository* repository, const Oi
         if (annotated &&
             git_tag_target_type(reinterpret_cast<git_tag*>(direct)) != GIT_OBJECT_COMMIT)
             continue;
-        if (annotated && git_packbuilder_insert(builder, target, nullptr) != 0) return gone();
-        add_ref(refs, *target, git_reference_name(next));
+        if (annotated) out.tags.push_back(*target);
+        add_ref(out.refs, *target, git_reference_name(next));
         ++count;
     }
     return {};
 }
 
+/// From the tips; with `base` without what it comes from.
+Result<Revwalk> walk_of(git_repository* repository, const std::vector<git_oid>& tips,
+                        const std::string& base) {
+    git_revwalk* made = nullptr;
+    if (git_revwalk_new(&made, repository) != 0) return gone();
+    Revwalk walker(made);
+    for (const git_oid& tip : tips)
+        if (git_revwalk_push(made, &tip) != 0) return gone();
+    git_oid hidden;
+    if (!base.empty() &&
+        (git_oid_fromstr(&hidden, base.c_str()) != 0 || git_revwalk_hide(made, &hidden) != 0))
+        return gone();
+    return walker;
+}
+
 Result<PackContent> with_history(git_repository* repository, const PackWish& wish) {
     PackContent out;
-    git_packbuilder* builder = nullptr;
-    if (git_packbuilder_new(&builder, repository) != 0)
-        return git_error(Code::internal, "io", "cannot make a pack");
-    out.builder.reset(builder);
-    git_packbuilder_set_threads(builder, 0);  // as many as there are cores
-    std::vector<git_oid> tips{wish.commit};
+    out.tips.push_back(wish.commit);
     for (const std::string& branch : wish.branches) {
         git_oid tip;
         if (git_reference_name_to_id(&tip, repository, ("refs/heads/" + branch).c_str()) != 0)
             continue;
         if (!find_commit(repository, to_hex(&tip))) continue;
-        tips.push_back(tip);
+        out.tips.push_back(tip);
         add_ref(out.refs, tip, "refs/remotes/origin/" + branch);
     }
-    const auto walk = [&](bool hide) -> Result<Revwalk> {
-        git_revwalk* made = nullptr;
-        if (git_revwalk_new(&made, repository) != 0) return gone();
-        Revwalk walker(made);
-        for (const git_oid& tip : tips)
-            if (git_revwalk_push(made, &tip) != 0) return gone();
-        const auto base = hide ? ancestor_of(repository, wish) : std::nullopt;
-        if (base) {
-            if (git_revwalk_hide(made, &*base) != 0) return gone();
-            out.base = to_hex(&*base);
-        }
-        return walker;
-    };
+    if (const auto base = ancestor_of(repository, wish)) out.base = to_hex(&*base);
     Oids commits;
-    {
-        SLUICE_TRY(Revwalk all, walk(false));
-        git_oid id;
-        while (git_revwalk_next(&id, all.get()) == 0) commits.insert(id);
-    }
-    SLUICE_TRY(Revwalk missing, walk(true));
-    if (git_packbuilder_insert_walk(builder, missing.get()) != 0) return gone();
-    SLUICE_CHECK(add_tags(builder, repository, commits, out.refs));
+    SLUICE_TRY(Revwalk all, walk_of(repository, out.tips, ""));
+    git_oid id;
+    while (git_revwalk_next(&id, all.get()) == 0) commits.insert(id);
+    SLUICE_CHECK(add_tags(repository, commits, out));
     return out;
 }
 
@@ -200,6 +204,20 @@ Result<PackContent> with_history(git_repository* repository, const PackWish& wis
 
 std::size_t PackContent::count() const {
     return builder ? git_packbuilder_object_count(builder.get()) : objects.size();
+}
+
+Result<> add_objects(git_repository* repository, PackContent& content) {
+    if (content.tips.empty()) return {};
+    git_packbuilder* builder = nullptr;
+    if (git_packbuilder_new(&builder, repository) != 0)
+        return git_error(Code::internal, "io", "cannot make a pack");
+    content.builder.reset(builder);
+    git_packbuilder_set_threads(builder, 0);  // as many as there are cores
+    SLUICE_TRY(Revwalk missing, walk_of(repository, content.tips, content.base));
+    if (git_packbuilder_insert_walk(builder, missing.get()) != 0) return gone();
+    for (const git_oid& tag : content.tags)
+        if (git_packbuilder_insert(builder, &tag, nullptr) != 0) return gone();
+    return {};
 }
 
 Result<PackContent> pack_content(git_repository* repository, const PackWish& wish) {

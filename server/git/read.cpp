@@ -163,15 +163,18 @@ std::optional<std::vector<std::string>> changed_paths(git_repository* repository
 struct TreeList {
     std::vector<config::expression::TreeFile> files;
     std::size_t bytes = 0;
+    std::size_t entries = 0;
 };
 
 int note_file(const char* folder, const git_tree_entry* entry, void* payload) {
     auto& list = *static_cast<TreeList*>(payload);
+    // Folders, too: those that hold no file may be billions.
+    if (++list.entries > k_max_tree_files) return -1;
     if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB) return 0;
     list.files.push_back(
         {std::string(folder) + git_tree_entry_name(entry), to_hex(git_tree_entry_id(entry))});
     list.bytes += list.files.back().path.size();
-    return list.files.size() > k_max_tree_files || list.bytes > k_max_tree_bytes ? -1 : 0;
+    return list.bytes > k_max_tree_bytes ? -1 : 0;
 }
 
 std::optional<std::vector<config::expression::TreeFile>> all_files(const git_tree* root) {

@@ -348,6 +348,27 @@ TEST_CASE("a pack holds the commit without its history, and is made once", "[git
     CHECK(ci.wait(ci.service().pack(known, {std::string(40, 'e')})).error().id == "commit_gone");
 }
 
+TEST_CASE("a few trees that stand for billions of folders cost no more than they are", "[git]") {
+    GitFixture ci;
+    TestRepo repo = ci.repo();
+    std::string tree = repo.tree("100644 blob " + repo.blob("one") + "\ta\n");
+    for (int level = 0; level < 12; ++level) {
+        std::string entries;
+        for (char name = 'a'; name < 'k'; ++name)
+            entries += "040000 tree " + tree + "\t" + name + "\n";
+        tree = repo.tree(entries);
+    }
+    std::string entries = "100644 blob " + repo.blob("if: hash_files('**') == ''") + "\t.ci.yml\n";
+    entries += "040000 tree " + tree + "\tx\n";
+    const std::string sha = repo.commit_tree(repo.tree(entries), "many");
+    auto made = ci.wait(ci.service().pack({ProjectId{7}, repo.path().string()}, {sha}));
+    REQUIRE(made.has_value());
+    // Its list of files is too long to be had, which takes no longer to find out.
+    const auto snapshot = ci.snapshot(repo, sha);
+    REQUIRE(snapshot.has_value());
+    CHECK_FALSE(snapshot->tree.has_value());
+}
+
 TEST_CASE("a pack leaves out what the nearest commit of the reader has", "[git]") {
     GitFixture ci;
     TestRepo repo = ci.repo();
