@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <deque>
+#include <mutex>
 
 namespace sluice::git {
 namespace {
@@ -77,6 +79,11 @@ struct GitService::Impl {
 
     const Options options;
     const std::shared_ptr<WorkerPool> pool;
+
+    /// Of the commits that were asked about last: a runner asks again for each submodule. Never
+    /// wrong, for a commit does not change.
+    std::mutex known_mutex;
+    std::deque<std::pair<std::string, std::vector<Submodule>>> known;
 };
 
 std::optional<RemoteFile> parse_remote_file(std::string_view reference) {
@@ -208,7 +215,7 @@ awaitable<Result<Pack>> GitService::pack(Repo repo, PackRequest wanted) {
 }
 
 awaitable<Result<std::vector<Submodule>>> GitService::submodules(Repo repo, std::string sha) {
-    constexpr std::size_t k_most = 64, k_deepest = 4;
+    constexpr std::size_t k_most = 64, k_deepest = 4, k_known = 32;
     struct Level {
         std::string path;
         std::string commit;
@@ -218,6 +225,12 @@ awaitable<Result<std::vector<Submodule>>> GitService::submodules(Repo repo, std:
     };
     auto impl = impl_;
     std::vector<Submodule> out;
+    const std::string key = std::to_string(repo.project.value) + " " + repo.url + " " + sha;
+    {
+        std::lock_guard lock(impl->known_mutex);
+        for (const auto& [of, known] : impl->known)
+            if (of == key) co_return known;
+    }
     std::vector<Level> levels{{"", std::move(sha), repo, {repo.url}}};
     for (std::size_t at = 0; at < levels.size(); ++at) {
         const Level level = levels[at];
@@ -244,6 +257,9 @@ awaitable<Result<std::vector<Submodule>>> GitService::submodules(Repo repo, std:
             levels.back().outer.push_back(std::move(url));
         }
     }
+    std::lock_guard lock(impl->known_mutex);
+    impl->known.emplace_front(key, out);
+    if (impl->known.size() > k_known) impl->known.pop_back();
     co_return out;
 }
 

@@ -1,6 +1,7 @@
 #include "server/git/mirror.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "server/git/borrowed_mirrors.hpp"
 #include "server/git/consolidate.hpp"
 
 #include <sys/stat.h>
@@ -102,6 +103,7 @@ RepositoryCache::Identity RepositoryCache::identify(const std::string& path) {
 }
 
 Result<git_repository*> RepositoryCache::open(const wire::Request& request) {
+    if (is_borrowed(request.path)) touch_mirror(request.path);
     const Identity now = identify(request.path);
     for (auto it = open_.begin(); it != open_.end(); ++it) {
         if (it->path != request.path) continue;
@@ -214,6 +216,7 @@ Result<> RepositoryCache::fetch_refspecs(git_repository* repository, const wire:
 void RepositoryCache::tidy() {
     if (fetched_into_.empty()) return;
     const std::string mirror = std::exchange(fetched_into_, {});
+    if (is_borrowed(mirror)) trim_borrowed(files::Path(mirror).parent_path());
     auto lock = files::LockFile::try_acquire(files::Path(mirror) / k_lock_name);
     if (!lock || !*lock || !consolidate(mirror)) return;
     (void)files::write_atomic(files::Path(mirror) / k_generation_name, "", 0600, false);

@@ -1,6 +1,10 @@
+#include "server/git/borrowed_mirrors.hpp"
 #include "server/git/submodules.hpp"
+#include "tests/unit/server/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <fstream>
 
 using namespace sluice;
 using namespace sluice::git;
@@ -76,4 +80,33 @@ TEST_CASE("the server's own rights reach beside the project's repository, no fur
     CHECK(url_of("/srv/git/app.git", "../../other/lib.git") == "url_denied");
     CHECK(url_of("https://h.org/g/app.git", "git@h.org:g/lib.git") == "url_denied");
     CHECK(url_of("https://h.org/g/app.git", "/srv/git/lib.git") == "url_denied");
+}
+
+TEST_CASE("of the mirrors that commits name the least recently used go", "[git]") {
+    TempFolder scratch;
+    const files::Path folder = scratch.path / "submodules";
+    const auto now = std::filesystem::file_time_type::clock::now();
+    const auto put = [&](const std::string& name, std::chrono::hours ago) {
+        std::filesystem::create_directories(folder / name / "objects" / "pack");
+        std::ofstream(folder / name / "objects" / "pack" / "p.pack") << std::string(1000, 'x');
+        std::filesystem::last_write_time(folder / name, now - ago);
+    };
+    using std::chrono::hours;
+    put("oldest.git", hours(5));
+    put("older.git", hours(4));
+    put("recent.git", hours(2));
+    put("now.git", hours(0));
+    put("killed.git.removed", hours(0));
+    const auto is_there = [&](const char* name) { return std::filesystem::exists(folder / name); };
+    trim_borrowed(folder, {.bytes = 2500, .unused_for = std::chrono::hours(1)});
+    CHECK_FALSE(is_there("oldest.git"));
+    CHECK_FALSE(is_there("older.git"));
+    CHECK(is_there("recent.git"));
+    CHECK_FALSE(is_there("killed.git.removed"));
+    // What was used a moment ago is perhaps being read.
+    trim_borrowed(folder, {.bytes = 10, .unused_for = std::chrono::hours(1)});
+    CHECK_FALSE(is_there("recent.git"));
+    CHECK(is_there("now.git"));
+    CHECK(is_borrowed(folder / "now.git"));
+    CHECK_FALSE(is_borrowed(scratch.path / "mirrors" / "1.git"));
 }
