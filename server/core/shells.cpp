@@ -201,15 +201,18 @@ Shells::awaitable<protocol::KeptReply> Shells::wait_for_person(Keeper keeper,
                 reply.window = shell->told = shell->window;
                 opened = shell->row;
             }
-            if (reply.release && found != kept_.end() &&
-                found->second.keeper.attempt == keeper.attempt)
-                kept_.erase(found);
             done = stopping_;
         }
         if (opened) {
             changed_.notify();
             std::string actor = opened->opened_by, action = "shell.open";
-            (void)co_await record(*opened, std::move(actor), std::move(action));
+            const auto written = co_await record(*opened, std::move(actor), std::move(action));
+            if (!written) {
+                reply.shell = 0;
+                std::lock_guard lock(mutex_);
+                if (Live* shell = live(opened->id))
+                    (void)end(*shell, std::nullopt, "its beginning could not be written down");
+            }
         }
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(until - clock_.steady());
@@ -223,6 +226,10 @@ Result<Shells::Live*> Shells::of_runner(AttemptId attempt, store::ShellId id) {
     if (shell == nullptr || shell->row.attempt != attempt) return unknown();
     if (shell->row.state != ShellState::open) return over(shell->row);
     shell->runner_at = clock_.steady();
+    // Who serves a shell does not ask for one, and is there all the same.
+    if (auto kept = kept_.find(shell->row.job);
+        kept != kept_.end() && kept->second.keeper.attempt == attempt)
+        kept->second.seen = clock_.steady();
     return shell;
 }
 
@@ -353,16 +360,31 @@ Shells::awaitable<Result<store::Shell>> Shells::decide(store::ShellId id, std::s
             co_return error(Code::conflict, "not_requested",
                             "nobody has to decide about this shell: it is " +
                                 std::string(to_text(shell->row.state)));
+        if (std::exchange(shell->deciding, true))
+            co_return error(Code::conflict, "not_requested",
+                            "somebody else decides about this shell at this moment");
         shell->row.decided_by = by;
-        shell->runner_at = clock_.steady();
-        if (approved)
-            shell->row.state = ShellState::waiting;
-        else
-            (void)end(*shell, std::nullopt, "refused by " + by);
         row = shell->row;
+        if (approved) {
+            row.state = ShellState::waiting;
+        } else {
+            (void)end(*shell, std::nullopt, "refused by " + by);
+            row = shell->row;
+        }
     }
     std::string action = approved ? "shell.approve" : "shell.reject";
     auto done = co_await record(row, std::move(by), std::move(action));
+    {
+        std::lock_guard lock(mutex_);
+        // Nobody comes in whose approval was not written down first.
+        if (Live* shell = live(id)) {
+            shell->deciding = false;
+            if (done && approved && shell->row.state == ShellState::requested) {
+                shell->row.state = ShellState::waiting;
+                shell->runner_at = clock_.steady();
+            }
+        }
+    }
     changed_.notify();
     if (!done) co_return done.error();
     co_return row;

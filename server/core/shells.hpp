@@ -105,6 +105,7 @@ private:
         protocol::WindowSize told;  ///< what the runner heard last of it
         ByteStream typed, printed;
         Steady person_at, runner_at, ended_at;
+        bool deciding = false;      ///< an admin's word is being written down
         bool written_down = false;  ///< its end: nobody hears of it before the list tells it
     };
     struct Kept {

@@ -53,9 +53,10 @@ ShellId insert_shell(Tx& tx, const Shell& shell) {
 void update_shell(Tx& tx, const Shell& shell) {
     tx.exec(
         "UPDATE shells SET state = :a, decided_by = :b, opened_at = :c, ended_at = :d, exit_code = "
-        ":e, ending = :f WHERE id = :g",
+        ":e, ending = :f WHERE id = :g AND state <> 'ended' AND NOT (state = 'open' AND :h = "
+        "'waiting')",
         to_text(shell.state), shell.decided_by, shell.opened_at, shell.ended_at, shell.exit_code,
-        shell.ending, shell.id);
+        shell.ending, shell.id, to_text(shell.state));
 }
 
 std::optional<Shell> find_shell(Tx& tx, ShellId id) {
