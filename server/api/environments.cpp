@@ -22,12 +22,6 @@ constexpr std::int64_t k_approvals_max = 20;
 constexpr Duration k_wait_max = std::chrono::hours(30 * 24);
 constexpr Duration k_expires_max = std::chrono::hours(366 * 24);
 
-json::Array texts(const std::vector<std::string>& items) {
-    json::Array out;
-    for (const auto& item : items) out.push_back(boost::json::string(item));
-    return out;
-}
-
 json::Value view(const store::Deployment& deployment) {
     return json::Object{{"environment", deployment.environment},
                         {"job_id", deployment.job.value},
@@ -44,27 +38,28 @@ json::Value view(const store::Deployment& deployment) {
 }
 
 json::Value rules(const store::Environment& environment) {
-    return json::Object{{"id", environment.id.value},
-                        {"approvers", texts(environment.approvers)},
-                        {"approvals", environment.approvals},
-                        {"reason_required", environment.reason_required},
-                        {"expires_ms", environment.expires.count()},
-                        {"wait_ms", environment.wait.count()},
-                        {"events", texts(environment.events)},
-                        {"branches", texts(environment.branches)},
-                        {"tags", texts(environment.tags)},
-                        {"set_by", environment.set_by},
-                        {"set_at", format_timestamp(environment.set_at)}};
+    return json::Object{
+        {"id", environment.id.value},
+        {"approvers", json::Array(environment.approvers.begin(), environment.approvers.end())},
+        {"approvals", environment.approvals},
+        {"reason_required", environment.reason_required},
+        {"expires_ms", environment.expires.count()},
+        {"wait_ms", environment.wait.count()},
+        {"events", json::Array(environment.events.begin(), environment.events.end())},
+        {"branches", json::Array(environment.branches.begin(), environment.branches.end())},
+        {"tags", json::Array(environment.tags.begin(), environment.tags.end())},
+        {"set_by", environment.set_by},
+        {"set_at", format_timestamp(environment.set_at)}};
 }
 
 /// `protection`: null for one that only jobs have named.
-json::Value view(store::Tx& tx, ProjectId project, const std::string& name,
+json::Value view(store::Tx& tx, ProjectId project, const std::string& name, std::int64_t held,
                  json::Value protection) {
     const auto current = store::current_deployment(tx, project, name);
     return json::Object{{"name", name},
                         {"protection", std::move(protection)},
                         {"current", current ? view(*current) : json::Value(nullptr)},
-                        {"held", store::count_held_deployments(tx, project, name)}};
+                        {"held", held}};
 }
 
 /// Who reads the audit trail sees what was decided.
@@ -139,12 +134,14 @@ awaitable<Reply> list(Api& api, Request& request) {
     if (!project) co_return http::error_reply(project.error());
     auto read = [id = project->id](store::Tx& tx) {
         json::Array out;
-        std::vector<std::string> named = store::deployed_environments(tx, id);
+        std::vector<std::string> named = store::deployed_environments(tx, id, k_environments_max);
+        auto held = store::held_deployments(tx, id);
         for (const auto& environment : store::environments_of(tx, id)) {
             std::erase(named, environment.name);
-            out.push_back(view(tx, id, environment.name, rules(environment)));
+            out.push_back(
+                view(tx, id, environment.name, held[environment.name], rules(environment)));
         }
-        for (const auto& name : named) out.push_back(view(tx, id, name, nullptr));
+        for (const auto& name : named) out.push_back(view(tx, id, name, held[name], nullptr));
         return out;
     };
     auto environments = co_await api.read(std::move(read));
@@ -184,7 +181,8 @@ awaitable<Reply> put(Api& api, Request& request, const Principal& who) {
         stored.id = store::put_environment(tx, wanted);
         store::insert_audit(tx, api.clock.now(), wanted.set_by, "environment.set",
                             project.name + ":" + wanted.name, rules_text(wanted));
-        return view(tx, project.id, stored.name, rules(stored));
+        auto held = store::held_deployments(tx, project.id);
+        return view(tx, project.id, stored.name, held[stored.name], rules(stored));
     };
     auto stored = co_await api.writer.write(std::move(change));
     if (!stored) co_return http::error_reply(stored.error());

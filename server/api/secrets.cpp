@@ -16,18 +16,12 @@ namespace {
 constexpr std::size_t k_scope_max = 100;
 constexpr std::size_t k_secrets_max = 1000;
 
-json::Array texts(const std::vector<std::string>& items) {
-    json::Array out;
-    for (const auto& item : items) out.push_back(boost::json::string(item));
-    return out;
-}
-
 json::Value view(const store::Secret& secret) {
     return json::Object{{"id", secret.id.value},
                         {"name", secret.name},
                         {"environment", secret.environment},
-                        {"events", texts(secret.events)},
-                        {"branches", texts(secret.branches)},
+                        {"events", json::Array(secret.events.begin(), secret.events.end())},
+                        {"branches", json::Array(secret.branches.begin(), secret.branches.end())},
                         {"set_by", secret.set_by},
                         {"set_at", format_timestamp(secret.set_at)}};
 }

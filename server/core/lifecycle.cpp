@@ -262,12 +262,14 @@ void Lifecycle::expire_queued(store::Tx& tx) {
         change(tx, run, next);
         advance(tx, job.run);
     }
+    tx.after_rollback([this] { next_queue_end_ = 0; });
     next_queue_end_ = store::next_queue_end(tx).value_or(INT64_MAX);
 }
 
 void Lifecycle::offer_due(store::Tx& tx) {
     const auto now = service_.now();
     for (auto id : store::due_jobs(tx, now)) scheduler_.offer(tx, id);
+    tx.after_rollback([this] { next_due_ = 0; });
     next_due_ = store::next_back_off(tx, now).value_or(INT64_MAX);
 }
 

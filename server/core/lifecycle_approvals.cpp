@@ -112,10 +112,14 @@ Result<> Lifecycle::decide_job(store::Tx& tx, JobId id, const Decision& decision
         advance(tx, job->run);
         return {};
     }
-    if (!store::insert_vote(tx, id, vote))
-        return error(Code::conflict, "already_approved",
-                     fmt::format("{} has approved it already; it waits for {}", decision.by,
-                                 to_words(unmet(demands, store::votes_of(tx, id)))));
+    if (!store::insert_vote(tx, id, vote)) {
+        const auto missing = unmet(demands, store::votes_of(tx, id));
+        // Nothing is missing when the environment asks for less than it did when they agreed.
+        if (!missing.empty())
+            return error(Code::conflict, "already_approved",
+                         fmt::format("{} has approved it already; it waits for {}", decision.by,
+                                     to_words(missing)));
+    }
     audit();
     let_go(tx, run, *job, decision.reason);
     return {};
@@ -178,6 +182,8 @@ void Lifecycle::expire_approvals(store::Tx& tx) {
         end_cancelled(tx, run, *job, "nobody approved it in time", Cause::cancelled);
         advance(tx, job->run);
     }
+    // What a transaction that is undone has done is due at once.
+    tx.after_rollback([this] { next_expiry_ = 0; });
     const auto next = store::next_approval_time(tx);
     next_expiry_ = next ? next->ms : INT64_MAX;
 }

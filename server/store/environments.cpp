@@ -1,6 +1,8 @@
 #include "server/store/environments.hpp"
 
-#include "pipelines/base/json.hpp"
+#include "server/store/text_list.hpp"
+
+#include <algorithm>
 
 namespace sluice::store {
 
@@ -18,19 +20,6 @@ constexpr std::string_view k_deployments =
     "SELECT d.job_id, d.run_id, r.number, d.environment, d.url, j.key, j.state, r.sha, r.branch, "
     "r.tag, coalesce(a.decided_by, ''), j.finished_at FROM deployments d JOIN jobs j ON j.id = "
     "d.job_id JOIN runs r ON r.id = d.run_id LEFT JOIN approvals a ON a.job_id = d.job_id ";
-
-std::string list_text(const std::vector<std::string>& items) {
-    json::Array out;
-    for (const auto& item : items) out.push_back(boost::json::string(item));
-    return json::serialize(out);
-}
-
-std::vector<std::string> list_of(const std::string& text) {
-    std::vector<std::string> out;
-    const auto value = json::parse(text).value();
-    for (const auto& item : value.as_array()) out.emplace_back(item.as_string());
-    return out;
-}
 
 template <class... Args>
 std::vector<Environment> select(Tx& tx, std::string_view where, const Args&... args) {
@@ -142,20 +131,26 @@ std::optional<Deployment> current_deployment(Tx& tx, ProjectId project,
                     project, environment));
 }
 
-std::vector<std::string> deployed_environments(Tx& tx, ProjectId project) {
+std::vector<std::string> deployed_environments(Tx& tx, ProjectId project, std::int64_t limit) {
     std::vector<std::string> out;
-    for (auto& [name] :
-         tx.all<S>("SELECT DISTINCT environment FROM deployments WHERE project_id = :a ORDER BY 1",
-                   project))
+    for (auto& [name, last] :
+         tx.all<S, I>("SELECT environment, max(run_id) AS last FROM deployments WHERE project_id = "
+                      ":a GROUP BY environment ORDER BY last DESC LIMIT :b",
+                      project, limit))
         out.push_back(std::move(name));
+    std::sort(out.begin(), out.end());
     return out;
 }
 
-std::int64_t count_held_deployments(Tx& tx, ProjectId project, std::string_view environment) {
-    return std::get<0>(*tx.one<I>(
-        "SELECT count(*) FROM deployments d JOIN jobs j ON j.id = d.job_id WHERE d.project_id = :a "
-        "AND d.environment = :b AND j.state = 'held'",
-        project, environment));
+std::map<std::string, std::int64_t> held_deployments(Tx& tx, ProjectId project) {
+    std::map<std::string, std::int64_t> out;
+    // From the jobs that have not ended: past deployments are without number.
+    for (auto& [name, count] : tx.all<S, I>(
+             "SELECT d.environment, count(*) FROM jobs j JOIN deployments d ON d.job_id = j.id "
+             "WHERE j.finished_at IS NULL AND j.state = 'held' AND d.project_id = :a GROUP BY 1",
+             project))
+        out[std::move(name)] = count;
+    return out;
 }
 
 std::int64_t newer_deployment(Tx& tx, ProjectId project, std::string_view environment, RunId run) {

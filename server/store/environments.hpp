@@ -6,6 +6,7 @@
 #include "pipelines/base/time.hpp"
 #include "server/store/connection.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,10 +58,11 @@ std::vector<Deployment> deployments_of(Tx& tx, ProjectId project, std::string_vi
 /// The newest that succeeded.
 std::optional<Deployment> current_deployment(Tx& tx, ProjectId project,
                                              std::string_view environment);
-/// Every name that a job of the project has asked for.
-std::vector<std::string> deployed_environments(Tx& tx, ProjectId project);
-/// Jobs for it that wait for people or time.
-std::int64_t count_held_deployments(Tx& tx, ProjectId project, std::string_view environment);
+/// Names that jobs of the project have asked for, by name: of more than `limit` those that were
+/// asked for last.
+std::vector<std::string> deployed_environments(Tx& tx, ProjectId project, std::int64_t limit);
+/// How many jobs for it wait for people or time, by environment, where there are any.
+std::map<std::string, std::int64_t> held_deployments(Tx& tx, ProjectId project);
 /// Number of the newest run after `run` whose job there runs or has succeeded; 0 = none.
 std::int64_t newer_deployment(Tx& tx, ProjectId project, std::string_view environment, RunId run);
 

@@ -92,13 +92,25 @@ void insert_audit(Tx& tx, Timestamp at, std::string_view actor, std::string_view
 std::vector<AuditRow> list_audit(Tx& tx, const AuditFilter& filter) {
     std::vector<AuditRow> out;
     const I before = filter.before > 0 ? filter.before : INT64_MAX;
-    for (auto& [id, at, actor, action, subject, detail] : tx.all<I, I, S, S, S, S>(
-             "SELECT id, at, actor, action, subject, detail FROM audit WHERE id < :a AND (:b = '' "
-             "OR action = :c OR substr(action, 1, length(:d) + 1) = :e) ORDER BY id DESC LIMIT :f",
-             before, filter.action, filter.action, filter.action, filter.action + ".",
-             filter.limit))
-        out.push_back(
-            {id, {at}, std::move(actor), std::move(action), std::move(subject), std::move(detail)});
+    const std::string select = "SELECT id, at, actor, action, subject, detail FROM audit WHERE ";
+    const auto take = [&](auto&& rows) {
+        for (auto& [id, at, actor, action, subject, detail] : rows)
+            out.push_back({id,
+                           {at},
+                           std::move(actor),
+                           std::move(action),
+                           std::move(subject),
+                           std::move(detail)});
+    };
+    if (filter.action.empty())
+        take(tx.all<I, I, S, S, S, S>(select + "id < :a ORDER BY id DESC LIMIT :b", before,
+                                      filter.limit));
+    else
+        // `shell.` to `shell/`: all that begins with the former, as a range of the index.
+        take(tx.all<I, I, S, S, S, S>(
+            select + "(action = :a OR (action > :b AND action < :c)) AND id < :d ORDER BY id DESC "
+                     "LIMIT :e",
+            filter.action, filter.action + ".", filter.action + "/", before, filter.limit));
     return out;
 }
 

@@ -1,6 +1,6 @@
 #include "server/store/secrets.hpp"
 
-#include "pipelines/base/json.hpp"
+#include "server/store/text_list.hpp"
 
 #include <fmt/format.h>
 
@@ -14,19 +14,6 @@ using I = std::int64_t;
 constexpr std::string_view k_columns =
     "SELECT id, project_id, name, environment, events, branches, sealed, set_by, set_at FROM "
     "secrets ";
-
-std::string list_text(const std::vector<std::string>& items) {
-    json::Array out;
-    for (const auto& item : items) out.push_back(boost::json::string(item));
-    return json::serialize(out);
-}
-
-std::vector<std::string> list_of(const std::string& text) {
-    std::vector<std::string> out;
-    const auto value = json::parse(text).value();
-    for (const auto& item : value.as_array()) out.emplace_back(item.as_string());
-    return out;
-}
 
 template <class... Args>
 std::vector<Secret> select(Tx& tx, std::string_view where, const Args&... args) {

@@ -83,6 +83,18 @@ def test_a_job_waits_for_as_many_people_as_its_environment_asks(project, ci, peo
     assert [row["actor"] for row in audit] == [ann_name, bob_name]
 
 
+def test_who_has_agreed_lets_a_job_go_when_its_environment_asks_for_less(project, ci, people):
+    ann, ann_name = people("write", "ann")
+    protect(project, "--approver", ann_name, "--approvals", "2")
+    run = project.run_of(project.push({".ci.yml": pipeline()}))
+    job = held(ci, run)
+    assert decide(ci, job, who=ann).json["state"] == "held"
+    assert decide(ci, job, who=ann).json["error"] == "already_approved"
+    protect(project, "--approver", ann_name, "--approvals", "1")
+    assert decide(ci, job, who=ann).status == 200
+    ci.ended(run, "passed")
+
+
 def test_the_file_adds_to_the_environment_and_takes_nothing_away(project, ci, people):
     (ann, ann_name), (carl, _) = people("write", "ann"), people("write", "carl")
     protect(project, "--approver", ann_name)
