@@ -52,6 +52,12 @@ private:
     std::int64_t stored_, at_ = 0;
 };
 
+/// Whose it is; nothing for a file that no upload is named like.
+std::optional<AttemptId> uploader(const files::Path& file) {
+    const std::string name = file.filename().string();
+    return AttemptId::parse(name.substr(0, name.find('-')));
+}
+
 }  // namespace
 
 Hold::~Hold() {
@@ -218,13 +224,22 @@ void BlobStore::forget_upload(AttemptId attempt, std::string_view digest) {
     ::unlink(path.c_str());
 }
 
-void BlobStore::forget_uploads(const std::set<AttemptId>& live) {
+std::set<AttemptId> BlobStore::uploading() const {
+    std::set<AttemptId> out;
+    std::error_code failed;
+    for (const auto& file : std::filesystem::directory_iterator(root_ / "uploads", failed))
+        if (const auto attempt = uploader(file.path())) out.insert(*attempt);
+    return out;
+}
+
+void BlobStore::forget_uploads(const std::set<AttemptId>& seen, const std::set<AttemptId>& live) {
     std::error_code failed;
     for (const auto& file : std::filesystem::directory_iterator(root_ / "uploads", failed)) {
-        const std::string name = file.path().filename().string();
-        const auto attempt = AttemptId::parse(name.substr(0, name.find('-')));
-        if (attempt && live.contains(*attempt)) continue;
+        const auto attempt = uploader(file.path());
+        if (attempt && (live.contains(*attempt) || !seen.contains(*attempt))) continue;
         std::lock_guard forgetting(mutex_);
+        // What is being kept in this moment goes by itself.
+        if (sealed_.contains(file.path())) continue;
         turns_.erase(file.path());
         ::unlink(file.path().c_str());
     }

@@ -104,8 +104,11 @@ public:
     Result<> remove(std::string_view digest);
     /// The blob is known: what came of it once more, or before a crash, is not needed.
     void forget_upload(AttemptId attempt, std::string_view digest);
-    /// Throws away what attempts have sent in part, but for these.
-    void forget_uploads(const std::set<AttemptId>& live);
+    /// Attempts that have sent something in part.
+    std::set<AttemptId> uploading() const;
+    /// Throws away what attempts have sent in part, but for these and for those that were not
+    /// `uploading()` when the caller looked.
+    void forget_uploads(const std::set<AttemptId>& seen, const std::set<AttemptId>& live);
     /// Digests of all files that are here, not of what a remote has; for a look at what a crash
     /// left behind.
     std::vector<std::string> all() const;

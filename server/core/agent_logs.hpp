@@ -5,6 +5,7 @@
 #include "pipelines/base/ids.hpp"
 #include "pipelines/protocol/agent_log.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -16,6 +17,8 @@ public:
     protocol::AgentLogTaken take(AgentId agent, protocol::AgentLogLines lines) {
         std::lock_guard lock(mutex_);
         Log& log = logs_[agent];
+        log.fed = ++feeds_;
+        if (logs_.size() > k_agents) forget_longest_silent();
         if (log.session != lines.session) {
             // Lines in the middle of a session that nobody knows: all of them, please.
             if (lines.first != 0 && !log.asked) {
@@ -43,14 +46,26 @@ public:
         return {found->second.lines.begin(), found->second.lines.end()};
     }
 
+    /// Machines that come and go with the load have a name each: of more than these the log goes
+    /// that nobody has written into for longest.
+    static constexpr std::size_t k_agents = 2000;
+
 private:
     struct Log {
+        std::int64_t fed = 0;  ///< when: the number of that call
         std::string session;
         std::int64_t next = 0;
         bool asked = false;  ///< for all lines of a session
         std::deque<std::string> lines;
     };
+    void forget_longest_silent() {
+        logs_.erase(std::min_element(logs_.begin(), logs_.end(), [](const auto& a, const auto& b) {
+            return a.second.fed < b.second.fed;
+        }));
+    }
+
     mutable std::mutex mutex_;
+    std::int64_t feeds_ = 0;
     std::map<AgentId, Log> logs_;
 };
 

@@ -16,6 +16,8 @@ namespace sluice::core {
 namespace {
 
 constexpr std::int64_t k_slice = 500;  // rule 14: bulk deletes in slices
+/// Five minutes: what an attempt that has ended began to upload is of no use to anybody.
+constexpr std::int64_t k_rounds_between = 60;
 constexpr Duration k_lost_life{3'600'000};
 constexpr Duration k_memo_life{90LL * 24 * 3'600'000};
 
@@ -38,6 +40,7 @@ boost::asio::awaitable<void> BlobKeeper::run() {
 
 boost::asio::awaitable<void> BlobKeeper::round(bool first) {
     if (first) co_await remove_left_over();
+    if (rounds_++ % k_rounds_between == 0) co_await forget_uploads();
     const bool settled = guard_.settled();
     auto expire = [this, settled](store::Tx& tx) -> Result<std::int64_t> {
         const Timestamp now = parts_.clock.now();
@@ -62,13 +65,22 @@ boost::asio::awaitable<void> BlobKeeper::remove_loose() {
         // A hold from before the look until the file is gone: an upload of the same bytes that
         // comes meanwhile is told to try again, and makes the blob anew.
         std::vector<std::unique_ptr<blobs::Hold>> holds;
-        auto look = [](store::Tx& tx) -> Result<std::vector<std::string>> {
-            return store::loose_blobs(tx, k_slice);
+        // The look goes through all blobs: beside the writer, and not for more than a twentieth of
+        // the time.
+        if (parts_.clock.steady() < next_look_) co_return;
+        const auto begin = parts_.clock.steady();
+        auto look = [this] {
+            return parts_.readers.read(
+                [](store::Tx& tx) { return store::loose_blobs(tx, k_slice); });
         };
-        auto loose = co_await parts_.writer.write(std::move(look));
-        if (!loose || loose->empty()) co_return;
+        auto loose = co_await runtime::run_on(parts_.pool, std::move(look));
+        if (loose.empty()) {
+            const auto now = parts_.clock.steady();
+            next_look_ = now + 20 * (now - begin);
+            co_return;
+        }
         std::vector<std::string> held;
-        for (std::string& digest : *loose)
+        for (std::string& digest : loose)
             if (auto hold = parts_.blobs.hold(digest)) {
                 holds.push_back(std::move(hold));
                 held.push_back(std::move(digest));
@@ -91,7 +103,11 @@ boost::asio::awaitable<void> BlobKeeper::remove_loose() {
     }
 }
 
-boost::asio::awaitable<void> BlobKeeper::remove_left_over() {
+boost::asio::awaitable<void> BlobKeeper::forget_uploads() {
+    // First the files, then who lives: an attempt that begins meanwhile is in neither.
+    auto look = [this] { return parts_.blobs.uploading(); };
+    const auto seen = co_await runtime::run_on(parts_.pool, std::move(look));
+    if (seen.empty()) co_return;
     auto live = [](store::Tx& tx) -> Result<std::set<AttemptId>> {
         std::set<AttemptId> out;
         for (const auto& attempt : store::live_attempts(tx)) out.insert(attempt.id);
@@ -99,10 +115,12 @@ boost::asio::awaitable<void> BlobKeeper::remove_left_over() {
     };
     const auto attempts = co_await parts_.writer.write(std::move(live));
     if (!attempts) co_return;
-    auto list = [this, &attempts] {
-        parts_.blobs.forget_uploads(*attempts);
-        return parts_.blobs.all();
-    };
+    auto forget = [this, &seen, &attempts] { parts_.blobs.forget_uploads(seen, *attempts); };
+    co_await runtime::run_on(parts_.pool, std::move(forget));
+}
+
+boost::asio::awaitable<void> BlobKeeper::remove_left_over() {
+    auto list = [this] { return parts_.blobs.all(); };
     const auto here = co_await runtime::run_on(parts_.pool, std::move(list));
     // A file without a row: a crash came between the two.
     for (std::size_t at = 0; at < here.size(); at += k_slice) {

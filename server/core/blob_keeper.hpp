@@ -6,6 +6,7 @@
 #include "server/core/clock_guard.hpp"
 #include "server/core/leases.hpp"
 #include "server/runtime/pool.hpp"
+#include "server/store/readers.hpp"
 #include "server/store/writer.hpp"
 
 #include "platform/clock.hpp"
@@ -19,6 +20,7 @@ class BlobKeeper {
 public:
     struct Parts {
         store::Writer& writer;
+        store::Readers& readers;
         runtime::Pool& pool;  ///< where blobs may be waited for
         blobs::BlobStore& blobs;
         const Clock& clock;
@@ -33,6 +35,8 @@ public:
 
 private:
     boost::asio::awaitable<void> remove_loose();
+    /// Of attempts that have ended.
+    boost::asio::awaitable<void> forget_uploads();
     boost::asio::awaitable<void> remove_left_over();
     boost::asio::awaitable<void> remove_doubtful();
     /// Takes them out of the store, and then their doubts. False when the store can't be reached:
@@ -41,6 +45,8 @@ private:
 
     Parts parts_;
     ClockGuard guard_;
+    std::int64_t rounds_ = 0;
+    std::chrono::steady_clock::time_point next_look_{};  ///< for blobs that nothing refers to
 };
 
 }  // namespace sluice::core

@@ -29,6 +29,18 @@ TEST_CASE("a server that knows nothing of a session asks for all its lines, once
     CHECK(logs.lines(agent) == std::vector<std::string>{"c", "d", "x"});
 }
 
+TEST_CASE("of machines without number the logs that were written last are kept", "[agents]") {
+    AgentLogs logs;
+    const auto most = static_cast<std::int64_t>(AgentLogs::k_agents);
+    for (std::int64_t id = 1; id <= most; ++id) logs.take(AgentId{id}, {"s", 0, {"a"}});
+    logs.take(AgentId{1}, {"s", 1, {"b"}});
+    logs.take(AgentId{most + 1}, {"s", 0, {"new"}});
+    CHECK(logs.lines(AgentId{1}).size() == 2);
+    CHECK(logs.lines(AgentId{2}).empty());
+    CHECK(logs.lines(AgentId{3}).size() == 1);
+    CHECK(logs.lines(AgentId{most + 1}) == std::vector<std::string>{"new"});
+}
+
 TEST_CASE("a daemon's line is cut, not refused, when it is long", "[agents]") {
     const protocol::AgentLogLines lines{"s", 0, {std::string(10'000, 'x'), "short"}};
     const auto parsed = protocol::parse_agent_log(to_json(lines)).value();

@@ -167,9 +167,11 @@ TEST_CASE("what is held is not made and not removed meanwhile", "[blobs]") {
     CHECK(send(store, bytes, 5, 5, digest_of(bytes)) == "");
     CHECK(store.all() == std::vector<std::string>{digest_of(bytes)});
     CHECK(send(store, "other", 0, 2, digest_of("other")) == "more");
-    store.forget_uploads({k_attempt});
+    store.forget_uploads(store.uploading(), {k_attempt});
     CHECK(store.received(k_attempt, digest_of("other")) == 2);
-    store.forget_uploads({});
+    store.forget_uploads({}, {});
+    CHECK(store.uploading() == std::set<AttemptId>{k_attempt});
+    store.forget_uploads(store.uploading(), {});
     CHECK(store.received(k_attempt, digest_of("other")) == 0);
     CHECK(is_there(store, bytes));
 }

@@ -46,7 +46,8 @@ struct Swept : Fixture {
 struct Kept : Fixture {
     runtime::Pool disk{"disk", 1};
     blobs::BlobStore blobs{folder.path / "blobs"};
-    core::BlobKeeper keeper{{*writer, disk, blobs, clock}};
+    store::Readers readers{(folder.path / "ci.db").string(), 1};
+    core::BlobKeeper keeper{{*writer, readers, disk, blobs, clock}};
     void round() { carry_out(keeper.round(false)); }
 
     std::int64_t packs() {
