@@ -11,19 +11,16 @@
 #include "server/core/outbox.hpp"
 #include "server/core/sweeper.hpp"
 #include "server/core/ticker.hpp"
+#include "server/duties.hpp"
 #include "server/embedded_agent.hpp"
 #include "server/http/server.hpp"
 #include "server/http/static_files.hpp"
 #include "server/identity/credentials.hpp"
 #include "server/scaler.hpp"
-#include "server/store/meta.hpp"
+#include "server/startup.hpp"
 #include "server/store/schema.hpp"
 #include "web/embedded.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
@@ -47,23 +44,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t k_blob_threads = 8;
-
-/// A broken start that a person can mend; printed without a stack of words.
-struct StartError : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-/// The port of that name in the last start's server.json; 0 = unknown.
-std::uint16_t last_port(const files::Path& data, std::string_view name) {
-    auto text = files::read_file(data / "server.json", 1 << 16);
-    if (!text) return 0;
-    auto value = json::parse(*text);
-    if (!value || !value->is_object()) return 0;
-    auto* port = value->as_object().if_contains(name);
-    return port && port->is_int64() && port->as_int64() > 0 && port->as_int64() < 65536
-               ? static_cast<std::uint16_t>(port->as_int64())
-               : 0;
-}
 
 /// The plain listener's routes: deliveries of sluice-hook, which are signed, and nothing that takes
 /// a token.
@@ -92,83 +72,6 @@ std::unique_ptr<http::Server> listen(asio::any_io_executor executor, http::Serve
     } catch (const std::system_error& failed) {
         throw StartError(
             fmt::format("{}\nChoose another address with {} ADDRESS:PORT", failed.what(), option));
-    }
-}
-
-/// The first start makes an admin token: printed, and kept readable by its owner only.
-void make_first_token(store::Writer& writer, const files::Path& data, const Clock& clock) {
-    const auto token = crypto::random_token();
-    auto insert = [&](store::Tx& tx) -> Result<bool> {
-        if (!store::all_tokens(tx).empty()) return false;
-        store::Token first;
-        first.name = "admin";
-        first.role = "admin";
-        first.created_at = clock.now();
-        store::insert_token(tx, first, identity::token_hash(token));
-        return true;
-    };
-    if (!writer.write_blocking(insert).value()) return;
-    files::write_atomic(data / "admin-token", token + "\n", 0600).value();
-    std::cout << "First start: an admin token was made (also in " << (data / "admin-token").string()
-              << ")\n  " << token << "\n"
-              << std::flush;
-}
-
-struct Loaded {
-    std::string server_id;
-    ServiceTime service;
-    EventId newest;
-    RunId newest_run;
-    std::vector<store::Project> projects;
-    std::vector<store::Attempt> live;
-    std::vector<store::PullRequestRow> pull_requests;
-    std::vector<store::ScheduleRow> schedules;
-};
-
-Loaded load(store::Writer& writer, Timestamp now) {
-    Loaded loaded;
-    auto read = [&loaded, now](store::Tx& tx) -> Result<> {
-        loaded = {};
-        auto id = store::get_meta(tx, "server_id");
-        if (!id) {
-            id = crypto::random_token(9);
-            store::set_meta(tx, "server_id", *id);
-        }
-        loaded.server_id = *id;
-        loaded.service = {std::stoll(store::get_meta(tx, "service_time").value_or("0"))};
-        loaded.newest = store::newest_event(tx);
-        loaded.newest_run = store::newest_run(tx);
-        loaded.projects = store::all_projects(tx);
-        loaded.live = store::live_attempts(tx);
-        loaded.pull_requests = store::all_pull_requests(tx);
-        loaded.schedules = store::active_schedules(tx);
-        core::Shells::end_all(tx, now);
-        return {};
-    };
-    writer.write_blocking(read).value();
-    return loaded;
-}
-
-void restore_leases(core::LeaseTable& leases, const std::vector<store::Attempt>& live,
-                    const core::LeaseTimes& times, ServiceTime now) {
-    for (const auto& attempt : live) {
-        core::LiveAttempt entry;
-        entry.id = attempt.id;
-        entry.job = attempt.job;
-        entry.run = attempt.run;
-        entry.agent = attempt.agent;
-        entry.token_hash = attempt.token_hash;
-        entry.replayable = attempt.replayable;
-        entry.restored = true;
-        entry.started = attempt.state != model::AttemptState::leased;
-        entry.cancel = attempt.cancel_requested;
-        // Deadlines are written behind: grant what may have been lost, once. A crash loop can't
-        // keep a lease for ever, because the stored deadline does not move with it.
-        entry.deadline = attempt.deadline + Duration{15'000};
-        entry.extend_until =
-            entry.started ? now + Duration{attempt.timeout_ms} + times.grace + times.after_timeout
-                          : entry.deadline;
-        leases.put(std::move(entry));
     }
 }
 
@@ -303,7 +206,7 @@ void serve(const Options& options) {
     core::Shells shells(writer, clock);
     core::AgentLogs agent_logs;
     core::BlobKeeper blob_keeper(
-        {writer, blob_pool, blobs, clock, static_cast<std::int64_t>(options.cache_bytes)});
+        {writer, readers, blob_pool, blobs, clock, static_cast<std::int64_t>(options.cache_bytes)});
     api::Api api{writer,
                  readers,
                  db,
@@ -375,21 +278,13 @@ void serve(const Options& options) {
                   const std::string& branch) { outbox.report_gate(tx, project, sha, branch); });
     Scaler scaler({readers, db, scaling, scheduler, leases},
                   {options.scaler, std::chrono::seconds(options.scaler_interval), api.public_url});
-    asio::cancellation_signal stop_sweeper, stop_outbox, stop_ticker, stop_keeper, stop_scaler,
-        stop_shells;
-    if (!options.scaler.empty())
-        asio::co_spawn(io, scaler.run(),
-                       asio::bind_cancellation_slot(stop_scaler.slot(), asio::detached));
-    asio::co_spawn(io, sweeper.run(),
-                   asio::bind_cancellation_slot(stop_sweeper.slot(), asio::detached));
-    asio::co_spawn(io, outbox.run(),
-                   asio::bind_cancellation_slot(stop_outbox.slot(), asio::detached));
-    asio::co_spawn(io, ticker.run(),
-                   asio::bind_cancellation_slot(stop_ticker.slot(), asio::detached));
-    asio::co_spawn(io, blob_keeper.run(),
-                   asio::bind_cancellation_slot(stop_keeper.slot(), asio::detached));
-    asio::co_spawn(io, shells.run(),
-                   asio::bind_cancellation_slot(stop_shells.slot(), asio::detached));
+    Duties duties(io);
+    if (!options.scaler.empty()) duties.begin(scaler.run());
+    duties.begin(sweeper.run());
+    duties.begin(outbox.run());
+    duties.begin(ticker.run());
+    duties.begin(blob_keeper.run());
+    duties.begin(shells.run());
     // Before anyone can know that we serve: a signal that comes then must find its handler.
     asio::signal_set signals(io, SIGTERM, SIGINT);
     server->start();
@@ -449,12 +344,7 @@ void serve(const Options& options) {
         server->stop(std::chrono::milliseconds(2000));
         if (hook_server) hook_server->stop(std::chrono::milliseconds(2000));
         git.stop();
-        stop_sweeper.emit(asio::cancellation_type::terminal);
-        stop_outbox.emit(asio::cancellation_type::terminal);
-        stop_ticker.emit(asio::cancellation_type::terminal);
-        stop_scaler.emit(asio::cancellation_type::terminal);
-        stop_keeper.emit(asio::cancellation_type::terminal);
-        stop_shells.emit(asio::cancellation_type::terminal);
+        duties.stop();
         patience = std::thread([&] {
             agent.reset();
             std::unique_lock waiting(ended_mutex);
