@@ -84,13 +84,13 @@ def test_a_job_waits_for_as_many_people_as_its_environment_asks(project, ci, peo
 
 
 def test_who_has_agreed_lets_a_job_go_when_its_environment_asks_for_less(project, ci, people):
-    ann, ann_name = people("write", "ann")
-    protect(project, "--approver", ann_name, "--approvals", "2")
+    ann, _ = people("write", "ann")
+    protect(project, "--approver", "write", "--approvals", "2")
     run = project.run_of(project.push({".ci.yml": pipeline()}))
     job = held(ci, run)
     assert decide(ci, job, who=ann).json["state"] == "held"
     assert decide(ci, job, who=ann).json["error"] == "already_approved"
-    protect(project, "--approver", ann_name, "--approvals", "1")
+    protect(project, "--approver", "write", "--approvals", "1")
     assert decide(ci, job, who=ann).status == 200
     ci.ended(run, "passed")
 

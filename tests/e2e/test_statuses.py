@@ -155,8 +155,8 @@ def test_the_status_of_a_pull_request_waits_for_the_approval_of_its_edit(reporte
 def test_what_one_gate_has_begun_to_tell_is_told_to_its_end(reported, forge, ci, tmp_path):
     """The push tells of every job while lint runs; the pull request's gate rests on test alone."""
     reported.push_and_end({".ci.yml": PIPELINE, "test.sh": "true"}, "passed")
-    flag = Flag(tmp_path / "go")
-    slow = PIPELINE.replace('lint: {run: "true"}', f"lint: {{if: 'event == \"push\"', run: {json.dumps(flag.wait())}}}")
+    flag = Flag(tmp_path)
+    slow = PIPELINE.replace("push: {}", "push: {with_pr: true}").replace('lint: {run: "true"}', f"lint: {{if: 'event == \"push\"', run: {json.dumps(flag.wait())}}}")
     sha = reported.repo.commit({".ci.yml": slow}, branch="topic")
     reported.repo.push("topic")
     pushed = reported.run_of(sha)
