@@ -83,7 +83,7 @@ TEST_CASE("the server's own rights reach beside the project's repository, no fur
 }
 
 TEST_CASE("of the mirrors that commits name the least recently used go", "[git]") {
-    TempFolder scratch;
+    test::TempFolder scratch;
     const files::Path folder = scratch.path / "submodules";
     const auto now = std::filesystem::file_time_type::clock::now();
     const auto put = [&](const std::string& name, std::chrono::hours ago) {
@@ -98,13 +98,13 @@ TEST_CASE("of the mirrors that commits name the least recently used go", "[git]"
     put("now.git", hours(0));
     put("killed.git.removed", hours(0));
     const auto is_there = [&](const char* name) { return std::filesystem::exists(folder / name); };
-    trim_borrowed(folder, {.bytes = 2500, .unused_for = std::chrono::hours(1)});
+    trim_borrowed(folder, {.bytes = 2500, .unused_for = hours(1)});
     CHECK_FALSE(is_there("oldest.git"));
     CHECK_FALSE(is_there("older.git"));
     CHECK(is_there("recent.git"));
     CHECK_FALSE(is_there("killed.git.removed"));
     // What was used a moment ago is perhaps being read.
-    trim_borrowed(folder, {.bytes = 10, .unused_for = std::chrono::hours(1)});
+    trim_borrowed(folder, {.bytes = 10, .unused_for = hours(1)});
     CHECK_FALSE(is_there("recent.git"));
     CHECK(is_there("now.git"));
     CHECK(is_borrowed(folder / "now.git"));
