@@ -64,8 +64,12 @@ void Attempt::keep(const ServerAddress& server, const std::string& lease_token) 
     const auto end_at = Clock::now() + job_.keep;
     AttemptApi api(server, job_.attempt, lease_token);
     Backoff backoff;
-    // Of a job that took too long: it would end a person's shell.
+    // What stopped the job is over with it: it must neither end a person's shell nor keep the
+    // shell's preparation from calling the engine.
+    io_.poll();
     stop_timer_.cancel();
+    stop_ = Stop::none;
+    grace_over_ = false;
     io_.poll();
     for (Duration left = job_.keep; left.count() > 0; left = left_until(end_at)) {
         auto reply = api.kept({identity_.instance, left, std::min(left, k_poll)});

@@ -92,6 +92,8 @@ Result<> ServerSink::finish(protocol::FinishRequest request, const std::function
 void ServerSink::stop(StopReason reason, std::string message) {
     {
         std::lock_guard lock(mutex_);
+        // The lease ends with the finish that is on its way: that one's own answer decides.
+        if (finish_) return;
         if (reason == StopReason::lease_lost && std::exchange(lost_, true)) return;
     }
     events_.stop(reason, std::move(message));
