@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 APPLETS = ("sh ls cat id sleep echo env nc httpd ps kill wget touch mkdir rm ip ping stat dd true false test grep yes head "
-           "setsid tail chmod ln").split()
+           "setsid tail chmod ln mv").split()
 IMAGE = "localhost/sluice-test:1"
 PYTHON = "/usr/bin/python3"  # Debian's: its libraries lie where ldd says
 

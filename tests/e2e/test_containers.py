@@ -100,6 +100,24 @@ def test_a_step_may_have_an_image_of_its_own(box):
     assert "other tool\n1\n" in log and "/etc/mark: No such file" in log and "/etc/mark\nback\n" in log
 
 
+def test_no_step_can_lead_the_runner_out_of_what_it_shares(box):
+    """The runner, root outside, makes and writes things below /ci between steps."""
+    other = box.server.store.build("localhost/sluice-lead:1", {"bin/other": "#!/bin/sh\necho other tool\n"})
+    outside = box.server.root / "outside"
+    outside.mkdir(mode=0o755, exist_ok=True)
+    script = f"set +e; cd /ci; mv files x; ln -s {outside} files; rm -f sluice-exec; touch mine; mkdir secrets; ls -A /ci; " \
+             "echo kept > /ci/files/written; for i in 1 2 3; do ln -sf /etc/passwd keeper-$i; done; true"
+    long = "# " + "x" * 140_000 + "\necho long one; cat /ci/files/written"
+    jobs = {"a": {"image": IMAGE, "params": {"who": "Ada"}, "steps": [
+        script, {"image": other, "run": "other; cat $CI_PARAMS_FILE"}, {"image": other, "run": long}]}}
+    run = box.run_of(box.push({".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": jobs})}))
+    job = by_key(box.server.ended(run, "passed"))["a"]
+    log = box.server.log_of(job["id"]).decode()
+    assert "files\nsluice-exec\nworkspace\n" in log and "mine" not in log.split("\n"), log
+    assert 'other tool\n{"who": "Ada"}' in log and "long one\nkept\n" in log, log
+    assert list(outside.iterdir()) == [] and outside.stat().st_mode & 0o7777 == 0o755
+
+
 def test_what_is_not_there_is_named(box):
     job, log = one(box, "{image: {name: 'localhost/nothing:9', pull: never}, run: 'true', retry: {infra: 0}}", "errored")
     assert job["cause"] == "image" and "`pull` is never" in job["message"]

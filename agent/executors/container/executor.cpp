@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 namespace sluice::agent {
@@ -79,8 +80,15 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
                                                           Container& container) {
     const files::Path shared = shared_folder(parts_.folder);
     const std::string socket_name = "keeper-" + std::to_string(containers_.size());
-    for (const files::Path& path : {shared, shared / "workspace", shared / "files"})
+    // With all that is mounted on: inside, this folder is read-only, for root, too. Else a step
+    // could put a link in the place of what the runner makes and writes here later.
+    std::vector<files::Path> made_here{shared, shared / "workspace", shared / "files"};
+    if (!parts_.secret_files.empty()) made_here.push_back(shared / "secrets");
+    for (const files::Path& path : made_here)
         if (Result<> made = files::make_dirs(path, 0755); !made) return Refusal{made.error()};
+    if (auto made = files::open(shared / "sluice-exec", O_WRONLY | O_CREAT | O_NOFOLLOW, 0755);
+        !made)
+        return Refusal{made.error()};
     // Whoever the steps are: the attempt's folder above lets nobody else in.
     ::chmod((shared / "files").c_str(), 01777);
     Result<KeeperSocket> socket = KeeperSocket::listen(shared / socket_name);
@@ -104,7 +112,8 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
     wanted.arguments.insert(wanted.arguments.end(), {"--keep", (k_inside / socket_name).string()});
     const bool foreign =
         !is_root(user.empty() ? facts.user : user) || !parts_.settings.container.userns.empty();
-    wanted.mounts = {{shared, k_inside},
+    wanted.mounts = {{shared, k_inside, true},
+                     {shared / "files", k_files_inside},
                      {helper_program(), keeper, true},
                      {parts_.folder.workspace(), k_workspace_inside, false, foreign}};
     // They are readable for all, in a folder that only this container has.
