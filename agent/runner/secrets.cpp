@@ -6,12 +6,14 @@
 
 #include <fmt/format.h>
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -99,8 +101,10 @@ SecretFiles::~SecretFiles() {
 
 Result<files::Path> SecretFiles::put(const std::string& name, std::string_view bytes, mode_t mode) {
     const files::Path path = folder_ / name;
-    SLUICE_CHECK(files::write_new(path, bytes, 0600));
-    ::chmod(path.c_str(), mode);  // whatever the umask is
+    SLUICE_TRY(files::Fd file, files::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+    SLUICE_CHECK(files::write_at(file.get(), bytes, 0));
+    // Whatever the umask is; not by its name.
+    if (::fchmod(file.get(), mode) != 0) return files::errno_error(errno, path.string());
     return path;
 }
 

@@ -156,6 +156,43 @@ def test_secrets_as_files_caches_and_python_are_there(project, owners):
     assert "from before" in again and " is there, Python" in again
 
 
+def test_no_step_can_lead_the_runner_out_of_where_it_writes_secrets(project, owners):
+    for name in ("deploy/one", "deploy/two"):
+        owners.sluice("secret", "set", name, "--project", project.name, stdin=f"the value of {name}")
+    outside = owners.root / "outside-secrets"
+    outside.mkdir(mode=0o755)
+    script = f"""
+folder=$(dirname "$ONE"); set +e
+wc -c < "$ONE"; rm -f "$ONE"; touch $folder/2; ln -s /etc/passwd $folder/3
+mv $folder /dev/shm/moved-$CI_JOB_ID && ln -s {outside} $folder
+stat -c "%U %a" $folder; true
+"""
+    job = {"secrets": {"ONE": {"secret": "deploy/one", "as": "file"}},
+           "steps": [script, {"run": 'wc -c < "$TWO"; cat "$ONE" > /dev/null && echo "one is there"',
+                              "secrets": {"TWO": {"secret": "deploy/two", "as": "file"}}}]}
+    log = log_of(project, pipeline(a=job))
+    assert list(outside.iterdir()) == [] and outside.stat().st_mode & 0o7777 == 0o755
+    assert "23\n" in log and "root 750\n" in log and "23\none is there\n" in log, log
+    assert not [name for name in os.listdir("/dev/shm") if name.startswith(("moved-", "sluice-secrets"))]
+
+
+def test_a_python_environment_is_for_jobs_of_the_same_project_and_branch_alone(project, owners):
+    """What one job has built, and may change for good, is not run by one that is trusted more, or that has other secrets."""
+    job = {"python": {"version": "3"}, "run": "python -c 'print(6 * 7)'"}
+    plant = """chmod -R u+w "$(readlink -f "$VIRTUAL_ENV")"; rm -f "$VIRTUAL_ENV/bin/python"
+printf "#!/bin/sh\\necho PLANTED\\n" > "$VIRTUAL_ENV/bin/python"; chmod +x "$VIRTUAL_ENV/bin/python"
+"""
+    log = log_of(project, pipeline(a={**job, "run": plant}))
+    assert "building environment" in log
+    # A job of the same branch shares it: both run what is pushed there.
+    assert "PLANTED\n" in log_of(project, {**pipeline(a=job), "x": "1"})
+    other = owners.project(project.name + "-other", hooks=())
+    run = project.run_of(project.push({**pipeline(a=job), "x": "2"}, branch="topic"))
+    topic = by_key(owners.ended(run, "passed"))["a"]
+    for log in (log_of(other, pipeline(a=job)), owners.log_of(topic["id"]).decode()):
+        assert "building environment" in log and "PLANTED" not in log and "42\n" in log
+
+
 def test_two_agents_share_the_numbers_of_a_machine(world):
     if not can_mount():
         pytest.skip("no mount namespaces here")

@@ -163,7 +163,7 @@ Result<spawn::Command> HostExecutor::wrapped(spawn::Command command) {
                                     ? parts_.folder.workspace() / ".sluice"
                                     : parts_.folder.workspace()));
         SLUICE_CHECK(user_->own(files()));
-        if (!parts_.secret_files.empty()) SLUICE_CHECK(user_->own(parts_.secret_files));
+        if (!parts_.secret_files.empty()) SLUICE_CHECK(user_->lend(parts_.secret_files));
         command = user_->wrap(std::move(command), view());
     }
     return as_step(std::move(command), group_ ? group_->doors() : std::vector<files::Path>{});

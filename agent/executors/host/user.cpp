@@ -87,38 +87,49 @@ bool end_user(uid_t id, Duration patience) {
     return true;
 }
 
-/// Step by step by descriptors: a process of the user may put a link in our way meanwhile.
+Error not_given(const std::string& shown) {
+    return error(Code::unavailable, "chown_failed",
+                 fmt::format("{}: {}", shown, std::generic_category().message(errno)));
+}
+
+Result<> own_entries(int folder, uid_t id, const std::string& shown);
+
+/// Step by step by descriptors: a process of the user may put a link in our way meanwhile, also a
+/// hard one to what is not the user's.
 Result<> own_at(int parent, const char* name, uid_t id, const std::string& shown) {
-    const auto refuse = [&] {
-        return error(Code::unavailable, "chown_failed",
-                     fmt::format("{}: {}", shown, std::generic_category().message(errno)));
-    };
+    const files::Fd entry(::openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat status {};
-    if (::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? Result<>{} : Result<>(refuse());
-    if (!S_ISDIR(status.st_mode)) {
-        if (status.st_uid == id || status.st_nlink > 1) return {};
-        if (::fchownat(parent, name, id, id, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT)
-            return refuse();
-        return {};
-    }
-    files::Fd folder(
-        ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-    if (!folder) return errno == ENOENT || errno == ENOTDIR ? Result<>{} : Result<>(refuse());
-    const int copy = ::fcntl(folder.get(), F_DUPFD_CLOEXEC, 0);
+    if (!entry) return errno == ENOENT ? Result<>{} : Result<>(not_given(shown));
+    if (::fstat(entry.get(), &status) != 0) return not_given(shown);
+    const auto give = [&]() -> Result<> {
+        if (status.st_uid == id ||
+            ::fchownat(entry.get(), "", id, id, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0)
+            return {};
+        return not_given(shown);
+    };
+    if (!S_ISDIR(status.st_mode)) return status.st_nlink > 1 ? Result<>{} : give();
+    const files::Fd folder(
+        ::openat(entry.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+    if (!folder) return not_given(shown);
+    SLUICE_CHECK(own_entries(folder.get(), id, shown));
+    // Last: until then nobody else can change what is in it.
+    return give();
+}
+
+Result<> own_entries(int folder, uid_t id, const std::string& shown) {
+    const int copy = ::fcntl(folder, F_DUPFD_CLOEXEC, 0);
     DIR* entries = copy < 0 ? nullptr : ::fdopendir(copy);
     if (entries == nullptr) {
+        const Error refusal = not_given(shown);
         if (copy >= 0) ::close(copy);
-        return refuse();
+        return refusal;
     }
     const std::unique_ptr<DIR, int (*)(DIR*)> closed(entries, ::closedir);
     while (const dirent* entry = ::readdir(entries)) {
         const std::string_view word = entry->d_name;
         if (word == "." || word == "..") continue;
-        SLUICE_CHECK(own_at(folder.get(), entry->d_name, id, shown));
+        SLUICE_CHECK(own_at(folder, entry->d_name, id, shown));
     }
-    // Last: until then nobody else can change what is in it.
-    if (status.st_uid != id && ::fchown(folder.get(), id, id) != 0) return refuse();
     return {};
 }
 
@@ -162,6 +173,19 @@ spawn::Command HostUser::wrap(spawn::Command command, const View& view) const {
 
 Result<> HostUser::own(const files::Path& path) const {
     return own_at(AT_FDCWD, path.c_str(), id_, path.string());
+}
+
+Result<> HostUser::lend(const files::Path& folder) const {
+    const std::string shown = folder.string();
+    const files::Fd held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!held && errno == ENOENT) return {};
+    struct stat status {};
+    if (!held || ::fstat(held.get(), &status) != 0) return not_given(shown);
+    if (status.st_uid != ::geteuid())
+        return error(Code::unavailable, "chown_failed", shown + ": it is somebody else's");
+    if (::fchown(held.get(), status.st_uid, id_) != 0 || ::fchmod(held.get(), 0750) != 0)
+        return not_given(shown);
+    return own_entries(held.get(), id_, shown);
 }
 
 bool HostUser::end(Duration patience) const {

@@ -36,9 +36,15 @@ public:
     /// several names is left out.
     Result<> own(const files::Path& path) const;
 
+    /// Gives the files in a folder to the user, which may pass it; the folder itself stays ours, so
+    /// that what we write into it later lands nowhere else. Nothing when there is none.
+    Result<> lend(const files::Path& folder) const;
+
     /// Ends all processes of the user and removes what they left in shared memory. False when some
     /// could not be ended. Blocking.
     bool end(Duration patience) const;
+    /// Ends the processes alone.
+    bool end_processes(Duration patience) const;
 
     /// The same for the user of a dead runner, if nobody has taken the number since.
     static bool end_left(uid_t id, Duration patience);
