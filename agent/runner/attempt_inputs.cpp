@@ -29,8 +29,7 @@ bool Attempt::make_own_folder() {
     const files::Path ours = folder_.workspace() / ".sluice";
     std::error_code failed;
     if (std::filesystem::is_symlink(ours, failed)) std::filesystem::remove(ours, failed);
-    Result<files::Path> place = path_inside(folder_.workspace(), ".sluice/outputs");
-    Result<> made = place ? files::make_dirs(*place, 0755) : Result<>(place.error());
+    const Result<HeldFolder> made = HeldFolder::make(folder_.workspace(), ".sluice/outputs");
     if (!made) {
         note(made.error().message);
         failed_ = true;
@@ -76,19 +75,21 @@ bool Attempt::take_inputs() {
 
 Result<> Attempt::take_input(const std::string& name, const model::InputSpec& input) {
     SLUICE_TRY(const protocol::InputReply found, ports_.blobs->input(name));
-    // A repository may have a link of that name, too.
-    SLUICE_TRY(files::Path to, path_inside(folder_.workspace(), ".sluice/inputs/" + name));
-    if (!input.to.empty()) {
-        SLUICE_TRY(to, path_inside(folder_.workspace(), input.to));
-    } else {
-        SLUICE_CHECK(files::remove_tree(to));
+    // A repository may have a link of that name, too; and what the image's entry point has started
+    // runs already.
+    files::Path to(input.to);
+    if (input.to.empty()) {
+        SLUICE_TRY(const HeldFolder inputs,
+                   HeldFolder::make(folder_.workspace(), ".sluice/inputs"));
+        SLUICE_CHECK(files::remove_tree(inputs.path() / name));
+        to = files::Path(".sluice/inputs") / name;
     }
     files::Path shown = to;
     std::int64_t count = 0, bytes = 0;
     std::string digests;
     for (const protocol::InputPack& one : found.packs) {
         packs::UnpackOptions options;
-        options.to = to;
+        files::Path target = to;
         options.scratch = folder_.path / "pack";
         options.blobs = one.pack.blobs;
         options.fetch = [&](const protocol::Blob& blob, const files::Path& file) {
@@ -102,21 +103,23 @@ Result<> Attempt::take_input(const std::string& name, const model::InputSpec& in
         options.read_only = input.to.empty();
         if (!one.folder.empty()) {
             SLUICE_CHECK(protocol::check_pack_path(one.folder));
-            options.to = to / one.folder;
+            target = to / one.folder;
         } else if (one.pack.single && !input.to.empty() && !input.to.ends_with('/')) {
             // A file that is copied gets the name that was asked for.
-            options.to = to.parent_path();
+            target = to.parent_path();
             options.single_name = to.filename().string();
         }
+        SLUICE_TRY(const HeldFolder held, HeldFolder::make(folder_.workspace(), target.string()));
+        options.to = held.path();
         SLUICE_TRY(const packs::Unpacked done, packs::unpack(one.pack.manifest, options));
         count += done.files;
         bytes += done.bytes;
         digests += (digests.empty() ? "" : " ") + one.folder + (one.folder.empty() ? "" : "=") +
                    "sha256:" + one.pack.manifest.sha256;
         if (one.folder.empty() && one.pack.single)
-            shown = options.to / (options.single_name.empty() ? done.first : options.single_name);
+            shown = target / (options.single_name.empty() ? done.first : options.single_name);
     }
-    job_.env["CI_INPUT_" + upper(name)] = seen_by_steps(shown);
+    job_.env["CI_INPUT_" + upper(name)] = seen_by_steps(folder_.workspace() / shown);
     report_.input_digests[name] = digests;
     note(fmt::format("input {}: {} ({})", name, amount_text(count, bytes), found.from));
     return {};

@@ -150,14 +150,18 @@ void Attempt::take_outputs() {
             note(outcome.message);
             return;
         }
+        // In the place that is kept for a shell, the image's entry point may still run.
+        const auto root = HeldFolder::open(
+            folder_.workspace(),
+            (is_dir ? at : at.parent_path()).lexically_relative(folder_.workspace()).string());
+        if (!root) return keep_failed(what, root.error());
         std::vector<std::string> paths{at.filename().string()};
         if (is_dir) {
-            auto listed = packs::list_tree(at, false);
+            auto listed = packs::list_tree(root->path(), false);
             if (!listed) return keep_failed(what, listed.error());
             paths = std::move(*listed);
         }
-        auto sent = send_pack(protocol::PackKind::output, name, is_dir ? at : at.parent_path(),
-                              std::move(paths));
+        auto sent = send_pack(protocol::PackKind::output, name, root->path(), std::move(paths));
         if (!sent) return keep_failed(what, sent.error());
         sent->single = !is_dir;
         note(what + ": " + amount_text(sent->files, sent->bytes));

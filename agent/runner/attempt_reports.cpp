@@ -10,6 +10,11 @@
 
 #include <fmt/format.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 namespace sluice::agent {
 
 namespace {
@@ -20,19 +25,31 @@ bool is_test_format(std::string_view format) {
     return format == "junit" || format == "tap" || format == "gotest" || format == "jest";
 }
 
-/// `.sluice` is ours; a repository that has a link of that name must not lead us elsewhere.
+/// Where the runner writes for steps, and they for it.
+constexpr const char* k_ours = ".sluice";
+
+/// What the runner calls `path` in its own folder.
+files::Path in_ours(const HeldFolder& ours, std::string_view path) {
+    return ours.path() / files::Path(path).lexically_relative(k_ours);
+}
+
+/// `.sluice` is ours; a repository that has a link of that name must not lead us elsewhere, nor
+/// processes of earlier steps that put one there now.
 Result<> make_report_folder(const files::Path& workspace) {
-    const files::Path ours = workspace / ".sluice";
-    std::error_code failed;
-    const auto status = std::filesystem::symlink_status(ours, failed);
-    if (std::filesystem::exists(status) && !std::filesystem::is_directory(status))
-        std::filesystem::remove(ours, failed);
-    const files::Path folder = workspace / std::string(kinds::k_report_folder);
-    const auto inner = std::filesystem::symlink_status(folder, failed);
-    if (std::filesystem::exists(inner) && !std::filesystem::is_directory(inner))
-        std::filesystem::remove(folder, failed);
+    const files::Path ours = workspace / k_ours;
+    if (::mkdir(ours.c_str(), 0755) != 0) {
+        std::error_code failed;
+        const auto status = std::filesystem::symlink_status(ours, failed);
+        if (std::filesystem::exists(status) && !std::filesystem::is_directory(status)) {
+            ::unlink(ours.c_str());
+            ::mkdir(ours.c_str(), 0755);
+        }
+    }
+    SLUICE_TRY(const HeldFolder held, HeldFolder::open(workspace, k_ours));
+    const files::Path folder = in_ours(held, kinds::k_report_folder);
     SLUICE_CHECK(files::remove_tree(folder));
-    return files::make_dirs(folder, 0755);
+    if (::mkdir(folder.c_str(), 0755) == 0) return {};
+    return files::errno_error(errno, std::string(kinds::k_report_folder));
 }
 
 kinds::Tree tree_of(const files::Path& workspace, bool source,
@@ -110,8 +127,8 @@ void Attempt::split_tests(std::size_t index) {
         }
     note(fmt::format("shard {} of {}: {} of {}", mine + 1, shards.size(), count, names.size()));
     // Beneath the workspace, wherever a link of the job's would lead.
-    if (const auto at = path_inside(folder_.workspace(), std::string(kinds::k_shard_list)))
-        (void)files::write_atomic(*at, text, 0644, false);
+    if (const auto ours = HeldFolder::open(folder_.workspace(), k_ours))
+        (void)files::write_atomic(in_ours(*ours, kinds::k_shard_list), text, 0644, false);
 }
 
 const AttemptBaseline& Attempt::baseline() {

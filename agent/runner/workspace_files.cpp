@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace sluice::agent {
 
@@ -72,6 +73,36 @@ Result<files::Fd> open_inside(const files::Path& workspace, const std::string& r
     if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         return error(Code::invalid, "not_a_file", relative + ": not a regular file");
     return file;
+}
+
+Result<HeldFolder> HeldFolder::open(const files::Path& workspace, const std::string& relative) {
+    return walk_to(workspace, relative, false);
+}
+
+Result<HeldFolder> HeldFolder::make(const files::Path& workspace, const std::string& relative) {
+    return walk_to(workspace, relative, true);
+}
+
+Result<HeldFolder> HeldFolder::walk_to(const files::Path& workspace, const std::string& relative,
+                                       bool make) {
+    SLUICE_TRY(files::Fd at, files::open(workspace, O_PATH | O_DIRECTORY));
+    for (const files::Path& part : files::Path(relative)) {
+        if (part.empty() || part == ".") continue;
+        if (part == ".." || part == "/")
+            return error(Code::invalid, "bad_path", relative + " leads out of the workspace");
+        if (make && ::mkdirat(at.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
+            return files::errno_error(errno, relative);
+        files::Fd next(
+            ::openat(at.get(), part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        struct stat status {};
+        if (!next && errno == ENOTDIR &&
+            ::fstatat(at.get(), part.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISLNK(status.st_mode))
+            return error(Code::invalid, "bad_path", relative + " leads through a link");
+        if (!next) return files::errno_error(errno, relative);
+        at = std::move(next);
+    }
+    return HeldFolder(std::move(at));
 }
 
 Result<> read_inside(const files::Path& workspace, const std::string& relative,

@@ -27,6 +27,24 @@ std::vector<std::string> all_files(const files::Path& workspace);
 /// is no regular file.
 Result<files::Fd> open_inside(const files::Path& workspace, const std::string& relative);
 
+/// A folder of the workspace, held open: path() is this very folder whatever processes of the job
+/// do to names on the way to it meanwhile. What is below path() is theirs again: only calls that
+/// don't follow a link in its last part may be used there.
+class HeldFolder {
+public:
+    /// Refused with `bad_path` when it leads out of the workspace or through a link, and not_found.
+    static Result<HeldFolder> open(const files::Path& workspace, const std::string& relative);
+    /// The same, and makes what is missing on the way.
+    static Result<HeldFolder> make(const files::Path& workspace, const std::string& relative);
+    files::Path path() const { return "/proc/self/fd/" + std::to_string(folder_.get()); }
+
+private:
+    static Result<HeldFolder> walk_to(const files::Path& workspace, const std::string& relative,
+                                      bool make);
+    explicit HeldFolder(files::Fd folder) : folder_(std::move(folder)) {}
+    files::Fd folder_;
+};
+
 /// Gives the file to `take` in pieces until it is refused.
 Result<> read_inside(const files::Path& workspace, const std::string& relative,
                      const std::function<Result<>(std::string_view)>& take);
