@@ -43,6 +43,7 @@ Result<ClaimedJob> claimed_job(const json::Value& value, std::string pointer) {
     job.env = in.string_map_or_empty("env");
     job.sha = in.string_or("sha", "", 64);
     job.project = {in.integer_or("project", 0, 0, wire::k_max_integer)};
+    job.scope = in.string_or("scope", "", 64);
     job.log_limit = in.integer("log_limit", 0, wire::k_max_bytes);
     job.gpus = in.strings_or_empty("gpus", 1024);
     job.source = in.boolean_or("source", true);
@@ -157,6 +158,7 @@ json::Value to_json(const ClaimedJob& value) {
                      {"env", wire::string_map(value.env)},
                      {"sha", wire::text(value.sha)},
                      {"project", value.project.value},
+                     {"scope", wire::text(value.scope)},
                      {"log_limit", value.log_limit},
                      {"gpus", wire::strings(value.gpus)},
                      {"source", value.source}};

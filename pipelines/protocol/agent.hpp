@@ -91,6 +91,9 @@ struct ClaimedJob {
     bool source = true;
     Duration keep{0};     ///< a failed one's environment stays that long for a person's shell
     ProjectId project{};  ///< whose objects the agent may keep together
+    /// Digest of tier and ref (docs/decisions/0018): what may be kept for jobs of the same; "" =
+    /// for no other.
+    std::string scope{};
 };
 struct ClaimReply {
     std::vector<ClaimedJob> jobs;

@@ -1,5 +1,8 @@
 #include "server/core/dispatch.hpp"
 
+#include "platform/crypto.hpp"
+#include "server/core/packs.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,6 +27,7 @@ Dispatch make_dispatch(Lifecycle& lifecycle, const ProjectDirectory& projects,
         claimed.spec = planned->jobs.at(index).spec;
         claimed.sha = run.sha;
         claimed.project = run.project;
+        claimed.scope = crypto::sha256_hex(cache_scopes(tx, run).front());
         claimed.source = claimed.spec.source;
         // Approved or not: nobody sits down where a fork's code has run.
         if (!(event.pull_request && event.pull_request->fork)) claimed.keep = Duration{run.keep_ms};

@@ -6,11 +6,16 @@
 #include "agent/runner/process_tree.hpp"
 #include "agent/runner/step_environment.hpp"
 #include "pipelines/base/text.hpp"
+#include "platform/crypto.hpp"
 
+#include <fmt/format.h>
+
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -18,7 +23,8 @@ namespace sluice::agent {
 
 namespace {
 constexpr Duration k_kill_patience{10'000};
-}
+constexpr std::chrono::hours k_unused{24 * 30};
+}  // namespace
 
 std::optional<Refusal> HostExecutor::prepare(const std::string& image) {
     if (!oom_kills_before_) {
@@ -30,9 +36,9 @@ std::optional<Refusal> HostExecutor::prepare(const std::string& image) {
             Result<Sandbox> sandbox = Sandbox::find();
             if (!sandbox) return Refusal{sandbox.error()};
             sandbox_ = std::move(*sandbox);
-            for (const files::Path& folder : {files(), parts_.settings.environments / "python"})
-                if (Result<> made = files::make_dirs(folder, 0755); !made)
-                    return Refusal{made.error()};
+            if (Result<> made = files::make_dirs(files(), 0755); !made)
+                return Refusal{made.error()};
+            if (Result<> made = make_python_environments(); !made) return Refusal{made.error()};
         }
     }
     if (image.empty() || image == "none") return std::nullopt;
@@ -50,6 +56,7 @@ std::optional<Refusal> HostExecutor::take_user() {
         return Refusal{written.error()};
     user_ = std::move(*user);
     const HostUser::View seen = view();
+    if (Result<> made = make_python_environments(); !made) return Refusal{made.error()};
     for (const files::Path& folder : {seen.tmp, home(), files(), python_environments()}) {
         if (Result<> made = files::make_dirs(folder, 0755); !made) return Refusal{made.error()};
         // Not /tmp: in it stand folders on the way to what is open, which the job must not replace.
@@ -77,8 +84,31 @@ files::Path HostExecutor::home() const {
 
 files::Path HostExecutor::python_environments() const {
     const files::Path& shared = parts_.settings.environments;
-    // What a user has built, only that user can change: each has a store of its own.
-    return user_ ? shared / "users" / std::to_string(user_->id()) : shared / "python";
+    if (!user_ && !sandbox_) return shared / "python";
+    // Built by code of packages, and then trusted for its name: what one project, tier and ref has
+    // built no other runs, as with caches (docs/decisions/0018), nor another user.
+    if (parts_.job.scope.empty()) return parts_.folder.path / "environments" / "python";
+    const std::string scope = fmt::format("{}\n{}", parts_.job.project.value, parts_.job.scope);
+    const files::Path whose =
+        user_ ? shared / "users" / std::to_string(user_->id()) : shared / "sandbox";
+    return whose / crypto::sha256_hex(scope).substr(0, 32) / "python";
+}
+
+Result<> HostExecutor::make_python_environments() const {
+    const files::Path own = python_environments().parent_path();
+    SLUICE_CHECK(files::make_dirs(own / "python", 0755));
+    if (parts_.job.scope.empty()) return {};
+    // Whose branch is gone is not missed.
+    (void)::utimensat(AT_FDCWD, own.c_str(), nullptr, 0);
+    std::error_code failed;
+    using Walk = std::filesystem::directory_iterator;
+    for (Walk at(own.parent_path(), failed), end; !failed && at != end; at.increment(failed)) {
+        std::error_code gone;
+        const auto used = std::filesystem::last_write_time(at->path(), gone);
+        if (!gone && std::filesystem::file_time_type::clock::now() - used > k_unused)
+            (void)files::remove_tree(at->path());
+    }
+    return {};
 }
 
 HostUser::View HostExecutor::view() const {
@@ -152,9 +182,11 @@ Result<TerminalProcess> HostExecutor::start_on_terminal(spawn::Command command) 
 }
 
 Result<spawn::Command> HostExecutor::wrapped(spawn::Command command) {
+    const files::Path shown = parts_.settings.environments / "python";
     if (sandbox_)
+        // With a user it is in that place already.
         command = sandbox_->wrap(std::move(command), parts_.folder, files(),
-                                 {parts_.settings.environments / "python"});
+                                 {user_ ? shown : python_environments(), shown});
     if (parts_.settings.host.users && !user_)
         return error(Code::unsupported, "no_users", "the job has no user of its own");
     if (user_) {

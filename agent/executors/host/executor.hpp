@@ -38,7 +38,9 @@ private:
     std::optional<Refusal> take_user();
     HostUser::View view() const;
     files::Path home() const;
+    /// Where the job's Python environments stand, which steps see below settings.environments.
     files::Path python_environments() const;
+    Result<> make_python_environments() const;
     Result<spawn::Command> wrapped(spawn::Command command);
 
     std::optional<Sandbox> sandbox_;

@@ -20,8 +20,7 @@ Result<Sandbox> Sandbox::find() {
 }
 
 spawn::Command Sandbox::wrap(spawn::Command command, const AttemptFolder& folder,
-                             const files::Path& files,
-                             const std::vector<files::Path>& shared) const {
+                             const files::Path& files, const Shared& shared) const {
     std::vector<std::string> argv{program,
                                   "--die-with-parent",
                                   "--unshare-pid",
@@ -47,8 +46,7 @@ spawn::Command Sandbox::wrap(spawn::Command command, const AttemptFolder& folder
     add({"--tmpfs", folder.path.parent_path().parent_path().string()});
     for (const files::Path& open : {folder.workspace(), files})
         add({"--bind", open.string(), open.string()});
-    for (const files::Path& open : shared)
-        if (is_there(open)) add({"--bind", open.string(), open.string()});
+    add({"--bind", shared.from.string(), shared.to.string()});
     add({"--chdir", command.directory.string(), "--"});
     argv.insert(argv.end(), command.argv.begin(), command.argv.end());
     command.argv = std::move(argv);

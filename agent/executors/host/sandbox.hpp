@@ -13,9 +13,12 @@ struct Sandbox {
 
     /// Refused with a message for people when this machine has no bubblewrap.
     static Result<Sandbox> find();
-    /// The command, behind it. `shared` are further folders that it may write to.
+    struct Shared {
+        files::Path from, to;
+    };
+    /// The command, behind it. It may write to `shared`, too.
     spawn::Command wrap(spawn::Command command, const AttemptFolder& folder,
-                        const files::Path& files, const std::vector<files::Path>& shared) const;
+                        const files::Path& files, const Shared& shared) const;
 };
 
 }  // namespace sluice::agent

@@ -38,13 +38,17 @@ TEST_CASE("a claim and its reply travel unchanged", "[protocol]") {
                           .spec = {.id = "a", .base = "a"},
                           .env = {{"CI", "true"}},
                           .sha = std::string(40, 'a'),
-                          .log_limit = 1 << 20});
+                          .log_limit = 1 << 20,
+                          .project = ProjectId{4},
+                          .scope = std::string(64, 'd')});
     const auto back = parse_claim_reply(wire(to_json(reply))).value();
     REQUIRE(back.jobs.size() == 1);
     CHECK(back.jobs[0].spec == reply.jobs[0].spec);
     CHECK(back.jobs[0].lease == 30s);
     CHECK(back.jobs[0].env == reply.jobs[0].env);
     CHECK(back.jobs[0].attempt == AttemptId{1});
+    CHECK(back.jobs[0].project == ProjectId{4});
+    CHECK(back.jobs[0].scope == reply.jobs[0].scope);
 }
 
 TEST_CASE("the inline log of a finish is base64 on the wire and holds any bytes", "[protocol]") {
