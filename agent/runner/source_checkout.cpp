@@ -1,10 +1,12 @@
 #include "agent/runner/source_checkout.hpp"
 
+#include "agent/runner/workspace_files.hpp"
 #include "pipelines/base/text.hpp"
 #include "platform/failpoint.hpp"
 
 #include <git2.h>
 #include <git2/sys/repository.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -53,6 +55,7 @@ struct SourceCheckout::Impl {
 namespace {
 
 constexpr std::size_t k_refs_max = 16 << 20;
+constexpr off_t k_index_max = 256 << 20;
 constexpr std::string_view k_pack_begins = "PACK";
 
 /// The server's lines as git's file `packed-refs`: sorted, and nothing but tags and remote
@@ -93,10 +96,15 @@ void init_git() {
 }
 
 Result<std::vector<std::string>> tracked_files(const files::Path& workspace) {
-    // The index alone: steps have run meanwhile, and the repository's configuration is theirs.
+    // The index alone: steps have run meanwhile, and the repository's configuration is theirs. So
+    // is what stands in the index's place: nothing that blocks, leads elsewhere or has no end.
+    SLUICE_TRY(const files::Fd file, open_inside(workspace, ".git/index"));
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0 || status.st_size > k_index_max)
+        return error(Code::too_large, "source", "the index is too large");
+    const std::string held = "/proc/self/fd/" + std::to_string(file.get());
     git_index* opened = nullptr;
-    if (::git_index_open(&opened, (workspace / ".git" / "index").c_str()) != 0)
-        return git_refusal("read the index");
+    if (::git_index_open(&opened, held.c_str()) != 0) return git_refusal("read the index");
     Index index(opened);
     std::vector<std::string> out;
     for (std::size_t i = 0; i < ::git_index_entrycount(index.get()); ++i) {

@@ -6,6 +6,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 using namespace sluice;
 using namespace sluice::test;
 
@@ -137,4 +141,29 @@ TEST_CASE("the machine's git configuration does not change what is written", "[s
     REQUIRE(check_out(home / "workspace", pack, commit).has_value());
     ::setenv("HOME", old.c_str(), 1);
     CHECK(files::read_file(home / "workspace/text").value() == "a\nb\n");
+}
+
+TEST_CASE("the list of tracked files is the index of this workspace, whatever steps put there",
+          "[source]") {
+    Repository repository;
+    repository.git("echo one > a; ln -s a link; git add -A; git commit -qm first");
+    const std::string commit = repository.git("git rev-parse HEAD");
+    TemporaryFolder dir;
+    const files::Path workspace = dir / "workspace", index = workspace / ".git/index";
+    REQUIRE(check_out(workspace, repository.pack(commit), commit).has_value());
+    CHECK(agent::tracked_files(workspace).value() == std::vector<std::string>{"a"});
+    std::filesystem::rename(index, dir / "index");
+    // Nobody writes into it: whoever opened it would wait for ever.
+    REQUIRE(::mkfifo(index.c_str(), 0644) == 0);
+    CHECK(agent::tracked_files(workspace).error().id == "not_a_file");
+    std::filesystem::remove(index);
+    std::filesystem::create_symlink(dir / "index", index);
+    CHECK(agent::tracked_files(workspace).has_error());
+    std::filesystem::remove(index);
+    {
+        auto file = files::open(index, O_WRONLY | O_CREAT);
+        REQUIRE(file.has_value());
+        REQUIRE(::ftruncate(file->get(), off_t{300} << 20) == 0);
+    }
+    CHECK(agent::tracked_files(workspace).error().code == Code::too_large);
 }
