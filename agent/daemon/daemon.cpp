@@ -7,6 +7,7 @@
 #include "agent/notify.hpp"
 #include "agent/proc.hpp"
 #include "agent/resources/inventory.hpp"
+#include "agent/runner/source_store.hpp"
 #include "platform/failpoint.hpp"
 
 #include <fmt/format.h>
@@ -94,6 +95,11 @@ int Daemon::run() {
 
 std::string Daemon::obstacle() const {
     std::uint64_t free = files::free_bytes(options_.dir);
+    if (free < k_min_free_bytes) {
+        // What is kept to save time must not keep the agent from working.
+        trim_source_store(options_.dir / "sources", 0);
+        free = files::free_bytes(options_.dir);
+    }
     if (free >= k_min_free_bytes) return "";
     return fmt::format("the disk of {} is full, {} MiB free", options_.dir.string(), free >> 20);
 }

@@ -28,6 +28,7 @@ constexpr std::size_t k_commits_kept = 64;
 /// More are dearer to copy than a new pack is to fetch.
 constexpr std::size_t k_most_packs = 16;
 constexpr std::string_view k_temporary = ".tmp-";
+constexpr std::uint64_t k_room_for_jobs = 1 << 30;
 
 /// flock of the whole store; ends with its holder.
 Result<files::Fd> locked(const files::Path& root, int how) {
@@ -51,6 +52,18 @@ std::vector<std::string> packs_in(const files::Path& folder) {
         if (at->path().extension() == ".idx" && is_pack_name(at->path().stem().string()))
             out.push_back(at->path().stem().string());
     std::sort(out.begin(), out.end());
+    return out;
+}
+
+/// Of what packs_in() finds there.
+std::uint64_t bytes_of(const files::Path& folder) {
+    std::uint64_t out = 0;
+    for (const std::string& name : packs_in(folder))
+        for (const char* ending : {".pack", ".idx"}) {
+            std::error_code failed;
+            const auto size = fs::file_size(folder / (name + ending), failed);
+            out += failed ? 0 : size;
+        }
     return out;
 }
 
@@ -173,6 +186,8 @@ Result<bool> SourceStore::lend(const std::string& commit, const files::Path& pac
 
 Result<> SourceStore::keep(const std::string& commit, const files::Path& packs) const {
     SLUICE_CHECK(files::make_dirs(root_, 0700));
+    // Jobs need the disk more: at its end the agent takes none any more.
+    if (files::free_bytes(root_) < k_room_for_jobs + 2 * bytes_of(packs)) return {};
     SLUICE_TRY(const files::Fd lock, locked(root_, LOCK_SH));
     const files::Path own = folder() / "packs";
     SLUICE_CHECK(files::make_dirs(own, 0700));

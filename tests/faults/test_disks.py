@@ -228,3 +228,32 @@ def test_an_agent_whose_disk_is_full_reports_it_and_the_job_is_no_pass(world):
             leftovers.sweep(world.root)
         else:
             unmount(agent.dir)
+
+
+def test_what_an_agent_has_kept_of_repositories_goes_before_its_disk_is_full(world):
+    server = world.server(embedded=False)
+    agent = world.keep(Agent(server))
+    saved = {name: (agent.dir / name).read_bytes() for name in ("agent.json", "install_id")}
+    mount(agent.dir, "128m")
+    try:
+        for name, data in saved.items():
+            (agent.dir / name).write_bytes(data)
+        kept, pack, commit = agent.dir / "sources" / ("a" * 32), "pack-" + "b" * 40, "c" * 40
+        for folder in ("packs", "commits"):
+            (kept / folder).mkdir(parents=True)
+        for ending, size in ((".pack", 90 << 20), (".idx", 1 << 20)):
+            (kept / "packs" / (pack + ending)).write_bytes(bytes(size))
+        (kept / "commits" / commit).write_text(pack + "\n")
+        agent.start()
+        project = server.project("app", hooks=())
+        project.push_and_end({".ci.yml": PIPELINE, "job.sh": "echo there is room\n", "data": os.urandom(200_000)}, "passed")
+        assert list((kept / "packs").iterdir()) == []
+        # And nothing is kept where room is short.
+        assert list((agent.dir / "sources").glob("*/packs/*")) == []
+        leftovers.assert_no_job_left(world.root)
+        agent.stop()
+    finally:
+        if agent.running():
+            leftovers.sweep(world.root)
+        else:
+            unmount(agent.dir)
