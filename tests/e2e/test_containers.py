@@ -215,6 +215,43 @@ def test_a_private_image_is_pulled_with_a_login_that_no_step_sees(world, registr
     container_store.run("podman", "rmi", "--force", name)
 
 
+def test_what_one_project_has_pulled_with_its_login_is_no_other_projects(world, registry, container_store):  # noqa: F811
+    store, logins = container_store, f"--creds={USER}:{PASSWORD}"
+    name, same = f"{registry}/team/inner:1", f"{registry}/team/same:1"
+    made = store.build("localhost/sluice-inner:1", {"bin/inner": "#!/bin/sh\necho from inside\n"})
+    for image, to in ((made, name), (IMAGE, same)):
+        store.run("buildah", "push", "-q", "--tls-verify=false", logins, image, to)
+    store.run("podman", "rmi", "--force", made)
+    server = world.server(env=store.env)
+    server.wait_agent_online()
+    ours, theirs = server.project("ours", hooks=()), server.project("theirs", hooks=())
+    server.sluice("secret", "set", "registry/team", "--project", "ours", stdin=f"{USER}:{PASSWORD}")
+
+    def one_of(project, image, script="inner"):
+        jobs = {"a": {"image": image, "run": script, "retry": {"infra": 0}}}
+        project.push({".ci.yml": json.dumps({"version": 1, "on": {"manual": {}}, "jobs": jobs})})
+        job = by_key(server.ended(project.start(branch="main")))["a"]
+        return job, server.log_of(job["id"]).decode()
+
+    private = {"name": name, "auth": "registry/team"}
+    job, log = one_of(ours, private)
+    assert job["state"] == "passed" and "pulling" in log and "from inside\n" in log, log
+    number = store.run("podman", "image", "inspect", "--format", "{{.Id}}", name)
+    alias = "localhost/sluice-alias:1"
+    store.run("podman", "tag", name, alias)
+    for known_as in (name, f"{registry}/team/inner@{store.digest(name)}", number, alias, {"name": name, "pull": "never"}):
+        job, log = one_of(theirs, known_as)
+        assert (job["state"], job["cause"]) == ("errored", "image") and "from inside" not in log, (known_as, job, log)
+    # Who has pulled it need not do so again.
+    job, log = one_of(ours, private)
+    assert job["state"] == "passed" and "pulling" not in log, log
+    # What was anybody's before stays so under its other name.
+    assert one_of(ours, {"name": same, "auth": "registry/team"}, "true")[0]["state"] == "passed"
+    assert one_of(theirs, IMAGE, "true")[0]["state"] == "passed"
+    store.run("podman", "rmi", "--force", name, alias)
+    store.run("podman", "untag", IMAGE, same)
+
+
 @pytest.mark.parametrize("user", ["", "app"])
 def test_a_secret_is_a_file_in_memory_inside_a_container(box, user):
     box.server.sluice("secret", "set", "deploy/key", "--project", box.name, stdin="line one of it\nline two of it\n")

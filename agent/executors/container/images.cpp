@@ -1,11 +1,13 @@
 #include "agent/executors/container/images.hpp"
 
 #include "agent/executors/container/login.hpp"
-
+#include "agent/executors/container/private_images.hpp"
 #include "pipelines/base/text.hpp"
 #include "platform/crypto_box.hpp"
 
 #include <fmt/format.h>
+
+#include <set>
 
 namespace sluice::agent {
 
@@ -19,9 +21,15 @@ Refusal refusal(model::Cause cause, std::string id, std::string message,
     return {error(code, std::move(id), std::move(message)), cause};
 }
 
-/// Pulls, with the job's login when the image is of the registry that it is for.
+/// What the login is for the image's registry holds; "" = the job has none for it.
+std::string login_for(const ExecutorParts& parts, const std::string& image) {
+    if (registry_of(image) != registry_of(parts.job.spec.image)) return "";
+    return parts.lender.registry_login();
+}
+
+/// Pulls, with the login if there is one.
 Result<spawn::Finished> pull(const Engine& engine, const ExecutorParts& parts,
-                             const std::string& image) {
+                             const std::string& image, const std::string& secret) {
     const std::string registry = registry_of(image);
     std::vector<std::string> words{"pull", "--quiet"};
     // docker knows by itself that nothing is encrypted there.
@@ -30,49 +38,90 @@ Result<spawn::Finished> pull(const Engine& engine, const ExecutorParts& parts,
     words.insert(words.end(), {"--", image});
     spawn::Command command = engine.command(std::move(words));
     std::optional<RegistryLogin> login;
-    if (registry == registry_of(parts.job.spec.image))
-        if (std::string secret = parts.lender.registry_login(); !secret.empty()) {
-            auto made = RegistryLogin::make(external_name(parts.folder.path), registry, secret);
-            crypto::wipe(secret);
-            if (!made) return made.error();
-            command = login.emplace(std::move(*made)).with(std::move(command));
-        }
+    if (!secret.empty()) {
+        auto made = RegistryLogin::make(external_name(parts.folder.path), registry, secret);
+        if (!made) return made.error();
+        command = login.emplace(std::move(*made)).with(std::move(command));
+    }
     return parts.lender.run(std::move(command), k_pull_patience, false);
+}
+
+Result<ImageFacts> inspect(const Engine& engine, Lender& lender, const std::string& image) {
+    SLUICE_TRY(spawn::Finished done, lender.run(engine.command({"image", "inspect", "--", image}),
+                                                k_engine_patience, false));
+    if (!done.exit.ok()) return error(Code::not_found, "no_image", complaint(done));
+    return image_facts(done.output);
+}
+
+std::string bare_id(std::string_view id) {
+    return std::string(id.starts_with("sha256:") ? id.substr(7) : id);
+}
+
+/// Ids of all images of this machine.
+Result<std::set<std::string>> images_here(const Engine& engine, Lender& lender) {
+    SLUICE_TRY(spawn::Finished done,
+               lender.run(engine.command({"images", "--all", "--quiet", "--no-trunc"}),
+                          k_engine_patience, false));
+    if (!done.exit.ok()) return error(Code::unavailable, "engine_refused", complaint(done));
+    std::set<std::string> ids;
+    for (const std::string& line : text::split(done.output, '\n'))
+        ids.insert(bare_id(text::trim(line)));
+    return ids;
+}
+
+/// Pulls it with the login and says whose it is then: what nobody could start here before is for
+/// those alone who have pulled it themselves, whatever they call it.
+Result<spawn::Finished> pull_private(const Engine& engine, const ExecutorParts& parts,
+                                     const PrivateImages& known, const std::string& image,
+                                     const std::string& secret) {
+    SLUICE_TRY(const std::set<std::string> before, images_here(engine, parts.lender));
+    const auto was_open = [&](const std::string& id) {
+        return before.contains(bare_id(id)) && !known.is_private(bare_id(id));
+    };
+    // Before it comes: from the first moment on nobody else may take it, and if we are killed.
+    const auto here = inspect(engine, parts.lender, image);
+    if (!here || !was_open(here->id)) SLUICE_CHECK(known.make_private(image));
+    SLUICE_TRY(spawn::Finished done, pull(engine, parts, image, secret));
+    if (!done.exit.ok()) return done;
+    SLUICE_TRY(const ImageFacts now, inspect(engine, parts.lender, image));
+    if (!was_open(now.id)) SLUICE_CHECK(known.make_private(bare_id(now.id)));
+    return done;
 }
 
 std::optional<Refusal> pull_image(const Engine& engine, const ExecutorParts& parts,
                                   const std::string& image, model::PullPolicy policy,
                                   ImageFacts& facts) {
     Lender& lender = parts.lender;
-    const auto inspect = [&]() -> Result<ImageFacts> {
-        SLUICE_TRY(spawn::Finished done,
-                   lender.run(engine.command({"image", "inspect", "--", image}), k_engine_patience,
-                              false));
-        if (!done.exit.ok()) return error(Code::not_found, "no_image", complaint(done));
-        return image_facts(done.output);
-    };
-    Result<ImageFacts> known = error(Code::not_found, "no_image", "");
+    // Of one project, tier and ref: a fork's job is not to run what its project has a login for.
+    const PrivateImages known(parts.settings.environments.parent_path() / "images",
+                              fmt::format("{} {}", parts.job.project.value, parts.job.scope));
     if (policy != model::PullPolicy::always) {
-        known = inspect();
-        if (known) {
-            facts = std::move(*known);
+        Result<ImageFacts> here = inspect(engine, lender, image);
+        if (!here && here.error().code != Code::not_found)
+            return Refusal{here.error(), model::Cause::setup};
+        if (here && known.may_use(image) && known.may_use(bare_id(here->id))) {
+            facts = std::move(*here);
             return std::nullopt;
         }
-        if (known.error().code != Code::not_found)
-            return Refusal{known.error(), model::Cause::setup};
         if (policy == model::PullPolicy::never)
             return refusal(model::Cause::image, "no_image",
                            "image " + image + ": this agent does not have it, and `pull` is never");
     }
     lender.note("pulling " + image);
-    Result<spawn::Finished> pulled = pull(engine, parts, image);
+    std::string secret = login_for(parts, image);
+    Result<spawn::Finished> pulled = secret.empty()
+                                         ? pull(engine, parts, image, secret)
+                                         : pull_private(engine, parts, known, image, secret);
+    crypto::wipe(secret);
     if (!pulled) return Refusal{pulled.error(), model::Cause::image};
     if (!pulled->exit.ok())
         return refusal(model::Cause::image, "pull_failed",
                        "image " + image + ": " + complaint(*pulled));
-    known = inspect();
-    if (!known) return Refusal{known.error(), model::Cause::image};
-    facts = std::move(*known);
+    Result<ImageFacts> now = inspect(engine, lender, image);
+    if (!now) return Refusal{now.error(), model::Cause::image};
+    for (const std::string& name : {image, bare_id(now->id)})
+        if (Result<> granted = known.grant(name); !granted) return Refusal{granted.error()};
+    facts = std::move(*now);
     return std::nullopt;
 }
 
