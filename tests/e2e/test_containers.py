@@ -148,6 +148,37 @@ def test_a_runner_that_is_killed_leaves_no_container(box):
     assert detail["jobs"][0]["state"] == "errored" and detail["jobs"][0]["cause"] == "runner_lost"
 
 
+def kill_container_of(box, job):
+    wait_for(lambda: b"begun" in box.server.log_of(job["id"]), "the step to run")
+    [name] = [line.split()[0] for line in box.server.store.left() if " Up " in line]
+    box.server.store.run("podman", "kill", name)
+
+
+def test_after_a_container_has_ended_the_next_step_has_another(box):
+    box.server.sluice("secret", "set", "deploy/key", "--project", box.name, stdin="what every step may have")
+    jobs = {"a": {"image": IMAGE, "secrets": {"KEY": {"secret": "deploy/key", "as": "file"}}, "steps": [
+        "echo made > in-the-workspace; touch /etc/mark; echo begun; sleep 1000",
+        {"when": "always", "run": "cat in-the-workspace; grep -c every $KEY; ls /etc/mark || echo another one"}]}}
+    run = box.run_of(box.push({".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": jobs})}))
+    kill_container_of(box, wait_for(lambda: box.server.detail(run)["jobs"], "the job")[0])
+    job = by_key(box.server.ended(run, "failed"))["a"]
+    assert job["cause"] == "script", job
+    log = box.server.log_of(job["id"]).decode()
+    assert "made\n1\n" in log and "another one" in log, log
+
+
+def test_a_container_that_ends_while_its_step_is_stopped_is_no_trouble(box):
+    text = "{image: '" + IMAGE + "', run: \"trap 'echo asked' TERM; echo begun; while :; do sleep 1; done\"}"
+    run = box.run_of(box.push(pipeline("a: " + text)))
+    job = wait_for(lambda: box.server.detail(run)["jobs"], "the job")[0]
+    wait_for(lambda: b"begun" in box.server.log_of(job["id"]), "the step to run")
+    box.server.post(f"/api/v1/runs/{run}/cancel", {})
+    wait_for(lambda: b"asked" in box.server.log_of(job["id"]), "the step to be stopped")
+    kill_container_of(box, job)
+    ended = by_key(box.server.ended(run))["a"]
+    assert ended["state"] == "cancelled" and ended["attempt"] == 1, ended
+
+
 def test_an_agent_without_podman_never_gets_such_a_job(box, world):
     server = world.server(embedded=False)
     plain = Agent(server, name="plain")

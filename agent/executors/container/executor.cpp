@@ -69,7 +69,15 @@ std::optional<Refusal> ContainerExecutor::prepare(const std::string& step_image)
     else if (image != facts_["image"])
         facts_["image_digest " + image] = facts.digest;
     Container& container = containers_[image];
-    container.name = fmt::format("{}-{}", name_, containers_.size());
+    if (!container.name.empty()) {
+        // One that has ended still has its name.
+        std::vector<std::string> words{"rm", "--force", "--volumes"};
+        if (engine_.is_podman()) words.insert(words.end(), {"--ignore", "--time", "0"});
+        words.push_back(container.name);
+        (void)run_engine(engine_, std::move(words));
+    } else {
+        container.name = fmt::format("{}-{}", name_, containers_.size());
+    }
     if (auto refused = start_container(image, facts, container)) return refused;
     current_ = &container;
     return std::nullopt;
@@ -116,8 +124,9 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
                      {shared / "files", k_files_inside},
                      {helper_program(), keeper, true},
                      {parts_.folder.workspace(), k_workspace_inside, false, foreign}};
-    // They are readable for all, in a folder that only this container has.
-    if (!parts_.secret_files.empty())
+    // They are readable for all, in a folder that only this container has; gone when the job is.
+    std::error_code gone;
+    if (!parts_.secret_files.empty() && std::filesystem::exists(parts_.secret_files, gone))
         wanted.mounts.push_back({parts_.secret_files, k_secrets_inside, true});
     wanted.hosts = parts_.sidecars.hosts;
     wanted.directory = k_workspace_inside;
@@ -147,9 +156,13 @@ Result<std::string> ContainerExecutor::find_program(const std::string& program,
                                                     const std::string& path) {
     if (current_ == nullptr || !current_->link)
         return error(Code::unavailable, "container_gone", "the container has ended");
-    SLUICE_TRY(Frame answer, current_->link->ask('F', {program, path}));
-    if (answer.letter == 'F' && answer.texts.size() == 1 && !answer.texts[0].empty())
-        return answer.texts[0];
+    Result<Frame> answer = current_->link->ask('F', {program, path});
+    if (!answer) {
+        check_answer(*current_, answer.error());
+        return answer.error();
+    }
+    if (answer->letter == 'F' && answer->texts.size() == 1 && !answer->texts[0].empty())
+        return answer->texts[0];
     return error(Code::not_found, "spawn_failed", program + ": not found in the image");
 }
 
@@ -160,7 +173,10 @@ Result<std::unique_ptr<StepProcess>> ContainerExecutor::start(spawn::Command com
     Container* container = current_;
     auto process = std::make_unique<ContainerProcess>(parts_.lender.io(), *container->link,
                                                       [this, container] { lost(*container); });
-    SLUICE_CHECK(process->start(command, std::move(taken)));
+    if (Result<> started = process->start(command, std::move(taken)); !started) {
+        check_answer(*container, started.error());
+        return started.error();
+    }
     return std::unique_ptr<StepProcess>(std::move(process));
 }
 
@@ -170,8 +186,19 @@ Result<TerminalProcess> ContainerExecutor::start_on_terminal(spawn::Command comm
     Container* container = current_;
     auto process = std::make_unique<ContainerProcess>(parts_.lender.io(), *container->link,
                                                       [this, container] { lost(*container); });
-    SLUICE_TRY(files::Fd terminal, process->start_on_terminal(command));
-    return TerminalProcess{std::move(process), std::move(terminal)};
+    Result<files::Fd> terminal = process->start_on_terminal(command);
+    if (!terminal) {
+        check_answer(*container, terminal.error());
+        return terminal.error();
+    }
+    return TerminalProcess{std::move(process), std::move(*terminal)};
+}
+
+void ContainerExecutor::check_answer(Container& container, const Error& refusal) {
+    // Told that it can't be started, or never asked. With any other refusal it may run all the
+    // same, and its answer would be taken for that to the next question.
+    if (refusal.id == "spawn_failed" || refusal.id == "environment_too_large") return;
+    if (container.link) lost(container);
 }
 
 void ContainerExecutor::end_steps() {

@@ -40,6 +40,8 @@ private:
     std::optional<Refusal> start_container(const std::string& image, const ImageFacts& facts,
                                            Container& container);
     void lost(Container& container);
+    /// After a start that was refused: does the keeper still answer what it is asked?
+    void check_answer(Container& container, const Error& refusal);
 
     ExecutorParts parts_;
     Engine engine_;

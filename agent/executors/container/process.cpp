@@ -68,7 +68,9 @@ void ContainerProcess::await_end() {
                             if (cancelled) return;
                             Result<Frame> frame = link_.receive(k_frame_rest);
                             if (!frame) {
-                                // The container is gone and the step with it.
+                                // The container is gone and the step with it, and with lost_()
+                                // the link: nobody is left to be told to stop.
+                                stopping_ = false;
                                 lost_();
                                 return step_ended({std::nullopt, SIGKILL});
                             }
