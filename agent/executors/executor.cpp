@@ -44,9 +44,10 @@ Result<> remove_leftovers(std::string_view executor, const std::string& name,
         return error(Code::unavailable, "processes_left", "some processes could not be ended");
     }
     if (executor != "container") return {};
-    RegistryLogin::remove_left(name);
+    const Result<> removed = RegistryLogin::remove_left(name);
     SLUICE_TRY(Engine engine, Engine::find(settings.container));
-    return remove_containers(engine, name);
+    SLUICE_CHECK(remove_containers(engine, name));
+    return removed;
 }
 
 }  // namespace sluice::agent

@@ -111,11 +111,12 @@ RunJobExit salvage_local_job(const files::Path& dir) {
     if (!lock->has_value()) return RunJobExit::locked;
     Result<protocol::LocalJob> local = load(dir);
     if (!local) return RunJobExit::unreadable;
-    SecretFiles::remove_left(local->marker);
     kill_marked(local->marker, k_kill_patience);
+    bool all = true;
     if (auto journal = Journal::read(folder.journal()))
         for (const auto& [executor, name] : journal->intents)
-            if (!remove_leftovers(executor, name, {})) return RunJobExit::failed;
+            all = remove_leftovers(executor, name, {}).has_value() && all;
+    if (!SecretFiles::remove_left(local->marker) || !all) return RunJobExit::failed;
     std::error_code ignored;
     if (std::filesystem::exists(dir / local_file::k_result, ignored)) return RunJobExit::done;
     protocol::FinishRequest request;

@@ -51,22 +51,28 @@ Result<> deliver(const Assignment& assignment, const RunnerIdentity& identity, c
 Result<> remove_intents(const files::Path& dir, const JournalState& journal) {
     if (journal.intents.empty()) return {};
     SLUICE_TRY(ExecutorSettings settings, load_executor_settings(dir.parent_path().parent_path()));
+    // An engine that does not answer must not keep processes of a user alive: the first refusal is
+    // told after all were tried.
+    Result<> all;
     for (const auto& [executor, name] : journal.intents)
-        SLUICE_CHECK(remove_leftovers(executor, name, settings));
-    return {};
+        if (Result<> removed = remove_leftovers(executor, name, settings); !removed && all)
+            all = std::move(removed);
+    return all;
 }
 
 Result<> salvage(const AttemptFolder& folder) {
     SLUICE_TRY(JournalState journal, Journal::read(folder.journal()));
     Result<RunnerIdentity> identity = load_identity(folder);
     if (identity && identity->boot_id == proc::boot_id()) {
-        SecretFiles::remove_left(identity->marker);
         KillReport report = kill_marked(identity->marker, k_kill_patience);
         if (report.killed > 0)
             log::warn(fmt::format("killed what a dead runner left processes={}", report.killed));
     }
     failpoint::hit("salvage.kill", "after");
-    SLUICE_CHECK(remove_intents(folder.path, journal));
+    Result<> removed = remove_intents(folder.path, journal);
+    // Later than what might still write there.
+    if (identity) SLUICE_CHECK(SecretFiles::remove_left(identity->marker));
+    SLUICE_CHECK(removed);
     if (journal.finished) return {};
     SLUICE_TRY(Assignment assignment, load_assignment(folder));
     if (!identity || !journal.starting) {

@@ -90,9 +90,13 @@ Result<SecretFiles> SecretFiles::make(const std::string& marker) {
                  "they are never written to a disk");
 }
 
-void SecretFiles::remove_left(const std::string& marker) {
+Result<> SecretFiles::remove_left(const std::string& marker) {
+    Result<> all;
     for (const char* place : k_memory_folders)
-        (void)files::remove_tree(files::Path(place) / folder_name(marker));
+        if (Result<> removed = files::remove_tree(files::Path(place) / folder_name(marker));
+            !removed && all)
+            all = std::move(removed);
+    return all;
 }
 
 SecretFiles::~SecretFiles() {

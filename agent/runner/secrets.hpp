@@ -49,7 +49,7 @@ public:
     /// Refused with id `no_memory_files` where no memory file system can be written to.
     static Result<SecretFiles> make(const std::string& marker);
     /// What an attempt with that marker has left, if anything.
-    static void remove_left(const std::string& marker);
+    static Result<> remove_left(const std::string& marker);
     SecretFiles(SecretFiles&& other) noexcept : folder_(std::exchange(other.folder_, {})) {}
     SecretFiles& operator=(SecretFiles&&) = delete;
     ~SecretFiles();

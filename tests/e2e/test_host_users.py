@@ -48,14 +48,14 @@ def project(owners, name):
     assert processes_of_the_pool() == {}
 
 
-def processes_of_the_pool():
+def processes_of_the_pool(first=FIRST):
     """{pid: command line} of users of the pool."""
     found = {}
     for entry in pathlib.Path("/proc").iterdir():
         try:
             status = (entry / "status").read_text() if entry.name.isdigit() else ""
             users = [int(word) for line in status.split("\n") if line.startswith("Uid:") for word in line.split()[1:]]
-            if any(FIRST <= user <= FIRST + 255 for user in users) and "State:\tZ" not in status:
+            if any(first <= user <= first + 255 for user in users) and "State:\tZ" not in status:
                 found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
         except OSError:
             continue
@@ -131,6 +131,29 @@ def test_nothing_is_left_when_the_runner_is_killed(project, owners):
     assert by_key(owners.ended(run))["a"]["state"] == "errored"
     wait_for(lambda: processes_of_the_pool() == {}, "the end of everything of the user")
     wait_for(lambda: not pathlib.Path("/dev/shm/left").exists(), "the end of its shared memory")
+
+
+def test_processes_end_although_the_engine_that_has_the_rest_does_not_answer(world):
+    if not can_mount():
+        pytest.skip("no mount namespaces here")
+    server = start(world, "400000-400010")
+    agent = EmbeddedAgent(server)
+    project = server.project("app", hooks=())
+    script = "setsid -f env -i sleep 1000; echo up; sleep 1000"
+    run = project.run_of(project.push(pipeline(a={"retry": {"infra": 0}, "run": script})))
+    job = wait_for(lambda: (j := by_key(server.detail(run))["a"])["state"] == "running" and j, "the job to run")
+    wait_for(lambda: b"up" in server.log_of(job["id"]), "its step")
+    settings, journal = agent.dir / "executors.json", agent.attempt() / "journal"
+    before, begun = settings.read_text(), journal.read_text()
+    settings.write_text(json.dumps({"container": {"engine": "none"}}))
+    journal.write_text(begun + '{"at": "intent", "executor": "container", "name": "sluice-of-nobody"}\n')
+    assert processes_of_the_pool(400_000)
+    os.kill(agent.runner_pid(), signal.SIGKILL)
+    wait_for(lambda: processes_of_the_pool(400_000) == {}, "the end of everything of the user")
+    assert server.job(job["id"])["state"] == "running", "the engine is asked again before the job is answered for"
+    settings.write_text(before)
+    journal.write_text(begun)
+    assert by_key(server.ended(run))["a"]["cause"] == "runner_lost"
 
 
 def test_files_and_links_of_a_job_never_lead_the_runner_out(project, owners):

@@ -62,8 +62,8 @@ Result<RegistryLogin> RegistryLogin::make(const std::string& name, std::string_v
     return RegistryLogin(std::move(files));
 }
 
-void RegistryLogin::remove_left(const std::string& name) {
-    SecretFiles::remove_left(memory_name(name));
+Result<> RegistryLogin::remove_left(const std::string& name) {
+    return SecretFiles::remove_left(memory_name(name));
 }
 
 spawn::Command RegistryLogin::with(spawn::Command command) const {

@@ -25,7 +25,7 @@ public:
     static Result<RegistryLogin> make(const std::string& name, std::string_view registry,
                                       std::string_view secret);
     /// What an attempt of that name has left, if anything.
-    static void remove_left(const std::string& name);
+    static Result<> remove_left(const std::string& name);
 
     /// The call with the login.
     spawn::Command with(spawn::Command command) const;

@@ -202,6 +202,8 @@ Result<spawn::Command> HostExecutor::wrapped(spawn::Command command) {
 }
 
 void HostExecutor::end_steps() {
+    // With services beside the job a scan alone can't tell that nothing is left.
+    if (user_) (void)user_->end_processes(k_kill_patience);
     (void)kill_descendants_but(before_, k_kill_patience);
 }
 

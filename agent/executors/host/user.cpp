@@ -27,7 +27,7 @@ namespace {
 /// The whole machine's, and gone with its boot: as the processes are.
 constexpr const char* k_locks = "/run/sluice-users";
 constexpr const char* k_shared_memory = "/dev/shm";
-constexpr Duration k_kill_patience{10'000};
+constexpr Duration k_kill_patience{10'000}, k_kill_try{500};
 
 Result<std::optional<files::LockFile>> lock_of(uid_t id) {
     SLUICE_CHECK(files::make_dirs(k_locks, 0700));
@@ -58,10 +58,11 @@ bool has_processes(uid_t id) {
 /// One call of the kernel that signals whatever the user has: nothing can fork out of its way, as
 /// it could between a look at /proc and a kill.
 void kill_all(uid_t id) {
+    // A try that hangs must leave time for another.
     const spawn::RunOptions options{.env = std::map<std::string, std::string>{},
                                     .directory = "/",
                                     .input = {},
-                                    .timeout = k_kill_patience};
+                                    .timeout = k_kill_try};
     (void)spawn::run({helper_program(), "--kill-user", std::to_string(id)}, options);
 }
 
@@ -74,7 +75,7 @@ void remove_shared_memory(uid_t id) {
     }
 }
 
-bool end_user(uid_t id, Duration patience) {
+bool end_processes_of(uid_t id, Duration patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     auto pause = std::chrono::milliseconds(1);
     while (has_processes(id)) {
@@ -83,6 +84,11 @@ bool end_user(uid_t id, Duration patience) {
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, std::chrono::milliseconds(100));
     }
+    return true;
+}
+
+bool end_user(uid_t id, Duration patience) {
+    if (!end_processes_of(id, patience)) return false;
     remove_shared_memory(id);
     return true;
 }
@@ -192,10 +198,15 @@ bool HostUser::end(Duration patience) const {
     return end_user(id_, patience);
 }
 
+bool HostUser::end_processes(Duration patience) const {
+    return end_processes_of(id_, patience);
+}
+
 bool HostUser::end_left(uid_t id, Duration patience) {
     const auto lock = lock_of(id);
     // Whoever has it now has ended what was there before.
-    if (!lock || !*lock) return true;
+    if (!lock) return false;
+    if (!*lock) return true;
     return end_user(id, patience);
 }
 
