@@ -76,12 +76,15 @@ Recent recent(std::int64_t from) {
     return out;
 }
 
-void wait_for_line(std::int64_t next, std::chrono::milliseconds longest) {
+std::uint64_t wakes() {
+    std::lock_guard lock(kept().mutex);
+    return kept().wakes;
+}
+
+void wait_for_line(std::int64_t next, std::chrono::milliseconds longest, std::uint64_t seen) {
     Kept& store = kept();
     std::unique_lock lock(store.mutex);
-    const auto wakes = store.wakes;
-    store.changed.wait_for(lock, longest,
-                           [&] { return store.next > next || store.wakes != wakes; });
+    store.changed.wait_for(lock, longest, [&] { return store.next > next || store.wakes != seen; });
 }
 
 void wake_readers() {

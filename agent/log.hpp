@@ -28,8 +28,10 @@ struct Recent {
 };
 /// From that number on, or from the oldest that is kept.
 Recent recent(std::int64_t from);
-/// Returns when line `next` is there, wake_readers() was called, or the time is over.
-void wait_for_line(std::int64_t next, std::chrono::milliseconds longest);
+/// How often wake_readers() was called; what to wait for is looked at after this.
+std::uint64_t wakes();
+/// Returns when line `next` is there, wake_readers() was called since `seen`, or the time is over.
+void wait_for_line(std::int64_t next, std::chrono::milliseconds longest, std::uint64_t seen);
 void wake_readers();
 
 }  // namespace sluice::agent::log

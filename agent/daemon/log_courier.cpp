@@ -26,10 +26,12 @@ LogCourier::~LogCourier() {
 
 void LogCourier::run() {
     Backoff backoff(k_batch);
+    // Before the first look at stopping_: it is set once, before the one wake-up.
+    const auto seen = log::wakes();
     while (!stopping_) {
-        log::wait_for_line(next_, k_look_again);
-        if (!stopping_) log::wait_for_line(INT64_MAX, k_batch);
-        while (!send() && !stopping_) log::wait_for_line(INT64_MAX, backoff.next());
+        log::wait_for_line(next_, k_look_again, seen);
+        if (!stopping_) log::wait_for_line(INT64_MAX, k_batch, seen);
+        while (!send() && !stopping_) log::wait_for_line(INT64_MAX, backoff.next(), seen);
         backoff.reset();
     }
 }

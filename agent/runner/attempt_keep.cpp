@@ -123,6 +123,8 @@ void Attempt::serve_shell(const protocol::KeptReply& wanted, const ServerAddress
     boost::asio::steady_timer timer(io_);
     std::function<void(boost::system::error_code)> watch = [&](boost::system::error_code stopped) {
         if (stopped) return;
+        // Orphans of the shell come to us.
+        reap_children(process.pid());
         if (left_until(end_at).count() == 0)
             hang_up("the job was kept for " + format_duration(job_.keep) + ", which are over");
         else if (session.idle() > k_idle_max)

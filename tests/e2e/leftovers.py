@@ -56,6 +56,12 @@ def carrying(root):
     return found
 
 
+def zombies_of(parent):
+    """Numbers of its ended children that nobody has waited for."""
+    states = {pid: _read(f"/proc/{pid}/stat").rpartition(b")")[2].split() for pid in os.listdir("/proc") if pid.isdigit()}
+    return [int(pid) for pid, state in states.items() if state[:2] == [b"Z", str(parent).encode()]]
+
+
 def attempt_folders(root):
     return sorted(str(path) for path in pathlib.Path(root).glob("**/attempts/*") if path.name.isdigit())
 

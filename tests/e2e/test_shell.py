@@ -224,6 +224,10 @@ def test_the_death_of_the_runner_ends_a_shell_and_nothing_is_left(world):
     shell = on_terminal(server, "shell", words)
     shell.until("(test) ")
     shell.ask("(setsid sleep 1000 &) ; echo be''gun", "begun")
+    # Nobody but the runner can wait for what the shell has left and has ended.
+    shell.ask("(setsid sh -c 'echo > over' &); until [ -e over ]; do sleep 0.05; done; sleep 0.2; echo le''ft", "left")
+    runner = agent.runner_pid()
+    wait_for(lambda: leftovers.zombies_of(runner) == [], "its orphans to be reaped")
     os.kill(agent.runner_pid(), signal.SIGKILL)
     leftovers.assert_no_job_left(server.root)
     shell.type("\r~.")

@@ -191,9 +191,9 @@ Result<spawn::Command> HostExecutor::wrapped(spawn::Command command) {
         return error(Code::unsupported, "no_users", "the job has no user of its own");
     if (user_) {
         // All of it once, before anything of the job runs; later what the runner itself has added.
-        SLUICE_CHECK(user_->own(std::exchange(owns_workspace_, true)
-                                    ? parts_.folder.workspace() / ".sluice"
-                                    : parts_.folder.workspace()));
+        SLUICE_CHECK(user_->own(owns_workspace_ ? parts_.folder.workspace() / ".sluice"
+                                                : parts_.folder.workspace()));
+        owns_workspace_ = true;
         SLUICE_CHECK(user_->own(files()));
         if (!parts_.secret_files.empty()) SLUICE_CHECK(user_->lend(parts_.secret_files));
         command = user_->wrap(std::move(command), view());
