@@ -53,22 +53,23 @@ bool has_failed(JobState state) {
 
 void Loads::add(const PlannedJob& job, JobState state) {
     if (job.max_parallel > 0 && is_active(state)) ++active_[own_group(job)];
-    count(job, model::is_terminal(state) ? 0 : 1, has_begun(state));
+    count(job, state, model::is_terminal(state) ? 0 : 1);
 }
 
 void Loads::change(const PlannedJob& job, JobState state) {
     if (job.max_parallel > 0 && is_active(state)) ++active_[own_group(job)];
-    count(job, model::is_terminal(state) ? -1 : 0, has_begun(state));
+    count(job, state, model::is_terminal(state) ? -1 : 0);
 }
 
-void Loads::count(const PlannedJob& job, int opened, bool begins) {
+void Loads::count(const PlannedJob& job, JobState state, int opened) {
     for (std::size_t i = 0; i < job.callers.size(); ++i) {
         if (job.callers[i].max_parallel == 0) continue;
         Caller& caller = callers_[caller_group(job, i)];
         Expansion& expansion = caller.expansions[values_of(job.callers[i])];
         const bool was_active = expansion.is_active();
         expansion.open += opened;
-        expansion.has_begun |= begins;
+        expansion.going += is_active(state) ? 1 : 0;
+        expansion.has_begun |= has_begun(state);
         caller.active += (expansion.is_active() ? 1 : 0) - (was_active ? 1 : 0);
     }
 }
@@ -81,12 +82,29 @@ bool Loads::has_room(const PlannedJob& job) const {
     for (std::size_t i = 0; i < job.callers.size(); ++i) {
         if (job.callers[i].max_parallel == 0) continue;
         const auto caller = callers_.find(caller_group(job, i));
-        if (caller == callers_.end() || caller->second.active < job.callers[i].max_parallel)
-            continue;
-        const auto own = caller->second.expansions.find(values_of(job.callers[i]));
-        if (own == caller->second.expansions.end() || !own->second.has_begun) return false;
+        if (caller != callers_.end() &&
+            !caller->second.has_room(values_of(job.callers[i]), job.callers[i].max_parallel))
+            return false;
     }
     return true;
+}
+
+bool Loads::Caller::has_room(const std::string& cell, int limit) const {
+    if (active < limit) return true;
+    const auto own = expansions.find(cell);
+    if (own == expansions.end() || !own->second.has_begun) return false;
+    if (active == limit || own->second.going > 0) return true;
+    // Of a retry more have begun than may: each has jobs that had passed before. Those that go on
+    // come first, then the others in their order.
+    int taken = 0;
+    bool is_before = true;
+    for (const auto& [other, expansion] : expansions) {
+        if (other == cell)
+            is_before = false;
+        else if (expansion.is_active() && (expansion.going > 0 || is_before))
+            ++taken;
+    }
+    return taken < limit;
 }
 
 bool may_end_others(const PlannedJob& job) {

@@ -22,16 +22,19 @@ public:
 
 private:
     struct Expansion {
-        int open = 0;  ///< jobs that have not ended
+        int open = 0;   ///< jobs that have not ended
+        int going = 0;  ///< those that are held, ready or running
         bool has_begun = false;
         bool is_active() const { return has_begun && open > 0; }
     };
     struct Caller {
         std::map<std::string, Expansion> expansions;  ///< by cell
         int active = 0;
+        bool has_room(const std::string& cell, int limit) const;
     };
-    /// Counts the job in its expansions, of callers that have a limit.
-    void count(const PlannedJob& job, int opened, bool begins);
+    /// Counts the job in its expansions, of callers that have a limit. `opened`: what it adds to
+    /// the jobs that have not ended.
+    void count(const PlannedJob& job, model::JobState state, int opened);
 
     std::map<std::string, int> active_;      ///< cells of jobs that are held, ready or running
     std::map<std::string, Caller> callers_;  ///< those with a limit

@@ -152,6 +152,31 @@ TEST_CASE("`max_parallel` of a caller counts expansions, from their first job to
     CHECK(run.state("call (3.12)/build (mac)") == "ready");
 }
 
+TEST_CASE("a retry starts no more expansions than `max_parallel`, whatever it carries over",
+          "[expansions]") {
+    const std::vector<SourceFile> lib{
+        {"f.yml",
+         "version: 1\nparams: { py: 1 }\njobs:\n  build: { run: x }\n"
+         "  ship: { needs: [build], run: x }\n  tell: { needs: [ship], run: x }\n"}};
+    FileRun run(caller("max_parallel: 1, py: [1, 2, 3]"), lib);
+    for (const int py : {1, 2, 3}) {
+        run.end(fmt::format("call ({})/build", py), JobState::passed);
+        run.end(fmt::format("call ({})/ship", py), JobState::failed);
+    }
+    run.retry();
+    CHECK(run.state("call (1)/ship") == "ready");
+    CHECK(run.state("call (2)/ship") == "waiting");
+    CHECK(run.state("call (3)/ship") == "waiting");
+    run.end("call (1)/ship", JobState::passed);
+    CHECK(run.state("call (1)/tell") == "ready");
+    CHECK(run.state("call (2)/ship") == "waiting");
+    run.end("call (1)/tell", JobState::passed);
+    CHECK(run.state("call (2)/ship") == "ready");
+    CHECK(run.state("call (3)/ship") == "waiting");
+    run.end("call (2)/ship", JobState::failed);
+    CHECK(run.state("call (3)/ship") == "ready");
+}
+
 TEST_CASE("`fail_fast` of a caller ends the other expansions, not its own clean-up",
           "[expansions]") {
     const std::vector<SourceFile> lib{{"f.yml",
@@ -327,8 +352,9 @@ TEST_CASE("callers of any shape and limit come to an end", "[expansions]") {
         FileRun run(jobs, lib);
         const auto ids = run.ids();
         CHECK(std::set<std::string>(ids.begin(), ids.end()).size() == ids.size());
+        bool is_retry = false;
         for (std::size_t turns = 0;; ++turns) {
-            REQUIRE(turns <= ids.size());
+            REQUIRE(turns <= 2 * ids.size() + 1);
             std::map<std::string, std::set<std::string>> going;  // expansions by caller
             std::map<std::string, std::size_t> limits;
             Strings ready;
@@ -345,10 +371,15 @@ TEST_CASE("callers of any shape and limit come to an end", "[expansions]") {
                 }
             }
             for (const auto& [group, cells] : going) CHECK(cells.size() <= limits[group]);
-            if (ready.empty()) break;
+            if (ready.empty()) {
+                for (const JobNow& now : run.now()) CHECK(model::is_terminal(now.state));
+                if (is_retry) break;
+                is_retry = true;
+                run.retry();
+                continue;
+            }
             run.end(ready[pick(static_cast<unsigned>(ready.size()))],
                     pick(6) == 0 ? JobState::failed : JobState::passed);
         }
-        for (const JobNow& now : run.now()) CHECK(model::is_terminal(now.state));
     }
 }

@@ -39,6 +39,14 @@ public:
         return *this;
     }
 
+    /// As a server does: what passed is carried over, the rest begins again.
+    FileRun& retry() {
+        for (model::JobState& state : states_)
+            if (!model::is_ok(state)) state = model::JobState::waiting;
+        advance();
+        return *this;
+    }
+
     std::string state(const std::string& id) const {
         return std::string(to_text(states_[index(id)]));
     }
