@@ -26,6 +26,8 @@ constexpr std::size_t k_max_jobs = 4'000;
 constexpr std::size_t k_max_plan_weight = 1'000'000;
 constexpr std::size_t k_max_job_bytes = 512 * 1024;
 constexpr std::size_t k_max_plan_bytes = 64u << 20;
+// A spec is read back with ids of at most 512 bytes; a shard adds `, 1000/1000`.
+constexpr std::size_t k_max_id_bytes = 480;
 
 }  // namespace
 
@@ -202,6 +204,15 @@ bool Planner::lower_cell(const MergedJob& job, std::size_t index, const Graph& g
                          const Expansion& expansion, const Cell& cell, const Fired& fired,
                          const std::set<std::string>& optional, Plan& plan) {
     const std::string id = id_of(job, expansion, cell);
+    if (id.size() > k_max_id_bytes) {
+        diagnostics_.error(
+            job.place, "too_long",
+            fmt::format("the values of a cell of `{}` and of its callers make an id of {} bytes, "
+                        "at most {}",
+                        job.id, id.size(), k_max_id_bytes),
+            "shorten the values");
+        return false;
+    }
     const Cell all{values_of(expansion, cell), ""};
     std::vector<Need> needs;
     for (const DeclaredNeed& need : graph.needs(index)) {

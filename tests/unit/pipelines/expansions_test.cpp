@@ -302,6 +302,20 @@ TEST_CASE("what a matrix cannot call is refused by name", "[expansions]") {
           Strings{"`call` has no axis `os`"});
 }
 
+TEST_CASE("an id that could not be read back is refused", "[expansions]") {
+    const std::vector<SourceFile> lib{
+        {"f.yml",
+         fmt::format("version: 1\nparams: {{ py: {{ type: string }} }}\njobs:\n"
+                     "  a: {{ matrix: {{ x: [{}] }}, run: x }}\n",
+                     std::string(240, 'x'))}};
+    CHECK(mistakes(caller("py: ['" + std::string(240, 'y') + "']"), lib) ==
+          Strings{"the values of a cell of `call/a` and of its callers make an id of 492 bytes, "
+                  "at most 480"});
+    FileRun run(caller("py: ['" + std::string(228, 'y') + "']"), lib);
+    const PlannedJob& job = run.planned(run.ids().front());
+    CHECK(planned_job_from_json(to_json(job)).value() == job);
+}
+
 TEST_CASE("one cell of a caller has outputs of its own", "[expansions]") {
     FileRun run(caller("py: [1]", "",
                        "  b: { needs: [call], run: x, env: { X: \"${{ needs.call.outputs.tag }}\" "
