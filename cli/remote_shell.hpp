@@ -5,15 +5,18 @@
 #include "cli/context.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace sluice::cli {
 
-/// One conversation. attend() on the caller's thread, which reads standard input; one more thread
-/// fetches what was printed.
+/// One conversation. attend() on the caller's thread, which reads standard input and never waits
+/// for the server; one more thread fetches what was printed, another one sends what was typed.
 class RemoteShell {
 public:
     RemoteShell(Context& context, ApiClient& server, std::int64_t id);
@@ -34,23 +37,37 @@ private:
     /// False when the person wants to leave.
     bool type();
     bool has_escape(std::string_view keys);
-    void send(std::string_view keys, bool window);
+    /// Tells the shell that nothing more comes, when it is time; how long to wait then.
+    std::chrono::milliseconds end_input();
+    /// Puts keys, or that the window has another size, before send().
+    void put(std::string_view keys, bool window);
+    /// A pipe may be long: it waits until the shell has taken what came before.
+    bool may_read();
+    void send();
     void leave();
     bool finished();
+    void wake() const;
 
     Context& context_;
     ApiClient& server_;
-    ApiClient down_;
+    ApiClient down_, up_;
     std::int64_t id_;
     std::string path_;
-    std::int64_t typed_ = 0;
-    bool input_open_ = true;
+    using Steady = std::chrono::steady_clock::time_point;
+    bool input_open_ = true, in_line_ = false;
+    std::optional<Steady> end_input_at_;  ///< not before, once it has ended
+    std::chrono::milliseconds end_pause_{1'000};
+    std::atomic<Steady> printed_at_{};
     bool line_start_ = true, tilde_ = false;
     std::atomic<bool> open_{false}, leaving_{false};
-    std::mutex mutex_;
-    std::optional<Result<End>> end_;  ///< guarded by mutex_
-    int news_[2] = {-1, -1};          ///< pipe: `fetch` has something for attend()
-    std::thread thread_;
+    std::atomic<bool> unread_{false};  ///< nobody takes what it prints any more
+    std::mutex mutex_;                 ///< guards the next four
+    std::condition_variable changed_;
+    std::optional<Result<End>> end_;
+    std::string keys_;  ///< typed, and not yet taken by the server
+    bool window_due_ = false;
+    int news_[2] = {-1, -1};  ///< pipe: a thread has something for attend()
+    std::thread fetcher_, sender_;
 };
 
 /// Columns and rows of this terminal as members of a body.

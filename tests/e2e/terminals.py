@@ -13,12 +13,12 @@ from wire import DEADLINE
 
 
 class Terminal:
-    def __init__(self, words, cwd, env, size=(24, 80)):
-        """words: after `sluice`. size: rows and columns."""
+    def __init__(self, words, cwd, env, size=(24, 80), program=BIN / "sluice"):
+        """words: after `sluice`, or another program. size: rows and columns."""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(cwd)
-            os.execve(BIN / "sluice", ["sluice", *(str(word) for word in words)], {**env, "TERM": "xterm"})
+            os.execve(program, [os.path.basename(program), *(str(word) for word in words)], {**env, "TERM": "xterm"})
         self.resize(*size)
         self.output, self.code = "", None
 

@@ -9,7 +9,7 @@ import pytest
 
 import leftovers
 from containers import IMAGE, container_store  # noqa: F401 (a fixture)
-from harness import EmbeddedAgent, by_key, environment
+from harness import BIN, EmbeddedAgent, by_key, environment
 from terminals import Terminal
 from test_forks import fork_run
 from wire import wait_for
@@ -103,6 +103,54 @@ def test_much_output_and_much_input_come_whole(ci, name):
     shell.type("exit\r")
     shell.end()
     assert shell.code == 0
+    release(ci, job, words)
+
+
+def test_a_pipe_ends_the_shell_with_the_code_of_its_last_command(ci, name):
+    job, words = kept(ci.project(name, hooks=()))
+
+    def piped(text):
+        return ci.sluice("shell", words, stdin=text, check=False)
+
+    told = piped("cat by-a-step\n")
+    assert told.returncode == 0 and "made" in told.stdout, told.stdout + told.stderr
+    # Without a newline, and with a command that fails.
+    assert piped("ls by-a-step; (exit 4)").returncode == 4
+    # A program runs that does not read, and the end of the pipe has come before it ends.
+    assert piped("until read -t 0; do sleep 0.1; done; (exit 6)\n").returncode == 6
+    # One that reads gets all, and the end.
+    assert piped("cat > typed\nfour\n").returncode == 0
+    assert "is four" in piped("echo is $(cat typed)\n").stdout
+    release(ci, job, words)
+
+
+def test_a_reader_that_goes_away_leaves_the_terminal_as_it_was(ci, name):
+    job, words = kept(ci.project(name, hooks=()))
+    env = environment(ci.root, SLUICE_URL=ci.url, SLUICE_TOKEN=ci.token, NO_COLOR="1")
+    script = f"{BIN}/sluice shell {words} | head -1; stty -a | grep -o -- '-*icanon'; echo o''ver"
+    shell = Terminal(["-c", script], ci.root, env, program="/bin/sh")
+    shell.type("yes\r")
+    shell.until("over")
+    assert "nobody reads" in shell.output and "-icanon" not in shell.output and "icanon" in shell.output
+    shell.end()
+    wait_for(lambda: ci.get("/api/v1/shells", job=job)["shells"][0]["state"] == "ended", "its end")
+    release(ci, job, words)
+
+
+def test_a_shell_that_takes_nothing_more_can_be_left(ci, name):
+    job, words = kept(ci.project(name, hooks=()))
+    for leaving in ("~.", None):
+        shell = on_terminal(ci, "shell", words)
+        shell.until("(test) ")
+        shell.ask("echo re''ady; sleep 1000", "ready")
+        # More than the server holds.
+        shell.type("a line\r" * 60_000)
+        if leaving:
+            shell.type(leaving)
+        else:
+            os.kill(shell.pid, signal.SIGTERM)
+        assert "you have left it" in shell.end() and shell.code == 5
+        wait_for(lambda: ci.get("/api/v1/shells", job=job)["shells"][0]["state"] == "ended", "its end")
     release(ci, job, words)
 
 
@@ -272,6 +320,8 @@ jobs:
     shell.type("exit 6\r")
     shell.end()
     assert shell.code == 6
+    piped = server.sluice("shell", words, stdin="cat made; (exit 4)\n", check=False)
+    assert piped.returncode == 4 and "x" in piped.stdout, piped.stdout + piped.stderr
     # A runner that is killed takes the container along.
     again = on_terminal(server, "shell", words)
     again.until("(test) $ ")
