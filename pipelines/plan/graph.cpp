@@ -184,6 +184,34 @@ config::Place Graph::place_of_need(std::size_t job, const std::string& need) con
     return jobs_[job].place;
 }
 
+bool Graph::is_ancestor(std::size_t job, const std::string& id) const {
+    const Call& call = calls_.at(jobs_[job].call);
+    if (call.outside.contains(id)) return true;
+    if (id.find('/') != std::string::npos) return false;
+    const auto target = by_id_.find(call.prefix + id);
+    if (target == by_id_.end()) return false;
+    const auto needs_it = [&](std::size_t at) {
+        return std::any_of(needs_[at].begin(), needs_[at].end(),
+                           [&](const DeclaredNeed& need) { return need.job == target->first; });
+    };
+    if (needs_it(job)) return true;
+    // What a caller holds stands after it, too: only a need of it counts.
+    const bool is_caller = jobs_[target->second].opens != 0;
+    std::vector<bool> seen(jobs_.size());
+    std::vector<std::size_t> open{job};
+    while (!open.empty()) {
+        const std::size_t at = open.back();
+        open.pop_back();
+        if (is_caller && needs_it(at)) return true;
+        for (const std::size_t before : edges_[at]) {
+            if (before == target->second && !is_caller) return true;
+            if (!seen[before]) open.push_back(before);
+            seen[before] = true;
+        }
+    }
+    return false;
+}
+
 std::set<std::string> Graph::ancestors(std::size_t job) const {
     std::set<std::string> all;
     std::set<std::size_t> seen;

@@ -33,6 +33,8 @@ public:
     /// Ids of everything the job waits for, directly or not, as its own file writes them: a job of
     /// a fragment sees those of the fragment.
     std::set<std::string> ancestors(std::size_t job) const;
+    /// Whether ancestors() holds the id, without finding them all.
+    bool is_ancestor(std::size_t job, const std::string& id) const;
     /// Every job after its needs, else in file order. All jobs, when there is no cycle.
     const std::vector<std::size_t>& order() const { return order_; }
 

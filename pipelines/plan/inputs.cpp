@@ -70,7 +70,6 @@ void check_inputs(const Graph& graph, const Calls& calls, const config::MergedJo
                   std::size_t index, const Needables& jobs, config::Diagnostics& diagnostics) {
     const config::Node* inputs = job.node.find("inputs");
     if (inputs == nullptr) return;
-    const auto ancestors = graph.ancestors(index);
     for (const config::Member& input : inputs->members) {
         const config::Node* from =
             input.value.is_scalar() ? &input.value : input.value.find("from");
@@ -78,7 +77,7 @@ void check_inputs(const Graph& graph, const Calls& calls, const config::MergedJo
         const auto source = input_source(from->text);
         if (!source) continue;
         const auto found = jobs.find(calls.full_id(job.call, source->job));
-        if (std::find(ancestors.begin(), ancestors.end(), source->job) == ancestors.end()) {
+        if (!graph.is_ancestor(index, source->job)) {
             diagnostics.error(
                 from->place, "input_of_no_ancestor",
                 found == jobs.end()

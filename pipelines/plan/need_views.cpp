@@ -9,18 +9,31 @@ namespace {
 
 using config::Node;
 
-/// The words of all scalars that may hold an expression about `needs`.
-void collect_words(const Node& node, std::set<std::string, std::less<>>& words) {
+constexpr std::size_t k_max_hints = 200;
+
+bool is_of_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '/';
+}
+
+/// What scalars that may hold an expression about `needs` say.
+struct Words {
+    std::set<std::string, std::less<>> all;
+    std::set<std::string, std::less<>> named;  ///< X of `needs.X` and `needs['X']`
+};
+
+void collect_words(const Node& node, Words& words) {
     if (node.is_scalar() && node.text.find("needs") != std::string::npos) {
-        const auto is_part = [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                   c == '_' || c == '-' || c == '/';
-        };
         const std::string& text = node.text;
+        bool is_next = false;  // this word is named by `needs`
         for (auto begin = text.begin(); begin != text.end();) {
-            begin = std::find_if(begin, text.end(), is_part);
-            const auto end = std::find_if_not(begin, text.end(), is_part);
-            if (begin != end) words.emplace(begin, end);
+            begin = std::find_if(begin, text.end(), is_of_word);
+            const auto end = std::find_if_not(begin, text.end(), is_of_word);
+            if (begin == end) break;
+            std::string word(begin, end);
+            if (is_next) words.named.insert(word);
+            is_next = word == "needs" && end != text.end() && (*end == '.' || *end == '[');
+            words.all.insert(std::move(word));
             begin = end;
         }
     }
@@ -50,26 +63,32 @@ std::string axes_of(const Matrix* matrix) {
 std::vector<NeedView> need_views(const Graph& graph, const Calls& calls,
                                  const config::MergedJob& job, std::size_t index,
                                  const Needables& jobs) {
-    std::set<std::string, std::less<>> words;
+    Words words;
     collect_words(job.node, words);
     for (const int call : job.step_calls) collect_words(calls.at(call).node, words);
-    if (words.empty()) return {};
     std::vector<NeedView> out;
-    for (const std::string& id : graph.ancestors(index)) {
-        NeedView view{.id = id, .is_named = words.contains(id)};
-        if (view.is_named) {
-            const std::string full = calls.full_id(job.call, id);
-            if (const auto found = jobs.find(full); found != jobs.end()) {
-                view.job = &found->second.job->node;
-                view.matrix = found->second.matrix;
-            }
-            for (const DeclaredNeed& need : graph.needs(index))
-                if (need.job == full) {
-                    view.optional = need.optional;
-                    view.by_cell = need.is_by_cell();
-                }
+    std::set<std::string> known;
+    for (const std::string& id : words.all) {
+        if (!graph.is_ancestor(index, id)) continue;
+        known.insert(id);
+        NeedView view{.id = id, .is_named = true};
+        const std::string full = calls.full_id(job.call, id);
+        if (const auto found = jobs.find(full); found != jobs.end()) {
+            view.job = &found->second.job->node;
+            view.matrix = found->second.matrix;
         }
+        for (const DeclaredNeed& need : graph.needs(index))
+            if (need.job == full) {
+                view.optional = need.optional;
+                view.by_cell = need.is_by_cell();
+            }
         out.push_back(std::move(view));
+    }
+    if (std::includes(known.begin(), known.end(), words.named.begin(), words.named.end()))
+        return out;
+    for (const std::string& id : graph.ancestors(index)) {
+        if (out.size() >= known.size() + k_max_hints) break;
+        if (!known.contains(id)) out.push_back(NeedView{.id = id});
     }
     return out;
 }

@@ -13,8 +13,8 @@ struct Needable {
 };
 using Needables = std::map<std::string, Needable, std::less<>>;  ///< by id
 
-/// The ancestors of a job as its expressions see them. Those that it never names are without their
-/// types: in a run of thousands of jobs all types of all ancestors would be millions.
+/// The ancestors of a job that its expressions name. Where they name something else, others follow
+/// without types, for hints: in a run of thousands of jobs all ancestors of all would be millions.
 std::vector<NeedView> need_views(const Graph& graph, const Calls& calls,
                                  const config::MergedJob& job, std::size_t index,
                                  const Needables& jobs);
