@@ -29,6 +29,15 @@ constexpr std::size_t k_max_plan_bytes = 64u << 20;
 // A spec is read back with ids of at most 512 bytes; a shard adds `, 1000/1000`.
 constexpr std::size_t k_max_id_bytes = 480;
 
+/// `call` for `call/sum`, as the file of the reader writes it: what a call holds is seen through
+/// the caller only.
+std::string visible_id(const PlannedJob& reader, const std::string& id) {
+    std::string_view around = reader.spec.base;
+    while (!around.empty() && !(around.ends_with('/') && id.starts_with(around)))
+        around.remove_suffix(1);
+    return id.substr(around.size(), id.find('/', around.size()) - around.size());
+}
+
 }  // namespace
 
 Outcome Planner::run() {
@@ -277,18 +286,19 @@ void Planner::check_one_cell(const PlannedJob& job, const config::Place& place) 
                 fmt::format("input `{}` of `{}` would be those of {} cells", name, job.spec.id,
                             cells),
                 fmt::format("take `{}[*].{}`, a folder per cell, or name more axes in the need",
-                            source->job, source->output));
+                            visible_id(job, source->job), source->output));
     }
     if (job.late.empty() && job.late_if.empty()) return;
     for (const Names& names : late_reads(job)) {
         if (names.size() < 2 || names[1] != "outputs") continue;
         const std::size_t cells = cells_meant(job, names[0]);
         if (cells < 2) continue;
+        const std::string id = visible_id(job, names[0]);
         diagnostics_.error(
             place, "several_cells",
             fmt::format("`{}` reads `needs.{}.outputs`, and it needs {} cells of that job",
-                        job.spec.id, names[0], cells),
-            fmt::format("read `needs.{}.cells`, or name more axes in the need", names[0]));
+                        job.spec.id, id, cells),
+            fmt::format("read `needs.{}.cells`, or name more axes in the need", id));
     }
 }
 

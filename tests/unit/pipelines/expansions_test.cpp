@@ -293,7 +293,7 @@ TEST_CASE("what a matrix cannot call is refused by name", "[expansions]") {
     CHECK(mistakes(caller("py: [1, 2], x: [1, 2]", "",
                           "  b: { needs: [{ job: call, matrix: { py: 1 } }], run: x, env: { X: "
                           "\"${{ needs.call.outputs.tag }}\" } }\n")) ==
-          Strings{"`b` reads `needs.call/sum.outputs`, and it needs 2 cells of that job"});
+          Strings{"`b` reads `needs.call.outputs`, and it needs 2 cells of that job"});
     CHECK(mistakes(caller("py: [1, 2]", "",
                           "  b: { needs: [call], inputs: { x: call.out }, run: "
                           "x }\n")) == Strings{"input `x` of `b` would be those of 2 cells"});
@@ -302,12 +302,39 @@ TEST_CASE("what a matrix cannot call is refused by name", "[expansions]") {
           Strings{"`call` has no axis `os`"});
 }
 
+TEST_CASE("who would read several cells is told the name that the file knows", "[expansions]") {
+    const auto hints = [](const std::string& job, const std::vector<SourceFile>& lib) {
+        Input input;
+        input.event.branch = "main";
+        input.event.sha = std::string(40, 'a');
+        input.files = {{".ci.yml", "version: 1\non: { push: {} }\njobs:\n" + job}};
+        input.fragments = lib;
+        Strings out;
+        for (const auto& d : make_plan(input).diagnostics) out.push_back(d.hint);
+        return out;
+    };
+    const std::string matrix = "py: [1, 2], x: [1, 2]";
+    const std::string need = "needs: [{ job: call, matrix: { py: 1 } }], run: x";
+    const std::string value = ", env: { X: \"${{ needs.call.outputs.tag }}\" } }\n";
+    const std::string file = ", inputs: { x: call.out } }\n";
+    const Strings value_hint{"read `needs.call.cells`, or name more axes in the need"};
+    const Strings file_hint{"take `call[*].out`, a folder per cell, or name more axes in the need"};
+    CHECK(hints(caller(matrix, "", "  b: { " + need + value), k_release) == value_hint);
+    CHECK(hints(caller(matrix, "", "  b: { " + need + file), k_release) == file_hint);
+    // The same inside a fragment.
+    for (const auto& [reader, hint] : {std::pair{value, value_hint}, std::pair{file, file_hint}}) {
+        auto lib = k_release;
+        lib.push_back(
+            {"outer.yml", "version: 1\njobs:\n" + caller(matrix, "", "  b: { " + need + reader)});
+        CHECK(hints("  outer: { uses: ./outer.yml }\n", lib) == hint);
+    }
+}
+
 TEST_CASE("an id that could not be read back is refused", "[expansions]") {
     const std::vector<SourceFile> lib{
-        {"f.yml",
-         fmt::format("version: 1\nparams: {{ py: {{ type: string }} }}\njobs:\n"
-                     "  a: {{ matrix: {{ x: [{}] }}, run: x }}\n",
-                     std::string(240, 'x'))}};
+        {"f.yml", fmt::format("version: 1\nparams: {{ py: {{ type: string }} }}\njobs:\n"
+                              "  a: {{ matrix: {{ x: [{}] }}, run: x }}\n",
+                              std::string(240, 'x'))}};
     CHECK(mistakes(caller("py: ['" + std::string(240, 'y') + "']"), lib) ==
           Strings{"the values of a cell of `call/a` and of its callers make an id of 492 bytes, "
                   "at most 480"});
