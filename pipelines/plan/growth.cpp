@@ -92,13 +92,27 @@ void Planner::show_outside(const std::string& id, const std::vector<PlannedJob>&
     stub.id = id;
     stub.node.kind = Node::Kind::map;
     Matrix cells;
+    model::JobSpec given;  // what a caller with a matrix gives, as far as it is read by `needs`
     for (const PlannedJob& job : run) {
+        for (const CallerCell& cell : job.callers) {
+            if (cell.caller != id) continue;
+            const bool is_known =
+                std::any_of(cells.cells.begin(), cells.cells.end(),
+                            [&](const Cell& known) { return known.values == cell.matrix; });
+            if (!is_known) cells.cells.push_back({cell.matrix, ""});
+            for (const auto& [name, value] : cell.matrix) cells.names[name] = true;
+            for (const std::string& name : cell.gives)
+                if (const auto output = job.spec.outputs.find(name);
+                    output != job.spec.outputs.end() && model::is_value(output->second.type))
+                    given.outputs.insert(*output);
+        }
         if (job.spec.base != id) continue;
         if (!job.spec.matrix.empty()) cells.cells.push_back({job.spec.matrix, ""});
         for (const auto& [name, value] : job.spec.matrix) cells.names[name] = true;
         if (stub.node.find("outputs") == nullptr)
             stub.node.members.push_back({"outputs", {}, outputs_node(job.spec)});
     }
+    if (!given.outputs.empty()) stub.node.members.push_back({"outputs", {}, outputs_node(given)});
     outside_.push_back({std::move(stub), std::move(cells)});
     const auto& [merged, matrix] = outside_.back();
     needables_[id] = {&merged, matrix.cells.empty() ? nullptr : &matrix};

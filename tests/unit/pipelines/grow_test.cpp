@@ -91,6 +91,43 @@ TEST_CASE("a generator inside a fragment names its neighbours as its fragment do
           std::string::npos);
 }
 
+TEST_CASE("generated jobs may need one expansion of a caller", "[grow]") {
+    const Run run(
+        "  call: { matrix: { py: ['3.11', '3.12'] }, uses: ./f.yml, with: { py: \"${{ matrix.py "
+        "}}\" } }\n  gen: { needs: [call], run: x, generate: jobs.yml }\n",
+        {{"f.yml",
+          "version: 1\nparams: { py: { type: string } }\n"
+          "outputs: { tag: string, out: { type: dir } }\njobs:\n  build: { run: x }\n"
+          "  sum: { needs: [build], outputs: { tag: string, out: { path: o, type: dir } }, run: x "
+          "}\n"}});
+    const auto one = [](const std::string& py, const std::string& more = "") {
+        return fmt::format("  one: {{ needs: [{{ job: call, matrix: {{ {} }} }}], run: y{} }}\n",
+                           py, more);
+    };
+    const Growth growth =
+        run.grow("gen", one("py: '3.12'", ", env: { T: \"${{ needs.call.outputs.tag }}\" }"));
+    for (const auto& d : growth.diagnostics) UNSCOPED_INFO(config::format(d));
+    REQUIRE(growth.jobs.size() == 1);
+    CHECK(growth.jobs[0].needs ==
+          std::vector<Need>{{"gen", false}, {"call", false, {{"py", "3.12"}}}});
+    // The value is that of the expansion.
+    std::vector<JobNow> now;
+    for (const PlannedJob& job : run.jobs) now.push_back({&job, model::JobState::passed});
+    now.push_back({&growth.jobs[0]});
+    const auto next = advance(now, run.input.event, false, [&](std::size_t job) {
+        return run.jobs[job].spec.base == "call/sum"
+                   ? Outputs{{"tag", "of " + run.jobs[job].spec.matrix.at("py")}}
+                   : Outputs{};
+    });
+    REQUIRE(next.size() == 1);
+    REQUIRE(next[0].spec.has_value());
+    CHECK(next[0].spec->env.at("T") == "of 3.12");
+    CHECK(run.faults("gen", one("py: '2.7'")).find("and there is none") != std::string::npos);
+    CHECK(run.faults("gen", one("os: mac")).find("`call` has no axis `os`") != std::string::npos);
+    CHECK(run.faults("gen", one("py: '3.12'", ", inputs: { x: call.out }"))
+              .find("declares no output `out`") != std::string::npos);
+}
+
 TEST_CASE("generated jobs may call fragments of the commit", "[grow]") {
     Run run("  gen: { run: x, generate: jobs.yml }\n");
     run.input.fragments = {
