@@ -1,6 +1,7 @@
 // secret set, list, remove.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/secret_text.hpp"
 #include "cli/term/hidden_line.hpp"
 #include "cli/term/text.hpp"
 #include "pipelines/base/text.hpp"
@@ -23,16 +24,14 @@ struct Options {
     std::vector<std::string> events, branches;
 };
 
-/// Standard input to its end, without the newline that `echo` and editors put there; typed, one
-/// line.
+/// Standard input to its end; typed, one line.
 Result<std::string> read_value(const Context& context) {
     std::string value;
     if (isatty(STDIN_FILENO) == 1)
         value = hidden_line(context.err, "value (not shown): ");
     else
         value.assign(std::istreambuf_iterator<char>(std::cin), {});
-    if (value.ends_with('\n') && value.find('\n') == value.size() - 1) value.pop_back();
-    if (value.ends_with('\r') && value.find('\r') == value.size() - 1) value.pop_back();
+    value = without_line_end(std::move(value));
     if (value.empty()) return usage_error("no value: give it on standard input");
     return value;
 }

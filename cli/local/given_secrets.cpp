@@ -2,6 +2,7 @@
 
 #include "cli/context.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/secret_text.hpp"
 #include "cli/term/text.hpp"
 #include "pipelines/base/text.hpp"
 #include "pipelines/config/schema.hpp"
@@ -33,7 +34,7 @@ std::string variable_of(std::string_view name) {
 Result<> add(protocol::SecretValues& out, const std::string& name, std::string value) {
     if (auto bad = config::check_scalar(config::Scalar::secret, name, ""))
         return usage_error(fmt::format("'{}': {}; {}", printable(name), bad->message, bad->hint));
-    if (value.ends_with('\n')) value.pop_back();
+    value = without_line_end(std::move(value));
     if (value.size() > protocol::k_secret_max || text::trim(value).size() < protocol::k_secret_min)
         return usage_error(
             fmt::format("secret {}: a value has 8 bytes to 64 KiB; a shorter one can't be masked",

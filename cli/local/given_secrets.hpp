@@ -12,8 +12,8 @@
 namespace sluice::cli::local {
 
 /// `from_variables`: `NAME=VARIABLE`, or `NAME` for a variable of that name in capitals
-/// (`registry/token`: REGISTRY_TOKEN). `from_files`: `NAME=FILE`; one newline at the end is left
-/// out. Refused as a mistake of the caller.
+/// (`registry/token`: REGISTRY_TOKEN). `from_files`: `NAME=FILE`. A value of one line is taken
+/// without its end. Refused as a mistake of the caller.
 Result<protocol::SecretValues> read_secrets(const std::vector<std::string>& from_variables,
                                             const std::vector<std::string>& from_files);
 

@@ -471,6 +471,17 @@ def test_secrets_come_from_variables_and_files_and_are_masked(app):
     assert done.returncode == 1 and "`--secret-file deploy/key=FILE`" in done.stdout
 
 
+def test_a_secret_of_several_lines_keeps_its_last_newline_as_on_a_server(app):
+    app.pipeline("""  a:
+    secrets: {KEY: {secret: deploy/key, as: file}, LINE: {secret: one/line, as: file}}
+    run: 'echo "key $(wc -c < "$KEY"), line $(wc -c < "$LINE")"'
+""")
+    (app.root / "key").write_text("-----BEGIN\nabcdefgh\n-----END\n")
+    (app.root / "line").write_text("one line\r\n")
+    done = app.run("-v", "--secret-file", f"deploy/key={app.root}/key", "--secret-file", f"one/line={app.root}/line")
+    assert done.returncode == 0 and "key 29, line 8" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_secret_that_was_not_meant_so_is_refused(app):
     app.pipeline("  a: {secrets: {TOKEN: registry/token}, run: 'true'}\n")
     for words, complaint in (
