@@ -84,6 +84,12 @@ Result<> check_people(const store::Environment& e) {
                              "an approver is a role (read, write, admin) or the name of a person's "
                              "token, 1 to 255 bytes",
                              "/approvers"));
+    // Rules that look like a protection and are none.
+    if (e.approvals == 0 && (e.reason_required || !e.approvers.empty()))
+        return error(Code::invalid, "nobody_asked",
+                     "nobody is asked with 0 approvals: ask for 1 or more, or leave the reason and "
+                     "the approvers out",
+                     "/approvals");
     const bool is_role = std::any_of(e.approvers.begin(), e.approvers.end(), [](const auto& who) {
         return who == "read" || who == "write" || who == "admin";
     });

@@ -259,6 +259,8 @@ def test_rules_are_set_shown_and_refused_by_the_command(project, ci):
     for words, complaint in (
         (("--wait", "soon"), "no duration"),
         (("--approver", "ann", "--approvals", "2"), "only 1 may"),
+        (("--reason",), "nobody is asked"),
+        (("--approver", "ann", "--approvals", "0"), "nobody is asked"),
         (("--event", "psuh"), "events are push"),
         (("--wait", "365d"), "wait_ms"),
     ):
