@@ -107,6 +107,53 @@ describe('the pages', { skip, timeout: 900_000 }, () => {
         assert.equal(await page.locator('main img, main script, main b b').count(), 0);
     });
 
+    it('show hostile text in commands as text', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        await page.route('**/api/v1/jobs/104', async (route) => {
+            const response = await route.fetch();
+            await route.fulfill({ response, json: { ...await response.json(), key: 'test \u202e(3.11)' } });
+        });
+        await page.goto(`${server.url}/jobs/104`);
+        const command = page.locator('code', { hasText: 'sluice shell' });
+        await command.waitFor();
+        assert.equal(await command.locator('.ctl').textContent(), 'U+202E');
+    });
+
+    it('keep a reason that was typed with its job', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        const approval = { by: ['admin'], reason_required: true };
+        await page.route('**/api/v1/runs/131', async (route) => {
+            const response = await route.fetch();
+            const detail = await response.json();
+            const held = detail.jobs.slice(0, 2).map((job) => job.id);
+            detail.jobs = detail.jobs.map((job) => held.includes(job.id) ? { ...job, state: 'held', approval } : job);
+            await route.fulfill({ response, json: detail });
+        });
+        const { jobs } = await (await fetch(`${server.url}/api/v1/runs/131`, { headers: { Authorization: `Bearer ${server.token}` } })).json();
+        await page.goto(`${server.url}/runs/131?job=${jobs[0].id}`);
+        const panel = (job) => page.getByRole('region', { name: `Job ${job.key}`, exact: true });
+        await panel(jobs[0]).getByLabel('Reason').fill('for the first one alone');
+        await page.evaluate((job) => history.pushState(null, '', `?job=${job}`), jobs[1].id);
+        await page.evaluate(() => dispatchEvent(new PopStateEvent('popstate')));
+        await panel(jobs[1]).waitFor();
+        assert.equal(await panel(jobs[1]).getByLabel('Reason').inputValue(), '');
+        assert.ok(await panel(jobs[1]).getByRole('button', { name: 'Approve' }).isDisabled());
+    });
+
+    it('show the history of the environment that is opened', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        const asked = [];
+        page.on('request', (request) => request.url().includes('/deployments') && asked.push(new URL(request.url()).searchParams.get('environment')));
+        await page.goto(`${server.url}/environments/checkout-service`);
+        const staging = page.getByRole('region', { name: 'Environment staging' });
+        await staging.getByText('History').waitFor();
+        assert.deepEqual(asked, []);
+        await staging.getByText('History').click();
+        await staging.getByRole('list').getByRole('link').first().waitFor();
+        assert.deepEqual([...new Set(asked)], ['staging']);
+        assert.equal(await page.getByRole('region', { name: 'Environment production' }).getByRole('list').count(), 0);
+    });
+
     it('retry a run and cancel it', { skip: !onFake }, async () => {
         await signIn(page, server);
         await page.goto(`${server.url}/runs/133`);
@@ -166,6 +213,22 @@ describe('the pages', { skip, timeout: 900_000 }, () => {
         await page.getByText('paused').waitFor();
         await page.goto(`${server.url}/agents/99`);
         await page.getByRole('alert').getByText('no such agent').waitFor();
+    });
+
+    it('do not say that nothing is known before it was asked', { skip: !onFake }, async () => {
+        await signIn(page, server);
+        let answer;
+        const held = new Promise((resolve) => (answer = resolve));
+        await page.route('**/api/v1/agents/3/log', async (route) => {
+            await held;
+            await route.continue();
+        });
+        await page.goto(`${server.url}/agents/3`);
+        const said = page.getByRole('region', { name: 'What it said lately' });
+        await said.getByText('sluice agent logs').waitFor();
+        assert.equal(await said.getByText('Nothing is known').count(), 0);
+        answer();
+        await said.getByText('Nothing is known').waitFor();
     });
 
     it('offer no changes to who may only read', { skip: !onFake }, async () => {

@@ -135,7 +135,11 @@ const routes = [
         return found;
     }],
     ['GET', '/api/v1/projects/:project/environments', ({ project }) => ({ environments: environmentsOf(projectOf(project)) })],
-    ['GET', '/api/v1/projects/:project/deployments', ({ project }) => ({ deployments: deploymentsOf(projectOf(project)) })],
+    ['GET', '/api/v1/projects/:project/deployments', ({ project }, { query }) => {
+        const wanted = query.get('environment');
+        const all = deploymentsOf(projectOf(project)).filter((one) => wanted === null || one.environment === wanted);
+        return { deployments: all.slice(0, Number(query.get('limit') ?? 20)) };
+    }],
     ['GET', '/api/v1/deliveries', (_, { query }) => ({
         deliveries: query.get('project') === 'new-project' ? [] : [
             { id: 2, source: 'github', delivery_id: 'b', project: query.get('project'), kind: 'push', state: 'ignored', outcome: 'no `on` of the configuration matches', run_id: null, received_at: new Date(Date.now() - 4e5).toISOString() },
