@@ -331,15 +331,23 @@ TEST_CASE("who would read several cells is told the name that the file knows", "
 }
 
 TEST_CASE("an id that could not be read back is refused", "[expansions]") {
-    const std::vector<SourceFile> lib{
-        {"f.yml", fmt::format("version: 1\nparams: {{ py: {{ type: string }} }}\njobs:\n"
-                              "  a: {{ matrix: {{ x: [{}] }}, run: x }}\n",
-                              std::string(240, 'x'))}};
-    CHECK(mistakes(caller("py: ['" + std::string(240, 'y') + "']"), lib) ==
-          Strings{"the values of a cell of `call/a` and of its callers make an id of 492 bytes, "
+    const auto axes = [](std::size_t bytes) {
+        return fmt::format("a: [{}], b: [{}]", std::string(120, 'a'), std::string(bytes, 'b'));
+    };
+    const auto lib = [&](std::size_t bytes) {
+        return std::vector<SourceFile>{
+            {"f.yml",
+             fmt::format("version: 1\njobs:\n  a: {{ matrix: {{ c: [1], {} }}, run: x }}\n",
+                         axes(bytes).replace(0, 1, "d").replace(axes(bytes).find("b:"), 1, "e"))}};
+    };
+    const std::string jobs =
+        fmt::format("  call: {{ matrix: {{ {} }}, uses: ./f.yml }}\n", axes(120));
+    CHECK(mistakes(jobs, lib(120)) ==
+          Strings{"the values of a cell of `call/a` and of its callers make an id of 499 bytes, "
                   "at most 480"});
-    FileRun run(caller("py: ['" + std::string(228, 'y') + "']"), lib);
+    FileRun run(jobs, lib(101));
     const PlannedJob& job = run.planned(run.ids().front());
+    CHECK(job.spec.id.size() == 480);
     CHECK(planned_job_from_json(to_json(job)).value() == job);
 }
 

@@ -329,14 +329,16 @@ TEST_CASE("random graphs plan to unique ids in an order that respects needs, wha
 TEST_CASE("who reads the job before it costs a chain no more than who does not", "[plan]") {
     const auto time_of = [](const std::string& more) {
         std::string text = k_head + "jobs:\n  j0: { run: x }\n";
-        for (int i = 1; i < 2000; ++i)
+        for (int i = 1; i < 1000; ++i)
             text += fmt::format("  j{}: {{ needs: [j{}], run: x{} }}\n", i, i - 1,
                                 fmt::format(fmt::runtime(more), i - 1));
         const auto begin = sluice::testing::cpu_time();
-        CHECK(planned(text).jobs.size() == 2000);
+        CHECK(planned(text).jobs.size() == 1000);
         return sluice::testing::cpu_time() - begin;
     };
     const auto plain = time_of(", when: always");
-    // It was 40 times as long and more: each looked at all that stand before it.
-    CHECK(time_of(", if: \"needs.j{}.result == 'passed'\"") < 6 * plain + std::chrono::seconds(1));
+    const auto reading = time_of(", if: \"needs.j{}.result == 'passed'\"");
+    CAPTURE(plain.count(), reading.count());
+    // Each looked at all that stand before it: 3 seconds.
+    CHECK(reading < 4 * plain + std::chrono::milliseconds(500));
 }
