@@ -16,6 +16,8 @@ namespace sluice::agent {
 namespace {
 
 constexpr Duration k_input_poll{20'000};
+/// Milliseconds between two looks whether a shell is still wanted that takes no input.
+constexpr int k_full_poll = 2'000;
 /// How long a shell outlives the last answer of the server.
 constexpr Duration k_outage{60'000};
 constexpr const char* k_unreachable = "the server could not be reached";
@@ -134,12 +136,12 @@ void ShellSession::take_input() {
         if (input->window != window) resize_terminal(terminal_, window = input->window);
         if (input->offset != typed || input->bytes.empty()) continue;
         active_at_ = Clock::now().time_since_epoch().count();
-        if (!type(input->bytes)) return;
+        if (!type(input->bytes, typed, window)) return;
         typed += static_cast<std::int64_t>(input->bytes.size());
     }
 }
 
-bool ShellSession::type(std::string_view bytes) {
+bool ShellSession::type(std::string_view bytes, std::int64_t typed, protocol::WindowSize& window) {
     while (!bytes.empty() && !ended_) {
         const ssize_t n = ::write(terminal_.get(), bytes.data(), bytes.size());
         if (n > 0) {
@@ -148,7 +150,15 @@ bool ShellSession::type(std::string_view bytes) {
         }
         if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
         pollfd ready[2] = {{terminal_.get(), POLLOUT, 0}, {woken_.get(), POLLIN, 0}};
-        (void)::poll(ready, 2, -1);
+        if (::poll(ready, 2, k_full_poll) != 0) continue;
+        // The program takes nothing and prints nothing: only asking tells that the person has left.
+        auto input = down_.shell_input(line_.shell, {typed, Duration{0}});
+        if (!input && !is_transient(input.error())) {
+            over_ = true;
+            hang_up_("");
+            return false;
+        }
+        if (input && input->window != window) resize_terminal(terminal_, window = input->window);
     }
     return true;
 }

@@ -47,7 +47,8 @@ private:
     void send_output();
     bool send(protocol::ShellOutput piece);
     void take_input();
-    bool type(std::string_view bytes);
+    /// False when the shell is over. `typed`: what the shell had taken before.
+    bool type(std::string_view bytes, std::int64_t typed, protocol::WindowSize& window);
     void stop();
 
     ShellLine line_;
