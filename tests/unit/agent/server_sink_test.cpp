@@ -29,8 +29,9 @@ TEST_CASE("a lease that ends with the finish is no stop: the finish's own answer
     REQUIRE(spool.has_value());
     agent::ServerSinkOptions options;
     options.renew_after = Duration{0};
-    agent::ServerSink sink({server.url(), ""}, server.job({"true"}).attempt, "lease", "instance",
-                           **spool, options);
+    const auto job = server.job({"true"});
+    agent::ServerSink sink({server.url(), ""}, job.attempt, job.lease_token, "instance", **spool,
+                           options);
     std::atomic<int> started{0}, stops{0};
     sink.begin({.started = [&](Result<>) { ++started; },
                 .stop = [&](agent::StopReason, std::string) { ++stops; }});
