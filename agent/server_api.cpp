@@ -265,6 +265,13 @@ Result<protocol::SubmodulesReply> AttemptApi::submodules() {
     return protocol::parse_submodules_reply(value);
 }
 
+Result<protocol::LfsReply> AttemptApi::lfs(const protocol::LfsRequest& body) {
+    SLUICE_TRY(http_client::Response response,
+               post("lfs", to_json(body), k_source_timeout + body.wait));
+    SLUICE_TRY(json::Value value, body_of(response));
+    return protocol::parse_lfs_reply(value);
+}
+
 Result<> AttemptApi::put_report(const model::ReportFile& file, http_client::BodyReader body) {
     http_client::Request put = request("PUT", "reports/" + file.name, k_log_timeout);
     put.headers.push_back(std::string(protocol::k_report_digest) + ": " + file.sha256);

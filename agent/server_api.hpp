@@ -6,6 +6,7 @@
 #include "pipelines/protocol/agent.hpp"
 #include "pipelines/protocol/agent_log.hpp"
 #include "pipelines/protocol/hello.hpp"
+#include "pipelines/protocol/lfs.hpp"
 #include "pipelines/protocol/reports.hpp"
 #include "pipelines/protocol/secrets.hpp"
 #include "pipelines/protocol/shell.hpp"
@@ -90,6 +91,9 @@ public:
 
     /// Submodules of the attempt's commit, outer ones first.
     Result<protocol::SubmodulesReply> submodules();
+    /// Files in Git LFS of the attempt's commit, or of a submodule of it; long poll for their
+    /// objects. Those are had by get_blob("lfs/DIGEST", …).
+    Result<protocol::LfsReply> lfs(const protocol::LfsRequest& request);
 
     /// A full report (`PUT attempts/{id}/reports/{name}`); the same bytes again change nothing.
     Result<> put_report(const model::ReportFile& file, http_client::BodyReader body);

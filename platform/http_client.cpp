@@ -30,6 +30,7 @@ struct Exchange {
     std::int64_t reader_left = 0;
     bool too_large = false;
     bool sink_refused = false;
+    bool address_refused = false;
 
     bool streams() {
         long status = 0;
@@ -99,6 +100,15 @@ int on_seek(void* user, curl_off_t offset, int origin) {
         return CURL_SEEKFUNC_FAIL;
     exchange.body_left = exchange.request.body.substr(static_cast<std::size_t>(offset));
     return CURL_SEEKFUNC_OK;
+}
+
+curl_socket_t on_open(void* user, curlsocktype, curl_sockaddr* to) {
+    auto& exchange = *static_cast<Exchange*>(user);
+    if (!exchange.request.may_connect(to->addr)) {
+        exchange.address_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 Error transfer_error(CURLcode code, const char* detail) {
@@ -182,6 +192,10 @@ void Client::Impl::prepare(Exchange& exchange, HeaderList& headers) {
     set(CURLOPT_HEADERFUNCTION, &on_header);
     set(CURLOPT_HEADERDATA, &exchange);
 
+    if (request.may_connect) {
+        set(CURLOPT_OPENSOCKETFUNCTION, &on_open);
+        set(CURLOPT_OPENSOCKETDATA, &exchange);
+    }
     if (const SigV4* sign = request.sign) {
         // libcurl copies what it is given here.
         set(CURLOPT_AWS_SIGV4, ("aws:amz:" + sign->region + ":" + sign->service).c_str());
@@ -249,7 +263,7 @@ Client::~Client() = default;
 
 Result<Response> Client::send(const Request& request) {
     impl_->open();
-    Exchange exchange{request, impl_->easy, {}, {}, 0, false, false};
+    Exchange exchange{request, impl_->easy, {}, {}, 0, false, false, false};
     HeaderList headers;
     impl_->prepare(exchange, headers);
     SLUICE_TRY(CURLcode code, impl_->transfer());
@@ -259,6 +273,10 @@ Result<Response> Client::send(const Request& request) {
                      request.url);
     if (exchange.sink_refused)
         return error(Code::unavailable, "interrupted", "the receiver ended the transfer");
+    // With several addresses one of them may have been good.
+    if (code != CURLE_OK && exchange.address_refused)
+        return error(Code::forbidden, "address_denied", "the host has a private or local address",
+                     request.url);
     if (code != CURLE_OK) return transfer_error(code, impl_->detail);
     long status = 0;
     curl_easy_getinfo(impl_->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+struct sockaddr;
+
 namespace sluice::http_client {
 
 /// Once per process before any thread starts (main, and the zygote before it forks). Throws when
@@ -35,6 +37,8 @@ using BodyReader = std::function<std::size_t(char* buffer, std::size_t size)>;
 /// Takes a piece of the reply's body; false ends the transfer (send() then returns id
 /// `interrupted`).
 using BodySink = std::function<bool(std::string_view piece)>;
+/// Whether the address may be connected to.
+using AddressRule = std::function<bool(const sockaddr& address)>;
 
 /// Who signs a request, and for what, as Amazon's services and those that speak like them want it
 /// (Signature Version 4). The hash of the body is the caller's header X-Amz-Content-Sha256.
@@ -52,6 +56,9 @@ struct Request {
     std::int64_t body_size = 0;
     /// Receives the body of 2xx replies instead of Response::body.
     BodySink sink;
+    /// Asked of the very address that a new connection goes to, so that a name which resolves anew
+    /// can't lead elsewhere; `address_denied` when it says no. Nothing = any address.
+    AddressRule may_connect;
     /// Stays valid during send(). The query of the URL must be as it is signed: names in order,
     /// each with `=`.
     const SigV4* sign = nullptr;
@@ -76,7 +83,7 @@ public:
 
     /// Any HTTP status is a value. Refused: `connect_failed` (unavailable: nothing reached the
     /// server or the connection broke), `timeout`, `tls` (certificate or handshake), `interrupted`,
-    /// `bad_url`, too_large.
+    /// `bad_url`, too_large, `address_denied` (forbidden).
     Result<Response> send(const Request& request);
 
     /// Ends the running send() at once with id `interrupted`, and every later one until resume().

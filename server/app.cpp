@@ -44,6 +44,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t k_blob_threads = 8;
+constexpr std::size_t k_lfs_threads = 4;
 
 /// The plain listener's routes: deliveries of sluice-hook, which are signed, and nothing that takes
 /// a token.
@@ -146,6 +147,7 @@ void serve(const Options& options) {
     runtime::Pool disk("disk", 2);
     runtime::Pool net("net", 1);
     runtime::Pool scaling("scaler", 1);
+    runtime::Pool lfs_pool("lfs", k_lfs_threads);
     // Waits for an object store must not keep logs waiting.
     std::optional<runtime::Pool> remote_blobs;
     if (*object_store) remote_blobs.emplace("blobs", k_blob_threads);
@@ -184,7 +186,14 @@ void serve(const Options& options) {
     git_options.data = data;
     for (const auto& root : options.local_roots)
         git_options.local_roots.push_back(std::filesystem::absolute(root));
+    git_options.allowed_hosts = options.allowed_git_hosts;
     git::GitService git(io.get_executor(), git_options);
+    core::LfsObjects lfs({.executor = io.get_executor(),
+                          .pool = lfs_pool,
+                          .uploads = {writer, disk, blob_pool, blobs, clock},
+                          .leases = leases,
+                          .git = git.options(),
+                          .most_bytes = static_cast<std::int64_t>(options.lfs_bytes)});
     core::PullRequests pull_requests(loaded.pull_requests);
     core::Schedules schedules(clock, timezone::find, loaded.schedules);
     core::Intake intake({io.get_executor(), writer, readers, db, git, lifecycle, projects,
@@ -217,6 +226,7 @@ void serve(const Options& options) {
                  report_lists,
                  blobs,
                  git,
+                 lfs,
                  leases,
                  scheduler,
                  lifecycle,
@@ -344,6 +354,7 @@ void serve(const Options& options) {
         server->stop(std::chrono::milliseconds(2000));
         if (hook_server) hook_server->stop(std::chrono::milliseconds(2000));
         git.stop();
+        lfs.stop();
         duties.stop();
         patience = std::thread([&] {
             agent.reset();

@@ -65,6 +65,13 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     app.add_option(
         "--local-root", options.local_roots,
         "Repositories below this folder are opened in place, without a mirror; may be repeated");
+    app.add_option("--allow-git-host", options.allowed_git_hosts,
+                   "NAME or NAME:PORT of a forge that is reached although its address is private "
+                   "or local, * for all; may be repeated");
+    app.add_option("--lfs-limit", options.lfs_bytes,
+                   "Bytes that the files of one commit in Git LFS may have, e.g. 20G")
+        ->transform(CLI::AsSizeValue(false))
+        ->default_str("10G");
     auto* cert = app.add_option("--tls-cert", options.tls_certificate,
                                 "PEM certificate chain; with --tls-key the server speaks HTTPS")
                      ->check(CLI::ExistingFile);

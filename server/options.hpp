@@ -16,6 +16,9 @@ struct Options {
     bool embedded_agent = false;
     int embedded_capacity = 2;
     std::vector<std::string> local_roots;
+    /// Hosts that git may reach although their address is private; as git::Options.
+    std::vector<std::string> allowed_git_hosts;
+    std::uint64_t lfs_bytes = 10ULL << 30;  ///< of the files of one commit in Git LFS
     std::string tls_certificate, tls_key;
     /// With TLS: plain HTTP on loopback for sluice-hook, which knows no TLS. Port 0 = as `port`.
     std::optional<std::pair<std::string, std::uint16_t>> hook_listen;

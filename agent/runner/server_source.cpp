@@ -68,11 +68,19 @@ Result<> ServerSource::checkout(const protocol::ClaimedJob& job, const files::Pa
     own.folder = workspace;
     own.store = store_of(job, repository_of(job), own.history);
     SLUICE_CHECK(carry(std::move(own), note));
-    return settings.submodules ? carry_submodules(job, workspace, note) : Result<>();
+    std::map<std::string, files::Path> submodules;
+    if (settings.submodules) {
+        SLUICE_TRY(submodules, carry_submodules(job, workspace, note));
+    }
+    if (!settings.lfs) return {};
+    SLUICE_CHECK(carry_lfs(workspace, "", note));
+    for (const auto& [path, folder] : submodules) SLUICE_CHECK(carry_lfs(folder, path, note));
+    return {};
 }
 
-Result<> ServerSource::carry_submodules(const protocol::ClaimedJob& job,
-                                        const files::Path& workspace, const Note& note) {
+Result<std::map<std::string, files::Path>> ServerSource::carry_submodules(
+    const protocol::ClaimedJob& job, const files::Path& workspace, const Note& note) {
+    std::map<std::string, files::Path> out;
     Result<protocol::SubmodulesReply> list = api_.submodules();
     while (!list) {
         SLUICE_CHECK(after_refusal(list.error()));
@@ -84,6 +92,7 @@ Result<> ServerSource::carry_submodules(const protocol::ClaimedJob& job,
         part.submodule = submodule.path;
         SLUICE_TRY(part.folder, place_of(workspace, submodule.path));
         part.store = store_of(job, submodule.url, false);
+        out.emplace(submodule.path, part.folder);
         note("source: submodule " + submodule.path + " at " + submodule.commit);
         Result<> carried = carry(std::move(part), note);
         if (carried) continue;
@@ -91,13 +100,15 @@ Result<> ServerSource::carry_submodules(const protocol::ClaimedJob& job,
         refusal.message = "submodule \"" + submodule.path + "\": " + refusal.message;
         return refusal;
     }
-    return {};
+    return out;
 }
 
 Result<> ServerSource::after_refusal(const Error& refusal) {
     if (interrupted_)
         return error(Code::unavailable, "interrupted", "the checkout was interrupted");
-    if (!is_transient(refusal) || refusal.id == "disk_full") return refusal;
+    // The server has tried to reach the LFS server for long enough.
+    const bool is_final = refusal.id == "disk_full" || refusal.id == "lfs_unreachable";
+    if (is_final || !is_transient(refusal)) return refusal;
     std::this_thread::sleep_for(backoff_.next());
     return {};
 }

@@ -9,6 +9,7 @@
 #include "agent/server_api.hpp"
 
 #include <atomic>
+#include <map>
 
 namespace sluice::agent {
 
@@ -44,8 +45,15 @@ private:
     std::optional<SourceStore> store_of(const protocol::ClaimedJob& job, const std::string& url,
                                         bool history) const;
     Result<> carry(Part part, const Note& note);
-    Result<> carry_submodules(const protocol::ClaimedJob& job, const files::Path& workspace,
-                              const Note& note);
+    /// The folders of the submodules, by path.
+    Result<std::map<std::string, files::Path>> carry_submodules(const protocol::ClaimedJob& job,
+                                                                const files::Path& workspace,
+                                                                const Note& note);
+    /// Puts the files of Git LFS of a repository of the workspace in their places.
+    Result<> carry_lfs(const files::Path& folder, const std::string& submodule, const Note& note);
+    Result<protocol::LfsReply> lfs_objects(const std::string& submodule, const Note& note);
+    Result<> fetch_object(const protocol::LfsPointer& object, const std::string& submodule,
+                          const files::Path& to);
     Result<> fetch(Part& part);
     Result<> receive(SourceCheckout& checkout, Part& part);
     /// Waits a while, unless interrupted or the refusal is final; then it is the answer.

@@ -589,7 +589,8 @@ void put_variable(File& file, Out& owner, const std::string& name, const std::st
                   const Place& at, const std::string& key) {
     Ledger& ledger = file.work.ledger;
     if (name == "GIT_DEPTH" || name == "GIT_STRATEGY" || name.starts_with("GIT_SUBMODULE") ||
-        name == "GIT_CLEAN_FLAGS" || name.starts_with("FF_") || name == "GET_SOURCES_ATTEMPTS") {
+        name == "GIT_CLEAN_FLAGS" || name == "GIT_LFS_SKIP_SMUDGE" || name.starts_with("FF_") ||
+        name == "GET_SOURCES_ATTEMPTS") {
         if (name == "GIT_STRATEGY" && value == "none" && &owner != &file.work.out)
             owner.set("source", "none");
         else if (name == "GIT_SUBMODULE_STRATEGY" && value != "none")

@@ -12,6 +12,7 @@
 #include "server/core/id_tokens.hpp"
 #include "server/core/intake.hpp"
 #include "server/core/leases.hpp"
+#include "server/core/lfs.hpp"
 #include "server/core/lifecycle.hpp"
 #include "server/core/projects.hpp"
 #include "server/core/report_lists.hpp"
@@ -47,6 +48,7 @@ struct Api {
     core::ReportLists& report_lists;
     blobs::BlobStore& blobs;
     git::GitService& git;
+    core::LfsObjects& lfs;
     core::LeaseTable& leases;
     core::Scheduler& scheduler;
     core::Lifecycle& lifecycle;

@@ -1,11 +1,11 @@
 /// Blobs from and for runners (pipelines/protocol/packs.hpp, engine rule 24).
 
 #include "pipelines/protocol/packs.hpp"
-#include "platform/failpoint.hpp"
 #include "server/api/api.hpp"
 #include "server/api/lease_route.hpp"
 #include "server/api/pack_files.hpp"
 #include "server/core/memos.hpp"
+#include "server/core/uploads.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -67,43 +67,11 @@ awaitable<Reply> refused(Api& api, AttemptId id, const std::string& digest, Erro
     co_return with_offset(http::error_reply(refusal), here);
 }
 
-/// A complete upload becomes a blob: it is verified, brought to its place and known, in that order.
 awaitable<Reply> keep_blob(Api& api, AttemptId id, const std::string& digest, blobs::Upload& upload,
                            std::int64_t length) {
-    auto verify = [&upload] { return upload.verify(); };
-    auto verified = co_await runtime::run_on(api.disk, std::move(verify));
-    if (!verified) co_return co_await refused(api, id, digest, verified.error());
-    bool is_there = false;
-    if (api.blobs.is_remote()) {
-        auto doubt = [id, &digest](store::Tx& tx) -> Result<bool> {
-            if (store::blob_size(tx, digest)) return true;
-            store::doubt_blob(tx, digest, id);
-            return false;
-        };
-        SLUICE_CO_TRY_REPLY(is_there, co_await api.writer.write(std::move(doubt)));
-    }
-    if (!is_there) {
-        auto bring = [&upload] { return upload.store(); };
-        auto stored = co_await runtime::run_on(api.blob_pool, std::move(bring));
-        if (!stored) co_return co_await refused(api, id, digest, stored.error());
-    }
-    failpoint::hit("blob", "in");
-    auto keep = [&api, id, &digest, length](store::Tx& tx) -> Result<> {
-        store::insert_blob(tx, digest, length, api.clock.now());
-        store::pin_blob(tx, id, digest);
-        if (api.blobs.is_remote()) store::settle_blob(tx, digest);
-        return {};
-    };
-    auto kept = co_await api.writer.write(std::move(keep));
-    if (!kept) co_return http::error_reply(kept.error());
-    failpoint::hit("blob", "after_commit");
-    if (api.blobs.is_remote()) {
-        auto settle = [&upload] {
-            upload.settle();
-            return 0;
-        };
-        (void)co_await runtime::run_on(api.disk, std::move(settle));
-    }
+    const core::UploadParts parts{api.writer, api.disk, api.blob_pool, api.blobs, api.clock};
+    auto kept = co_await core::keep_upload(parts, id, digest, upload, length);
+    if (!kept) co_return co_await refused(api, id, digest, kept.error());
     co_return Reply{201, "application/json", {}, std::string("{}")};
 }
 

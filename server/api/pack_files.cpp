@@ -185,18 +185,12 @@ Reply pack_file_reply(Api& api, PackFile file, std::string_view range) {
     return reply;
 }
 
-awaitable<Reply> pack_blob_reply(Api& api, protocol::PackRef pack, std::string digest,
-                                 std::string range) {
-    const protocol::Blob* blob = pack.manifest.sha256 == digest ? &pack.manifest : nullptr;
-    for (const protocol::Blob& one : pack.blobs)
-        if (one.sha256 == digest) blob = &one;
-    if (blob == nullptr)
-        co_return http::error_reply(
-            error(Code::not_found, "not_found", "the pack has no such blob", "sha256"));
-    auto open = [&api, blob] { return api.blobs.open(blob->sha256, blob->stored); };
+awaitable<Reply> blob_reply(Api& api, std::string digest, std::int64_t stored,
+                            std::string content_type, std::string range) {
+    auto open = [&api, &digest, stored] { return api.blobs.open(digest, stored); };
     auto opened = co_await runtime::run_on(api.disk, std::move(open));
     if (!opened) co_return http::error_reply(opened.error());
-    Reply reply = http::file_reply(opened->fd, blob->stored, "application/zstd", range);
+    Reply reply = http::file_reply(opened->fd, stored, content_type, range);
     if (const auto* file = std::get_if<http::FileBody>(&reply.body); file && !file->fd) {
         const std::int64_t begin = file->offset, end = begin + file->length;
         // The first piece before the reply: that the store can't be reached has a status of its
@@ -206,7 +200,19 @@ awaitable<Reply> pack_blob_reply(Api& api, protocol::PackRef pack, std::string d
         if (!first) co_return http::error_reply(first.error());
         reply.body = pieces(api, std::move(opened->get), begin, end);
     }
-    as_attachment(reply, digest + ".zst");
+    co_return reply;
+}
+
+awaitable<Reply> pack_blob_reply(Api& api, protocol::PackRef pack, std::string digest,
+                                 std::string range) {
+    const protocol::Blob* blob = pack.manifest.sha256 == digest ? &pack.manifest : nullptr;
+    for (const protocol::Blob& one : pack.blobs)
+        if (one.sha256 == digest) blob = &one;
+    if (blob == nullptr)
+        co_return http::error_reply(
+            error(Code::not_found, "not_found", "the pack has no such blob", "sha256"));
+    auto reply = co_await blob_reply(api, digest, blob->stored, "application/zstd", range);
+    if (reply.status < 300) as_attachment(reply, digest + ".zst");
     co_return reply;
 }
 

@@ -36,6 +36,9 @@ Reply pack_file_reply(Api& api, PackFile file, std::string_view range);
 /// A blob of the pack as it is stored; Range.
 awaitable<Reply> pack_blob_reply(Api& api, protocol::PackRef pack, std::string digest,
                                  std::string range);
+/// A blob as it is stored; Range.
+awaitable<Reply> blob_reply(Api& api, std::string digest, std::int64_t stored,
+                            std::string content_type, std::string range);
 /// The headers of something that people download under a name.
 void as_attachment(Reply& reply, std::string_view name);
 

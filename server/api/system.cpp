@@ -80,6 +80,9 @@ awaitable<Reply> metrics(Api& api) {
     add("source_packs_total", "counter", "Packs of commits sent to runners since start.",
         api.source_packs.load());
     add("source_bytes_total", "counter", "Bytes of them.", api.source_bytes.load());
+    add("lfs_objects_total", "counter", "Objects of Git LFS fetched since start.",
+        api.lfs.fetched());
+    add("lfs_bytes_total", "counter", "Bytes of them.", api.lfs.fetched_bytes());
     co_return Reply{200, "text/plain; version=0.0.4; charset=utf-8", {}, std::move(text)};
 }
 

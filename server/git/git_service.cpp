@@ -263,4 +263,29 @@ awaitable<Result<std::vector<Submodule>>> GitService::submodules(Repo repo, std:
     co_return out;
 }
 
+awaitable<Result<LfsListing>> GitService::lfs(Repo repo, std::string sha, std::string mirror) {
+    auto impl = impl_;
+    SLUICE_CO_TRY(wire::Request request, impl->request_for(repo, wire::Op::lfs, mirror));
+    request.sha = std::move(sha);
+    SLUICE_CO_TRY(Snapshot found, co_await impl->send(std::move(request)));
+    LfsListing out;
+    for (plan::SourceFile& file : found.files) {
+        const std::size_t space = file.text.find(' ');
+        out.files.push_back({std::move(file.path),
+                             {file.text.substr(0, space), std::stoll(file.text.substr(space))}});
+    }
+    if (out.files.empty()) co_return out;
+    const bool has_config = !found.fragments.empty();
+    if (has_config && !found.fragments.front().problem.empty())
+        co_return error(Code::invalid, "lfs_denied",
+                        ".lfsconfig " + found.fragments.front().problem);
+    SLUICE_CO_TRY(out.place,
+                  lfs_place(repo.url, has_config ? found.fragments.front().text : std::string()));
+    co_return out;
+}
+
+const Options& GitService::options() const {
+    return impl_->options;
+}
+
 }  // namespace sluice::git

@@ -6,7 +6,9 @@
 #include "pipelines/base/ids.hpp"
 #include "pipelines/base/result.hpp"
 #include "pipelines/plan/plan.hpp"
+#include "pipelines/protocol/lfs.hpp"
 #include "platform/files.hpp"
+#include "server/git/lfs.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -102,6 +104,12 @@ struct Submodule {
     std::string mirror;  ///< name of its mirror
 };
 
+/// What a commit has in Git LFS.
+struct LfsListing {
+    std::vector<protocol::LfsFile> files;  ///< by path
+    LfsPlace place;                        ///< of their objects; of no meaning without files
+};
+
 struct PackRequest {
     std::string sha;
     std::vector<std::string> have{};      ///< commits that the reader has, the likeliest base first
@@ -151,6 +159,12 @@ public:
     /// All submodules of the commit, outer ones before inner ones. Errors: `bad_submodule`,
     /// `url_denied`, and those of a fetch.
     awaitable<Result<std::vector<Submodule>>> submodules(Repo repo, std::string sha);
+    /// The files of the commit that are in Git LFS; `mirror` as Submodule, "" = the project's.
+    /// Errors: `lfs_bad_pointer`, `lfs_too_large`, `lfs_denied`, `lfs_unsupported`, and those of a
+    /// fetch.
+    awaitable<Result<LfsListing>> lfs(Repo repo, std::string sha, std::string mirror = {});
+    /// The rules that transfers of LFS objects keep, too.
+    const Options& options() const;
     /// Kills the workers. Any thread.
     void stop();
 

@@ -121,7 +121,7 @@ bool public_v6(const unsigned char (&b)[16]) {
 Error private_address(const Url& url) {
     return denied("host " + url.host +
                   " has a private or local address; the administrator can allow it by name "
-                  "(allowed git hosts)");
+                  "(--allow-git-host)");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct Setup {
     std::int64_t deadline_ms = 0;
 };
 
-enum class Op { snapshot, resolve, pack, changes, file, submodules };
+enum class Op { snapshot, resolve, pack, changes, file, submodules, lfs };
 
 struct Request {
     Op op = Op::snapshot;
@@ -59,7 +59,8 @@ struct Request {
 
 /// A refusal travels as its Error; the reply of `resolve` is a snapshot with `sha` alone, that of
 /// `file` has the one file or none, that of `submodules` a file for each with `<commit> <url>` as
-/// text, that of `pack` the pack's path as its one file, and `base`.
+/// text, that of `lfs` one for each with `<sha256> <size>` and `.lfsconfig` as the one fragment or
+/// none, that of `pack` the pack's path as its one file, and `base`.
 using Reply = Result<Snapshot>;
 
 std::string encode(const Setup& setup);
@@ -75,5 +76,6 @@ Reply decode_reply(std::string_view json, std::string_view raw);
 }  // namespace sluice::git::wire
 
 namespace sluice {
-SLUICE_ENUM_NAMES(git::wire::Op, "snapshot", "resolve", "pack", "changes", "file", "submodules");
+SLUICE_ENUM_NAMES(git::wire::Op, "snapshot", "resolve", "pack", "changes", "file", "submodules",
+                  "lfs");
 }  // namespace sluice

@@ -1,6 +1,7 @@
 #include "server/git/worker.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "server/git/lfs_read.hpp"
 #include "server/git/pack.hpp"
 #include "server/git/read.hpp"
 #include "server/git/submodules.hpp"
@@ -24,6 +25,7 @@ wire::Reply Worker::handle(const wire::Request& request) {
         case wire::Op::changes: return changes(request);
         case wire::Op::file: return file(request);
         case wire::Op::submodules: return submodules(request);
+        case wire::Op::lfs: return lfs(request);
     }
     return error(Code::internal, "git_worker_died", "unknown request");
 }
@@ -92,6 +94,19 @@ Result<Snapshot> Worker::submodules(const wire::Request& request) {
     Snapshot out;
     for (const SubmoduleEntry& entry : entries)
         out.files.push_back({entry.path, entry.commit + " " + entry.url});
+    return out;
+}
+
+Result<Snapshot> Worker::lfs(const wire::Request& request) {
+    SLUICE_TRY(git_repository * repository, repositories_.open(request));
+    SLUICE_TRY(Commit commit, obtain(repository, request));
+    SLUICE_TRY(auto files, read_lfs_files(repository, commit.get()));
+    Snapshot out;
+    for (protocol::LfsFile& file : files)
+        out.files.push_back(
+            {std::move(file.path), file.pointer.sha256 + " " + std::to_string(file.pointer.size)});
+    SLUICE_TRY(auto config, read_fragment(repository, commit.get(), ".lfsconfig"));
+    if (config) out.fragments.push_back(std::move(*config));
     return out;
 }
 

@@ -23,6 +23,7 @@ private:
     Result<Snapshot> pack(const wire::Request& request);
     Result<Snapshot> file(const wire::Request& request);
     Result<Snapshot> submodules(const wire::Request& request);
+    Result<Snapshot> lfs(const wire::Request& request);
     Result<Commit> obtain(git_repository* repository, const wire::Request& request);
 
     RepositoryCache repositories_;

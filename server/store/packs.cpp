@@ -150,6 +150,16 @@ std::optional<Pack> find_cache(Tx& tx, ProjectId project, std::string_view scope
                        project, scope, key));
 }
 
+std::optional<std::pair<I, I>> find_cache_id(Tx& tx, ProjectId project, std::string_view scope,
+                                             std::string_view key) {
+    const auto row = tx.one<I, I>(
+        "SELECT id, stored FROM packs WHERE kind = 'cache' AND project_id = :a AND scope = :b AND "
+        "name = :c ORDER BY id DESC LIMIT 1",
+        project, scope, key);
+    if (!row) return std::nullopt;
+    return std::pair(std::get<0>(*row), std::get<1>(*row));
+}
+
 std::optional<Pack> find_cache_prefix(Tx& tx, ProjectId project, std::string_view scope,
                                       std::string_view prefix) {
     return first(packs(tx,

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::store {
@@ -53,6 +54,10 @@ std::int64_t expire_packs(Tx& tx, Timestamp now, std::int64_t limit);
 /// Of the scope: the cache with that key.
 std::optional<Pack> find_cache(Tx& tx, ProjectId project, std::string_view scope,
                                std::string_view key);
+/// The same without its content: its id and stored bytes.
+std::optional<std::pair<std::int64_t, std::int64_t>> find_cache_id(Tx& tx, ProjectId project,
+                                                                   std::string_view scope,
+                                                                   std::string_view key);
 /// The newest whose key begins so.
 std::optional<Pack> find_cache_prefix(Tx& tx, ProjectId project, std::string_view scope,
                                       std::string_view prefix);

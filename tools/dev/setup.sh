@@ -9,7 +9,7 @@ packages_up=(
     catch2 python3 python3-pytest flake8 procps openssl ca-certificates
 )
 # On top of that, for all test labels and the benchmarks.
-packages_test=(python3-pytest-timeout python3-pytest-xdist python3-venv python3-jsonschema python3-yaml python3-jwt python3-cryptography zstd sqlite3 wrk curl iproute2)
+packages_test=(python3-pytest-timeout python3-pytest-xdist python3-venv python3-jsonschema python3-yaml python3-jwt python3-cryptography zstd sqlite3 wrk curl iproute2 git-lfs)
 packages_ui=(chromium)
 # The real linters and test frameworks of tests/contract; what Debian lacks comes from PyPI and npm (need_tools).
 packages_contract=(
@@ -97,9 +97,22 @@ need_s3() {
     }
 }
 
+# A Git LFS server for tests/e2e/test_source_lfs.py; its package names none of the packages that it needs.
+need_lfs() {
+    local lfs=$root/build/tools/lfs
+    "$lfs/bin/python3" -c 'import giftless.app' 2>/dev/null || {
+        mkdir -p "$root/build/tools"
+        logged tools-lfs "giftless" sh -c "python3 -m venv '$lfs' && '$lfs/bin/pip' install -q 'giftless==0.6.2' 'flask==3.0.3' \
+            'flask-marshmallow==0.15.0' 'flask-classful==0.16.0' 'marshmallow==3.26.2' 'webargs==8.7.1' 'python-dotenv==1.2.4' \
+            'figcan==0.0.4' 'pyyaml==6.0.4' 'pyjwt==2.15.1' 'cryptography==50.0.2' 'python-dateutil==4.0.0' \
+            'typing-extensions==4.16.0' 'cachetools==8.0.2' 'werkzeug==3.1.9'" ||
+            note "no giftless: tests of Git LFS over http will be skipped"
+    }
+}
+
 cmd_setup() {
     case "${1:-}" in
-        '') need up test ui container check contract && need_tools && need_ml && need_s3 ;;
+        '') need up test ui container check contract && need_tools && need_ml && need_s3 && need_lfs ;;
         --for)
             case "${2:-}" in
                 up) need up ;;
@@ -109,10 +122,11 @@ cmd_setup() {
                 container) need up test container ;;
                 ml) need up test && need_ml ;;
                 s3) need up test && need_s3 ;;
-                *) die "--for up, test, check, contract, container, ml or s3" ;;
+                lfs) need up test && need_lfs ;;
+                *) die "--for up, test, check, contract, container, ml, s3 or lfs" ;;
             esac
             ;;
-        *) die "usage: ./dev setup [--for up|test|check|contract|container|ml|s3]" ;;
+        *) die "usage: ./dev setup [--for up|test|check|contract|container|ml|s3|lfs]" ;;
     esac
     say "all packages are there"
 }

@@ -182,3 +182,19 @@ TEST_CASE("texts are quoted when YAML would read them otherwise", "[import]") {
     CHECK(quoted_if_needed("a, b", true) == "\"a, b\"");
     CHECK(quoted_if_needed("tab\tquote\"", false) == "\"tab\\tquote\\\"\"");
 }
+
+TEST_CASE("files of Git LFS stay wanted", "[import]") {
+    const auto github = import_pipeline(Origin::github, "ci.yml",
+                                        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n"
+                                        "    steps:\n      - uses: actions/checkout@v4\n"
+                                        "        with: { lfs: true }\n      - run: make\n");
+    CHECK(github.text.find("lfs: true") != std::string::npos);
+    CHECK_FALSE(has_note(github, Weight::lost, "jobs.a.steps[0].with"));
+    const auto woodpecker =
+        import_pipeline(Origin::woodpecker, "w.yml",
+                        "clone:\n  git:\n    image: woodpeckerci/plugin-git\n"
+                        "    settings: { lfs: true }\nsteps:\n  - name: a\n    image: alpine\n"
+                        "    commands: [make]\n");
+    CHECK(woodpecker.text.find("lfs: true") != std::string::npos);
+    CHECK_FALSE(has_note(woodpecker, Weight::lost, "clone"));
+}

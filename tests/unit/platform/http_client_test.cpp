@@ -214,6 +214,31 @@ TEST_CASE("redirects are not followed and a large reply is refused", "[http_clie
     CHECK(client.send(request)->body.size() == 2000);
 }
 
+TEST_CASE("the address that is connected to can be refused", "[http_client]") {
+    ScriptedServer server(
+        [](const std::string&) { return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"; });
+    http_client::Client client;
+    http_client::Request request;
+    request.url = server.url();
+    std::vector<int> families;
+    bool allowed = false;
+    request.may_connect = [&](const sockaddr& address) {
+        families.push_back(address.sa_family);
+        return allowed;
+    };
+    const auto refused = client.send(request);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().id == "address_denied");
+    CHECK(refused.error().code == Code::forbidden);
+    CHECK(server.connections() == 0);
+    CHECK(families == std::vector<int>{AF_INET});
+    allowed = true;
+    CHECK(client.send(request)->body == "ok");
+    // A rule of one request is not the next one's.
+    request.may_connect = nullptr;
+    CHECK(client.send(request)->body == "ok");
+}
+
 TEST_CASE("refusals say whether it was the connection, the time or the address", "[http_client]") {
     http_client::Client client({.connect_timeout = 2s});
     CHECK(client.send(get("http://127.0.0.1:1/")).error().id == "connect_failed");
