@@ -17,9 +17,10 @@ over_http = pytest.mark.skipif(not has_giftless(), reason="no giftless: ./dev se
 HEAD = "version: 1\non: { push: {}, pull_request: {}, manual: {} }\njobs:\n"
 # Not by git-lfs: git must find nothing changed without it.
 SHOW = ('  a: { source: { lfs: true }, run: "sha256sum *.bin */*.bin; stat -c %a:%n *.bin; '
-        'echo status[$(git -c filter.lfs.clean= -c filter.lfs.smudge= status --porcelain)]; ls -A .git" }\n')
+        'echo status[$(GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null git status --porcelain)]; ls -A .git" }\n')
 BIG = bytes(range(256)) * 20_000
 SMALL = b"a small one\n"
+LONE = b"a lone one\n"
 
 
 def fetched(server):
@@ -41,11 +42,15 @@ def refusal(server, project, state="errored"):
     return server.log_of(job["id"]).decode()
 
 
-def push_all(project, files, branch="main"):
+def push_all(project, files):
     """Commit and objects."""
-    sha = project.repo.commit(files, branch=branch)
-    project.repo.push(f"{sha}:refs/heads/{branch}")
-    return sha
+    project.push(files)
+
+
+def push_alone(project, files):
+    """The commit without objects: git-lfs is not asked, and asks no server."""
+    sha = project.repo.commit(files)
+    project.repo.git("push", "-q", "--no-verify", "origin", f"{sha}:refs/heads/main")
 
 
 @pytest.fixture
@@ -119,18 +124,20 @@ def test_pointers_without_the_filter_and_links_stay_as_they_are(ci, name):
     "text, why",
     [
         (pointer(BIG), f"p.bin: the repository does not have object {oid(BIG)}"),
-        (pointer(SMALL, size=5), f"p.bin: object {oid(SMALL)} has {len(SMALL)} bytes, and 5 by its pointer"),
+        (pointer(LONE, size=5), f"p.bin: object {oid(LONE)} has {len(LONE)} bytes, and 5 by its pointer"),
+        (pointer(SMALL, size=5), f"p.bin and d/x.bin name object {oid(SMALL)} with different sizes"),
         (pointer(SMALL, size=1 << 40), "p.bin: object " + oid(SMALL) + " has 1099511627776 bytes by its pointer"),
         (pointer(SMALL, digest=oid(b"damaged")), "has another digest"),
         (pointer(SMALL).replace("sha256", "md5"), "p.bin is no pointer of Git LFS: its second line"),
     ],
-    ids=["lfs_missing", "lfs_mismatch", "lfs_too_large", "lfs_mismatch-digest", "lfs_bad_pointer"],
+    ids=["lfs_missing", "lfs_mismatch-size", "lfs_mismatch-two", "lfs_too_large", "lfs_mismatch-digest", "lfs_bad_pointer"],
 )
 def test_an_object_that_is_not_what_its_pointer_says_ends_the_job(ci, local, text, why, request):
     push_all(local, {".ci.yml": HEAD + SHOW, "small.bin": SMALL, "d/x.bin": SMALL})
-    damaged = stored(local.repo.bare, oid(b"damaged"))
-    damaged.parent.mkdir(parents=True)
-    damaged.write_bytes(SMALL)
+    for digest, content in ((oid(b"damaged"), SMALL), (oid(LONE), LONE)):
+        at = stored(local.repo.bare, digest)
+        at.parent.mkdir(parents=True)
+        at.write_bytes(content)
     # By the index: git-lfs would not make such a pointer.
     (local.repo.work / "p.txt").write_text(text)
     blob = local.repo.git("hash-object", "-w", "--no-filters", "p.txt").stdout.strip()
@@ -243,7 +250,7 @@ def test_an_object_that_the_lfs_server_lacks_or_has_damaged(remote, name):
 def test_an_lfs_url_that_leads_elsewhere_or_nowhere(remote, url, why, request):
     server, project, _ = remote
     push_all(project, {".ci.yml": HEAD + SHOW, "d/small.bin": SMALL})
-    project.push({".lfsconfig": f"[lfs]\n\turl = {url}\n"})
+    push_alone(project, {".lfsconfig": f"[lfs]\n\turl = {url}\n"})
     log = refusal(server, project)
     assert why in log and f"({request.node.callspec.id.split('-')[0]})" in log
 
@@ -343,9 +350,10 @@ def test_a_cancelled_job_does_not_wait_for_an_lfs_server_that_hangs(remote):
     server, project, _ = remote
     with socket.create_server(("127.0.0.1", 0)) as silent:
         push_all(project, {".ci.yml": HEAD + SHOW, "d/small.bin": SMALL})
-        project.push({".lfsconfig": f"[lfs]\n\turl = http://127.0.0.1:{silent.getsockname()[1]}/x\n"})
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        push_alone(project, {".lfsconfig": f"[lfs]\n\turl = {url}\n"})
         run = project.start(branch="main")
-        job = by_key(server.detail(run))["a"]["id"]
+        job = wait_for(lambda: by_key(server.detail(run)).get("a"), "the job")["id"]
         wait_for(lambda: b"fetching 1 file of Git LFS" in server.log_of(job), "the fetch to begin")
         server.post(f"/api/v1/runs/{run}/cancel")
         server.ended(run, "cancelled")
