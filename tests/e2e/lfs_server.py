@@ -8,6 +8,7 @@ Repositories are below ROOT/repos, objects are files ROOT/lfs/repos/NAME/OID. A 
 import json
 import os
 import pathlib
+import secrets
 import subprocess
 import sys
 import threading
@@ -25,7 +26,8 @@ ANSWER = ROOT / "lfs-answer.json"
 def backend(environ, start_response):
     """git http-backend as CGI."""
     size = int(environ.get("CONTENT_LENGTH") or 0)
-    body = environ["wsgi.input"].read(size) if size else environ["wsgi.input"].read()
+    is_whole = environ.get("wsgi.input_terminated", False)  # in chunks
+    body = environ["wsgi.input"].read() if is_whole else environ["wsgi.input"].read(size)
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(ROOT),
@@ -54,6 +56,7 @@ def main():
     giftless = init_app(additional_config={
         "AUTH_PROVIDERS": ["giftless.auth.allow_anon:read_write"],
         "LEGACY_ENDPOINTS": False,
+        "PRE_AUTHORIZED_ACTION_PROVIDER": {"options": {"private_key": secrets.token_hex(32)}},
         "TRANSFER_ADAPTERS": {"basic": {"options": {"storage_options": {"path": str(ROOT / "lfs")}}}},
     })
 

@@ -97,14 +97,15 @@ need_s3() {
     }
 }
 
-# A Git LFS server for tests/e2e/test_source_lfs.py; its package names none of the packages that it needs.
+# A Git LFS server for tests/e2e/test_source_lfs.py; its package names none of the packages that it needs, and signs what
+# PyJWT 2.10 refuses.
 need_lfs() {
     local lfs=$root/build/tools/lfs
     "$lfs/bin/python3" -c 'import giftless.app' 2>/dev/null || {
         mkdir -p "$root/build/tools"
         logged tools-lfs "giftless" sh -c "python3 -m venv '$lfs' && '$lfs/bin/pip' install -q 'giftless==0.6.2' 'flask==3.0.3' \
             'flask-marshmallow==0.15.0' 'flask-classful==0.16.0' 'marshmallow==3.26.2' 'webargs==8.7.1' 'python-dotenv==1.2.4' \
-            'figcan==0.0.4' 'pyyaml==6.0.4' 'pyjwt==2.15.1' 'cryptography==50.0.2' 'python-dateutil==4.0.0' \
+            'figcan==0.0.4' 'pyyaml==6.0.4' 'pyjwt==2.9.0' 'cryptography==50.0.2' 'python-dateutil==4.0.0' \
             'typing-extensions==4.16.0' 'cachetools==8.0.2' 'werkzeug==3.1.9'" ||
             note "no giftless: tests of Git LFS over http will be skipped"
     }
