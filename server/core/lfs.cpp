@@ -395,8 +395,9 @@ asio::awaitable<Result<>> LfsObjects::State::fetch_batch(Lanes& lanes, Fetch& fe
                                                          git::LfsTransfer& transfer,
                                                          std::vector<LfsPointer> batch) {
     auto locate = [&transfer, &batch] { return transfer.locate(batch); };
-    SLUICE_CO_TRY(auto sources, co_await runtime::run_on(parts.pool, std::move(locate)));
-    for (git::LfsSource& source : sources) {
+    auto sources = co_await runtime::run_on(parts.pool, std::move(locate));
+    if (!sources) co_return named(fetch, batch.front(), sources.error());
+    for (git::LfsSource& source : *sources) {
         {
             std::lock_guard looking(lanes.mutex);
             if (lanes.refusal) co_return Result<>();

@@ -98,9 +98,12 @@ Error batch_refusal(const http_client::Response& response, const std::string& en
         case 404:
             return error(Code::not_found, "lfs_missing",
                          at +
-                             " does not exist: the repository has no Git LFS there, or hides it "
-                             "from whom it does not know" +
+                             " answers with status 404: there is no Git LFS, it is hidden from "
+                             "whom the server does not know, or none of the objects is there" +
                              said(response));
+        case 422:
+            return error(Code::conflict, "lfs_mismatch",
+                         at + " refuses the sizes or digests of the objects" + said(response));
         default:
             return unreachable(
                 fmt::format("{} answers with status {}{}", at, response.status, said(response)));
