@@ -16,13 +16,14 @@ for name in ${SLUICE_PY_VERSION:+python$SLUICE_PY_VERSION} python3 python; do
 done
 if [ -z "$python" ] && [ -n "$uv" ] && [ -n "$SLUICE_PY_VERSION" ]; then
     uv python install --quiet "$SLUICE_PY_VERSION" || true
-    python=$(uv python find "$SLUICE_PY_VERSION" 2>/dev/null || true)
+    python=$(uv python find --no-project "$SLUICE_PY_VERSION" 2>/dev/null || true)
+    [ -z "$python" ] || version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
 fi
 [ -n "$python" ] || fail "this machine has no Python${SLUICE_PY_VERSION:+ $SLUICE_PY_VERSION}"
 [ -z "$SLUICE_PY_FILE" ] || [ -f "$SLUICE_PY_FILE" ] || fail "$SLUICE_PY_FILE: no such file in the workspace"
 case "$SLUICE_PY_FILE" in *uv.lock) [ -n "$uv" ] || fail "$SLUICE_PY_FILE needs uv, which this machine does not have" ;; esac
 key=$("$python" - "$SLUICE_PY_FILE" "${uv:+uv}" <<'END'
-import hashlib, os, platform, sys
+import hashlib, os, platform, re, sys
 digest = hashlib.sha256()
 def add(*words):
     for word in words:
@@ -56,7 +57,14 @@ def add_path(path):
 if sys.argv[1]:
     add_path(sys.argv[1])
     if sys.argv[1].endswith("uv.lock"):
-        add_path(os.path.join(os.path.dirname(sys.argv[1]) or ".", "pyproject.toml"))
+        base = os.path.dirname(sys.argv[1]) or "."
+        add_path(os.path.join(base, "pyproject.toml"))
+        # What is installed from the workspace, the project itself among it, is what it is made from.
+        with open(sys.argv[1], encoding="utf-8") as file:
+            lock = file.read()
+        for place in re.findall(r'source = \{ (?:editable|directory|path) = "([^"]+)" \}', lock):
+            if os.path.exists(os.path.join(base, place)):
+                add_path(os.path.join(base, place))
 print(digest.hexdigest()[:32])
 END
 )
@@ -83,11 +91,13 @@ else
     build=$(mktemp -d "$SLUICE_PY_ROOT/$key.build.XXXXXX")
     chmod 755 "$build"
     if [ -n "$uv" ]; then
-        uv venv --quiet --python "$python" "$build" 9>&-
+        # No file of it is one of uv's cache, too: a job may write there.
+        export UV_LINK_MODE=copy
+        uv venv --quiet --no-project --python "$python" "$build" 9>&-
         case "$SLUICE_PY_FILE" in
             '') ;;
             *uv.lock)
-                UV_PROJECT_ENVIRONMENT=$build uv sync --quiet --frozen --no-editable \
+                UV_PROJECT_ENVIRONMENT=$build uv sync --quiet --frozen --no-editable --python "$build/bin/python" \
                     --project "$(dirname "$SLUICE_PY_FILE")" 9>&- ;;
             *) uv pip install --python "$build/bin/python" -r "$SLUICE_PY_FILE" 9>&- ;;
         esac

@@ -1,4 +1,5 @@
-"""`python`: environments that are built once and shared, by real venv and pip against a package index of the test's own."""
+"""`python`: environments that are built once and shared, by real venv and pip and by a real uv, against a package index of
+the test's own."""
 
 import base64
 import hashlib
@@ -7,12 +8,13 @@ import io
 import os
 import pathlib
 import signal
+import subprocess
 import threading
 import zipfile
 
 import pytest
 
-from harness import EmbeddedAgent
+from harness import CHECKOUT, EmbeddedAgent
 from wire import wait_for
 
 
@@ -36,6 +38,28 @@ def wheel(version):
     return out.getvalue()
 
 
+UV = CHECKOUT / "build/tools/uv/bin/uv"
+
+
+@pytest.fixture(params=["pip", "uv"])
+def tool(request, world):
+    """The environment of an agent that has uv, or has none."""
+    return {"PATH": path_with_uv(world) if request.param == "uv" else path_without_uv()}
+
+
+def path_without_uv():
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if not (pathlib.Path(folder) / "uv").exists())
+
+
+def path_with_uv(world):
+    if not UV.exists():
+        pytest.skip("no uv: ./dev setup --for uv installs it")
+    (world.root / "bin").mkdir()
+    (world.root / "bin/uv").symlink_to(UV)
+    return f"{world.root}/bin:{path_without_uv()}"
+
+
 class Index:
     """A package index that can be made to wait."""
 
@@ -45,6 +69,9 @@ class Index:
         index = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_HEAD(self):
+                self.do_GET()
+
             def do_GET(self):
                 index.asked.append(self.path)
                 index.open.wait(60)
@@ -57,7 +84,8 @@ class Index:
                     self.send_header("Content-Type", "application/octet-stream" if name.endswith(".whl") else "text/html")
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
-                    self.wfile.write(body)
+                    if self.command == "GET":
+                        self.wfile.write(body)
                 except OSError:
                     pass  # whoever asked was killed
 
@@ -94,8 +122,8 @@ def environments(server):
     return ready, sorted(path.name for path in root.iterdir() if ".build." in path.name)
 
 
-def test_an_environment_is_built_once_and_shared(world, index):
-    server = world.server(capacity=3)
+def test_an_environment_is_built_once_and_shared(world, index, tool):
+    server = world.server(capacity=3, env=tool)
     server.wait_agent_online()
     project = server.project("py", hooks=())
     detail, made = project.push_and_end({**jobs("a", "b", "c"), **index.requirements("1.0")}, "passed")
@@ -121,8 +149,8 @@ def test_an_environment_is_built_once_and_shared(world, index):
     assert len(environments(server)[0]) == 2
 
 
-def test_a_killed_build_leaves_no_half_environment(world, index):
-    server = world.server(capacity=2)
+def test_a_killed_build_leaves_no_half_environment(world, index, tool):
+    server = world.server(capacity=2, env=tool)
     server.wait_agent_online()
     project = server.project("py", hooks=())
     index.open.clear()
@@ -140,7 +168,10 @@ def test_a_killed_build_leaves_no_half_environment(world, index):
     assert "hello from 1.0\n" in server.log_of(job["id"]).decode()
 
 
-def test_what_is_missing_is_named(ci, project):
+def test_what_is_missing_is_named(world, tool):
+    ci = world.server(capacity=2, env=tool)
+    ci.wait_agent_online()
+    project = ci.project("missing", hooks=())
     text = "version: 1\non: {push: {}}\njobs:\n  a: {python: {requirements: none.txt}, run: 'echo ran'}\n" \
            "  b: {python: {version: '3.99'}, run: 'echo ran'}\n  c: {python: {lock: uv.lock}, run: 'echo ran'}\n" \
            "  d: {python: {}, run: 'python -c \"import sys; print(sys.prefix != sys.base_prefix)\"'}\n"
@@ -151,3 +182,47 @@ def test_what_is_missing_is_named(ci, project):
     assert "uv.lock: no such file" in logs["c"]
     assert "ran\n" not in "".join(logs.values())
     assert "True\n" in logs["d"] and made["d"]["state"] == "passed"
+
+
+# A build backend in the project itself: it packs the folder `app`.
+BACKEND = """import os, zipfile
+def build_wheel(folder, settings=None, metadata=None):
+    name = "app-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.write("src/app.py", "app.py")
+        wheel.writestr("app-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: app\\nVersion: 1.0\\n")
+        wheel.writestr("app-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("app-1.0.dist-info/RECORD", "")
+    return name
+"""
+
+
+def test_a_lock_file_of_uv_gives_what_it_says_and_the_project_as_it_is(world, index):
+    env = {"PATH": path_with_uv(world)}
+    url = f"http://127.0.0.1:{index.server.server_port}/simple/"
+    folder = world.root / "lock"
+    (folder / "src").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text(
+        "[project]\nname = 'app'\nversion = '1.0'\nrequires-python = '>=3.8'\ndependencies = ['greet==1.0']\n"
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+        f"[[tool.uv.index]]\nurl = '{url}'\ndefault = true\n")
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "src/app.py").write_text("print('app, first')\n")
+    subprocess.run([UV, "lock", "--quiet"], cwd=folder, env={**os.environ, "HOME": str(world.root)}, check=True, timeout=60)
+    server = world.server(capacity=2, env=env)
+    server.wait_agent_online()
+    project = server.project("locked", hooks=())
+    text = "version: 1\non: {push: {}}\njobs:\n  a: {python: {lock: uv.lock}, run: 'greet; python -m app'}\n"
+    files = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+    def log(changes):
+        _, made = project.push_and_end(changes, "passed")
+        return server.log_of(made["a"]["id"]).decode()
+
+    first = log({".ci.yml": text, **files})
+    assert "building environment" in first and "hello from 1.0\napp, first\n" in first
+    assert "is there, Python" in log({".ci.yml": text + "# another commit\n"})
+    assert "app, second\n" in log({"src/app.py": "print('app, second')\n"})
+    # An environment shares no file with uv's cache, which jobs can write to.
+    built = [path for path in (pathlib.Path(server.data) / "agent/environments/python").rglob("greet/__init__.py")]
+    assert built and all(path.stat().st_nlink == 1 for path in built)

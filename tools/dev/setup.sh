@@ -16,9 +16,9 @@ packages_contract=(
     clang-tidy-14 clang-format-14 cppcheck flake8 pylint mypy shellcheck yamllint
     python3-pytest python3-pytest-cov python3-venv libgtest-dev catch2 lcov gcovr
 )
-# Jobs in containers: a real podman, and images from scratch around a static busybox.
+# Jobs in containers: a real podman and a real docker (which the tests start themselves), and images from scratch around a static busybox.
 packages_container=(podman buildah runc conntrack iptables containernetworking-plugins uidmap slirp4netns fuse-overlayfs busybox-static
-    bubblewrap)
+    docker.io bubblewrap)
 packages_check=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev flake8)
 
 # Node 18 or newer from anywhere will do; Debian's npm brings some hundred packages.
@@ -111,23 +111,34 @@ need_lfs() {
     }
 }
 
+# uv for tests/e2e/test_python.py; in a folder of its own, for whoever finds it on PATH uses it.
+need_uv() {
+    local uv=$root/build/tools/uv
+    [ -x "$uv/bin/uv" ] || {
+        mkdir -p "$root/build/tools"
+        logged tools-uv "uv" sh -c "python3 -m venv '$uv' && '$uv/bin/pip' install -q 'uv==0.13.9'" ||
+            note "no uv: tests of Python environments with uv will be skipped"
+    }
+}
+
 cmd_setup() {
     case "${1:-}" in
-        '') need up test ui container check contract && need_tools && need_ml && need_s3 && need_lfs ;;
+        '') need up test ui container check contract && need_tools && need_ml && need_s3 && need_lfs && need_uv ;;
         --for)
             case "${2:-}" in
                 up) need up ;;
-                test) need up test ui container ;;
+                test) need up test ui container && need_uv ;;
                 check) need up check ;;
                 contract) need up test contract && need_tools ;;
                 container) need up test container ;;
                 ml) need up test && need_ml ;;
                 s3) need up test && need_s3 ;;
                 lfs) need up test && need_lfs ;;
-                *) die "--for up, test, check, contract, container, ml, s3 or lfs" ;;
+                uv) need up test && need_uv ;;
+                *) die "--for up, test, check, contract, container, ml, s3, lfs or uv" ;;
             esac
             ;;
-        *) die "usage: ./dev setup [--for up|test|check|contract|container|ml|s3|lfs]" ;;
+        *) die "usage: ./dev setup [--for up|test|check|contract|container|ml|s3|lfs|uv]" ;;
     esac
     say "all packages are there"
 }

@@ -24,7 +24,7 @@ cmd_test() {
     # Asked for by name, the real tools are installed; in a run of everything a missing one skips its test.
     [[ " ${labels[*]} " = *" contract "* ]] && need contract && need_tools
     [[ ${#labels[@]} -eq 0 || " ${labels[*]} " = *" ml "* ]] && need_ml
-    [[ ${#labels[@]} -eq 0 || " ${labels[*]} " = *" e2e "* ]] && need_s3 && need_lfs
+    [[ ${#labels[@]} -eq 0 || " ${labels[*]} " = *" e2e "* ]] && need_s3 && need_lfs && need_uv
     build "$preset"
 
     # Children of a threaded program call only what posix_spawn and vfork allow; GCC 12's tsan ends them nevertheless.
