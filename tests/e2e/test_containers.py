@@ -1,4 +1,4 @@
-"""Jobs in containers, by a real podman and images from scratch."""
+"""Jobs in containers, by a real podman and a real docker, and images from scratch."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ import signal
 import pytest
 
 import leftovers
-from containers import IMAGE, container_store  # noqa: F401 (a fixture)
+from containers import IMAGE, container_store, docker_store, engine_server, engine_store  # noqa: F401 (fixtures)
 from fixtures import World
 from harness import Agent, EmbeddedAgent, by_key
 from test_image_kind import PASSWORD, USER, registry  # noqa: F401 (a fixture)
@@ -20,12 +20,10 @@ pytestmark = pytest.mark.container
 
 
 @pytest.fixture(scope="module")
-def boxes(container_store):  # noqa: F811
-    """A server whose agent has podman; all tests of this file share it."""
+def boxes(engine_store):  # noqa: F811
+    """A server whose agent has one of the engines; all tests of this file share it."""
     world = World()
-    server = world.server(capacity=3, env=container_store.env)
-    server.wait_agent_online()
-    server.store = container_store
+    server = engine_server(world, engine_store, capacity=3)
     yield server
     world.end(passed=True)
 
@@ -127,8 +125,10 @@ def test_what_is_not_there_is_named(box):
 
 
 def test_a_checkpoint_image_is_refused(box):
+    # docker knows of no annotations.
+    kind = "--annotation" if box.server.store.engine == "podman" else "--label"
     image = box.server.store.build("localhost/sluice-checkpoint:1",
-                                   config=("--annotation", "io.podman.annotations.checkpoint.name=x"))
+                                   config=(kind, "io.podman.annotations.checkpoint.name=x"))
     job, log = one(box, "{image: '" + image + "', run: 'echo ran'}", "errored")
     assert job["cause"] == "policy" and "checkpoint" in job["message"] and "ran\n" not in log
 
@@ -214,11 +214,10 @@ def test_a_local_run_uses_the_image_too(container_store, world):  # noqa: F811
     assert container_store.left() == []
 
 
-def test_a_private_image_is_pulled_with_a_login_that_no_step_sees(world, registry, container_store):  # noqa: F811
-    name, logins = f"{registry}/team/tool:1", f"--creds={USER}:{PASSWORD}"
-    container_store.run("buildah", "push", "-q", "--tls-verify=false", logins, IMAGE, name)
-    server = world.server(env=container_store.env)
-    server.wait_agent_online()
+def test_a_private_image_is_pulled_with_a_login_that_no_step_sees(world, registry, engine_store):  # noqa: F811
+    name = f"{registry}/team/tool:1"
+    engine_store.push(IMAGE, name, f"{USER}:{PASSWORD}")
+    server = engine_server(world, engine_store)
     project = server.project("app", hooks=())
 
     def one_of(secret, **image):
@@ -243,7 +242,7 @@ def test_a_private_image_is_pulled_with_a_login_that_no_step_sees(world, registr
     job = by_key(server.ended(project.start(branch="main")))["a"]
     assert job["state"] == "blocked" and "sluice secret set registry/team" in job["message"]
     assert not [path for path in os.listdir("/dev/shm") if path.startswith("sluice-secrets")]
-    container_store.run("podman", "rmi", "--force", name)
+    engine_store.forget(name)
 
 
 def test_what_one_project_has_pulled_with_its_login_is_no_other_projects(world, registry, container_store):  # noqa: F811

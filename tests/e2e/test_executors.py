@@ -10,13 +10,13 @@ import subprocess
 import pytest
 
 import leftovers
-from containers import IMAGE, container_store  # noqa: F401 (a fixture)
+from containers import IMAGE, container_store, docker_store, engine_server  # noqa: F401 (fixtures)
 from fixtures import World
 from harness import EmbeddedAgent
 from test_host_users import can_mount
 from wire import wait_for
 
-EXECUTORS = {"host": "", "sandbox": "", "users": "", "container": f"image: '{IMAGE}', "}
+EXECUTORS = {"host": "", "sandbox": "", "users": "", "podman": f"image: '{IMAGE}', ", "docker": f"image: '{IMAGE}', "}
 
 
 def can_sandbox():
@@ -24,12 +24,12 @@ def can_sandbox():
         ["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"], check=False).returncode == 0
 
 
-@pytest.fixture(scope="module", params=["host", "sandbox", "users", pytest.param("container", marks=pytest.mark.container)])
+@pytest.fixture(scope="module", params=["host", "sandbox", "users", pytest.param("podman", marks=pytest.mark.container),
+                                        pytest.param("docker", marks=pytest.mark.container)])
 def executor(request):
-    env = {}
-    if request.param == "container":
-        store = request.getfixturevalue("container_store")
-        env = store.env
+    store = None
+    if request.param in ("podman", "docker"):
+        store = request.getfixturevalue({"podman": "container_store", "docker": "docker_store"}[request.param])
     world = World()
     if request.param == "sandbox":
         if not can_sandbox():
@@ -43,11 +43,11 @@ def executor(request):
         folder = world.root / "server-data/agent"
         folder.mkdir(parents=True)
         (folder / "executors.json").write_text('{"host": {"users": "2000000300-2000000399"}}')
-    server = world.server(capacity=3, env=env)
+    server = engine_server(world, store, capacity=3) if store else world.server(capacity=3)
     server.wait_agent_online()
     server.place = EXECUTORS[request.param]
     server.sandboxed = request.param == "sandbox"
-    server.outside = store.left if env else list
+    server.outside = store.left if store else list
     yield server
     world.end(passed=True)
 

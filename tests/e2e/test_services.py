@@ -5,7 +5,7 @@ import json
 import pytest
 
 import leftovers
-from containers import IMAGE, container_store  # noqa: F401 (a fixture)
+from containers import IMAGE, container_store, docker_store, engine_server, engine_store  # noqa: F401 (fixtures)
 from fixtures import World
 from wire import wait_for
 
@@ -13,11 +13,9 @@ pytestmark = pytest.mark.container
 
 
 @pytest.fixture(scope="module")
-def boxes(container_store):  # noqa: F811
+def boxes(engine_store):  # noqa: F811
     world = World()
-    server = world.server(capacity=3, env=container_store.env)
-    server.wait_agent_online()
-    server.store = container_store
+    server = engine_server(world, engine_store, capacity=3)
     yield server
     world.end(passed=True)
 

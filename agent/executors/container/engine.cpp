@@ -4,6 +4,7 @@
 #include "pipelines/base/text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <unistd.h>
 
@@ -15,6 +16,9 @@ namespace {
 
 constexpr const char* k_default_path =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What nvidia's runtime and hook go by, where the machine's owner has set them up.
+constexpr std::string_view k_gpus_of_image = "NVIDIA_VISIBLE_DEVICES=";
 
 /// What of the agent's environment the engine needs to find its configuration and its store.
 std::map<std::string, std::string> engine_environment() {
@@ -65,6 +69,13 @@ Result<ImageFacts> image_facts(std::string_view inspected) {
         config != nullptr && config->is_object()) {
         facts.user = text_of(config->as_object(), "User");
         take_map(config->as_object(), "Labels", facts.labels);
+        if (const json::Value* env = config->as_object().if_contains("Env");
+            env != nullptr && env->is_array())
+            for (const json::Value& variable : env->as_array())
+                facts.asks_for_gpus =
+                    facts.asks_for_gpus ||
+                    (variable.is_string() &&
+                     std::string_view(variable.as_string()).starts_with(k_gpus_of_image));
         if (const json::Value* ports = config->as_object().if_contains("ExposedPorts");
             ports != nullptr && ports->is_object())
             for (const auto& [port, nothing] : ports->as_object())
@@ -133,6 +144,16 @@ Result<Engine> Engine::find(const ContainerSettings& settings) {
                              settings.engine.empty() ? "podman" : settings.engine));
 }
 
+bool Engine::answers_for_containers() const {
+    return !podman_ || ::geteuid() != 0;
+}
+
+std::string_view Engine::advice_for_gpus() const {
+    return podman_ ? "; podman knows GPUs by uuid after `nvidia-ctk cdi generate "
+                     "--device-name-strategy=uuid --output=/etc/cdi/nvidia.yaml`"
+                   : "; docker knows GPUs where nvidia-container-toolkit is installed";
+}
+
 bool Engine::works() const {
     if (podman_) return true;  // it needs no service
     const spawn::Command version = command({"version"});
@@ -166,10 +187,9 @@ spawn::Command Engine::run(const ContainerSpec& spec) const {
                                    spec.network,
                                    "--cap-drop=all",
                                    "--security-opt=no-new-privileges",
+                                   "--no-healthcheck",
                                    fmt::format("--pids-limit={}", settings_.pids)};
-    if (podman_)
-        words.insert(words.end(),
-                     {"--no-healthcheck", "--http-proxy=false", "--log-driver=k8s-file"});
+    if (podman_) words.insert(words.end(), {"--http-proxy=false", "--log-driver=k8s-file"});
     if (podman_ && !spec.log_file.empty())
         words.push_back("--log-opt=path=" + spec.log_file.string());
     for (const std::string& name : settings_.capabilities) words.push_back("--cap-add=" + name);
@@ -183,8 +203,7 @@ spawn::Command Engine::run(const ContainerSpec& spec) const {
             fmt::format("--cpus={}.{:03}", spec.cpu_millis / 1000, spec.cpu_millis % 1000));
     if (settings_.read_only) words.insert(words.end(), {"--read-only", "--tmpfs", "/tmp"});
     if (!settings_.userns.empty()) words.push_back("--userns=" + settings_.userns);
-    for (const std::string& gpu : spec.gpus)
-        words.insert(words.end(), {"--device", "nvidia.com/gpu=" + gpu});
+    add_gpus(spec, words);
     if (!spec.user.empty()) words.push_back("--user=" + spec.user);
     if (!spec.directory.empty()) words.push_back("--workdir=" + spec.directory.string());
     for (const Mount& mount : spec.mounts) {
@@ -196,20 +215,41 @@ spawn::Command Engine::run(const ContainerSpec& spec) const {
     for (const auto& [name, address] : spec.hosts)
         words.push_back("--add-host=" + name + ":" + address);
     for (int port : spec.ports) words.push_back(fmt::format("--publish=127.0.0.1::{}", port));
-    for (const auto& [name, value] : spec.env) words.insert(words.end(), {"--env", name});
+    for (const auto& [name, value] : spec.env)
+        words.insert(words.end(), {"--env", name + "=" + value});
     if (!spec.entrypoint.empty()) words.push_back("--entrypoint=" + spec.entrypoint[0]);
     words.insert(words.end(), {"--", spec.image});
     if (spec.entrypoint.size() > 1)
         words.insert(words.end(), spec.entrypoint.begin() + 1, spec.entrypoint.end());
     words.insert(words.end(), spec.arguments.begin(), spec.arguments.end());
     spawn::Command out = command(std::move(words));
-    for (const auto& [name, value] : spec.env) out.env[name] = value;
     out.directory = spec.engine_directory;
     return out;
 }
 
-EngineLog read_engine_log(std::string_view raw) {
+/// podman by CDI. docker by an option that every version has: CDI is of 25.0. Both know GPUs by
+/// uuid.
+void Engine::add_gpus(const ContainerSpec& spec, std::vector<std::string>& words) const {
+    // Else an image that says `all` would get what is reserved for others.
+    if (spec.asks_for_gpus && (podman_ || spec.gpus.empty()))
+        words.insert(words.end(), {"--env", std::string(k_gpus_of_image) + "void"});
+    if (spec.gpus.empty()) return;
+    if (podman_) {
+        for (const std::string& gpu : spec.gpus)
+            words.insert(words.end(), {"--device", "nvidia.com/gpu=" + gpu});
+        return;
+    }
+    // One field of a comma-separated list, hence the quotes.
+    words.insert(words.end(), {"--gpus", fmt::format("\"device={}\"", fmt::join(spec.gpus, ","))});
+}
+
+EngineLog read_engine_log(std::string_view raw, bool bare) {
     EngineLog out;
+    if (bare) {
+        out.taken = raw.rfind('\n') + 1;  // 0 when there is none
+        out.text = raw.substr(0, out.taken);
+        return out;
+    }
     while (true) {
         const std::size_t end = raw.find('\n', out.taken);
         if (end == std::string_view::npos) return out;

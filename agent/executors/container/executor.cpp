@@ -3,12 +3,14 @@
 #include "agent/executors/container/images.hpp"
 #include "agent/executors/container/process.hpp"
 #include "agent/executors/host/process.hpp"
+#include "agent/executors/ownership.hpp"
 #include "agent/runner/process_tree.hpp"
 
 #include <fmt/format.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace sluice::agent {
 
@@ -30,6 +32,14 @@ files::Path shared_folder(const AttemptFolder& folder) {
 bool is_root(std::string_view user) {
     const std::string_view name = user.substr(0, user.find(':'));
     return name.empty() || name == "root" || name == "0";
+}
+
+Refusal refused_user(const std::string& image, uid_t user, const Error& why) {
+    return {
+        error(Code::unsupported, "foreign_user",
+              fmt::format("image {}: its steps are user {}'s, to whom this agent can't give the "
+                          "workspace ({}): with docker that needs an agent that runs as root",
+                          image, user, why.message))};
 }
 
 }  // namespace
@@ -133,9 +143,13 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
     wanted.cpu_millis = spec.resources.cpu_millis;
     wanted.memory = spec.resources.memory;
     wanted.gpus = parts_.job.gpus;
-    if (auto refused = call_engine(parts_.lender, engine_.run(wanted),
-                                   "image " + image + " could not be started", model::Cause::setup))
+    wanted.asks_for_gpus = facts.asks_for_gpus;
+    if (auto refused =
+            call_engine(parts_.lender, engine_.run(wanted),
+                        "image " + image + " could not be started", model::Cause::setup)) {
+        if (!wanted.gpus.empty()) refused->error.message += engine_.advice_for_gpus();
         return refused;
+    }
     Result<KeeperLink> link = socket->accept(k_keeper_patience);
     if (!link) return Refusal{link.error()};
     Result<Frame> hello = link->receive(k_keeper_patience);
@@ -143,7 +157,13 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
     for (const std::string& variable : hello->texts)
         if (std::size_t equals = variable.find('='); equals != std::string::npos)
             container.env[variable.substr(0, equals)] = variable.substr(equals + 1);
-    container.cgroup = Cgroup::of(link->peer());
+    const ucred keeper_is = link->peer();
+    container.cgroup = Cgroup::of(keeper_is.pid);
+    // What podman does by its option U.
+    if (!engine_.is_podman() && keeper_is.uid != ::geteuid())
+        if (Result<> given = give_to(parts_.folder.workspace(), keeper_is.uid, keeper_is.gid);
+            !given)
+            return refused_user(image, keeper_is.uid, given.error());
     container.link = std::make_unique<KeeperLink>(std::move(*link));
     return std::nullopt;
 }

@@ -127,11 +127,11 @@ Result<Frame> KeeperLink::ask(char letter, const std::vector<std::string>& texts
     return receive(k_answer);
 }
 
-pid_t KeeperLink::peer() const {
+ucred KeeperLink::peer() const {
     ucred peer{};
     socklen_t size = sizeof peer;
-    if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return 0;
-    return peer.pid;
+    if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return {};
+    return peer;
 }
 
 Result<KeeperSocket> KeeperSocket::listen(const files::Path& path) {

@@ -5,6 +5,7 @@
 #include "pipelines/base/time.hpp"
 #include "platform/files.hpp"
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -32,8 +33,8 @@ public:
     Result<Frame> ask(char letter, const std::vector<std::string>& texts, int passed = -1);
     /// Readable when a frame has come or the keeper is gone.
     int descriptor() const { return socket_.get(); }
-    /// The keeper's process number as this machine knows it; 0 when unknown.
-    pid_t peer() const;
+    /// The keeper's process, user and group as this machine knows them; pid 0 when unknown.
+    ucred peer() const;
 
 private:
     Result<> read_all(char* bytes, std::size_t size, Duration longest, files::Fd& passed);

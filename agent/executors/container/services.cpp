@@ -13,11 +13,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <thread>
 
 namespace sluice::agent {
 
@@ -31,6 +33,10 @@ constexpr Duration k_check{10'000};
 constexpr Duration k_engine_patience{60'000};
 constexpr std::size_t k_log_kept = 1 << 20;
 constexpr Duration k_listen{500};
+/// How long a connection must live to be more than one of the engine's proxy, which finds out at
+/// once that nobody listens behind it.
+constexpr Duration k_hung_up{250};
+constexpr Duration k_last_words{2'000};
 constexpr std::int64_t k_log_piece = 64 << 10;
 /// A service that talks without end is not listened to for ever; its newest lines come at the end.
 constexpr std::int64_t k_said_most = 1 << 20;
@@ -75,20 +81,28 @@ Result<ServiceSpec> service(std::string name, const json::Value& value) {
     return out;
 }
 
-bool accepts(int port) {
+/// `by_proxy`: something between accepts for the service.
+bool accepts(int port, bool by_proxy) {
     files::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (!socket) return false;
-    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
-        return true;
-    pollfd ready{socket.get(), POLLOUT, 0};
-    int failed = 0;
-    socklen_t size = sizeof failed;
-    return errno == EINPROGRESS && ::poll(&ready, 1, static_cast<int>(k_connect.count())) == 1 &&
-           ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed == 0;
+    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+        pollfd ready{socket.get(), POLLOUT, 0};
+        int failed = 0;
+        socklen_t size = sizeof failed;
+        if (errno != EINPROGRESS || ::poll(&ready, 1, static_cast<int>(k_connect.count())) != 1 ||
+            ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &failed, &size) != 0 || failed != 0)
+            return false;
+    }
+    if (!by_proxy) return true;
+    // A service that greets, or waits for us to say something, is one that listens.
+    pollfd greeting{socket.get(), POLLIN, 0};
+    if (::poll(&greeting, 1, static_cast<int>(k_hung_up.count())) == 0) return true;
+    char byte = 0;
+    return ::recv(socket.get(), &byte, 1, MSG_DONTWAIT) == 1;
 }
 
 bool answers(int port, const std::string& path) {
@@ -159,9 +173,9 @@ std::optional<Refusal> Services::start_one(const ServiceSpec& spec, Sidecars& si
     wanted.name = name_ + "-" + spec.name;
     wanted.attempt = name_;
     wanted.engine_directory = parts_.folder.path;
-    if (engine_.is_podman())
-        wanted.log_file = parts_.folder.path / ("service-" + spec.name + ".log");
+    wanted.log_file = parts_.folder.path / ("service-" + spec.name + ".log");
     wanted.image = facts.id;
+    wanted.asks_for_gpus = facts.asks_for_gpus;
     wanted.network = name_;
     wanted.arguments = spec.command;
     wanted.env = spec.env;
@@ -174,6 +188,8 @@ std::optional<Refusal> Services::start_one(const ServiceSpec& spec, Sidecars& si
         return refused;
     running_.push_back({spec, wanted.name, {}, wanted.log_file});
     Running& service = running_.back();
+    if (!engine_.is_podman())
+        if (Result<> followed = follow(service); !followed) return Refusal{followed.error()};
     auto place = look(service.container);
     if (!place) return Refusal{place.error()};
     service.place = std::move(*place);
@@ -196,12 +212,33 @@ Result<ContainerPlace> Services::look(const std::string& container) {
     return container_place(done.output, name_);
 }
 
+/// docker keeps a log to itself, and hands it out.
+Result<> Services::follow(Running& service) {
+    SLUICE_TRY(files::Fd file,
+               files::open(service.log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
+    spawn::Command command = engine_.command({"logs", "--follow", service.container});
+    command.out = command.err = file.get();
+    // Else it would stay until the container of a killed runner is removed.
+    command.dies_with_us = true;
+    SLUICE_TRY(service.follower, spawn::start(command));
+    return {};
+}
+
+/// It ends by itself after its container. Somebody else may have reaped it.
+void Services::await_follower(const Running& service) {
+    const auto deadline = Clock::now() + k_last_words;
+    while (::waitpid(service.follower, nullptr, WNOHANG) == 0 && Clock::now() < deadline)
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
 bool Services::is_ready(const Running& service) {
     const auto outside = [&](int port) {
         const auto found = service.place.ports.find(port);
         return found == service.place.ports.end() ? 0 : found->second;
     };
-    if (service.spec.tcp > 0 && !accepts(outside(service.spec.tcp))) return false;
+    if (service.spec.tcp > 0 &&
+        !accepts(outside(service.spec.tcp), engine_.answers_for_containers()))
+        return false;
     if (service.spec.http_port > 0 &&
         !answers(outside(service.spec.http_port), service.spec.http_path))
         return false;
@@ -247,23 +284,21 @@ void Services::listen() {
 }
 
 void Services::say_more(Running& service) {
-    if (service.log.empty() || service.log_at >= k_said_most) return;
+    if (service.log_at >= k_said_most) return;
     Result<files::Fd> file = files::open(service.log, O_RDONLY | O_NOFOLLOW);
     if (!file) return;
     std::string raw(k_log_piece, '\0');
     const ssize_t got = ::pread(file->get(), raw.data(), raw.size(), service.log_at);
     if (got <= 0) return;
-    const EngineLog log = read_engine_log({raw.data(), static_cast<std::size_t>(got)});
+    const std::string_view piece(raw.data(), static_cast<std::size_t>(got));
+    EngineLog log = read_engine_log(piece, service.follower != 0);
+    // A line that is longer than what is read at once comes in pieces.
+    if (log.taken == 0 && got == k_log_piece) log = {std::string(piece), piece.size()};
     if (log.text.empty() || said_(service.spec.name, log.text))
         service.log_at += static_cast<std::int64_t>(log.taken);
 }
 
 std::string Services::log_of(const Running& service) {
-    if (service.log.empty()) {
-        auto log = parts_.lender.run(engine_.command({"logs", service.container}),
-                                     k_engine_patience, false);
-        return log ? std::move(log->output) : "";
-    }
     Result<files::Fd> file = files::open(service.log, O_RDONLY | O_NOFOLLOW);
     struct stat status {};
     if (!file || ::fstat(file->get(), &status) != 0) return "";
@@ -273,6 +308,7 @@ std::string Services::log_of(const Running& service) {
     const ssize_t got = ::pread(file->get(), raw.data(), raw.size(), from);
     raw.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
     const std::size_t line = from == 0 ? 0 : raw.find('\n') + 1;
+    if (service.follower != 0) return raw.substr(line);
     return read_engine_log(std::string_view(raw).substr(line)).text;
 }
 
@@ -282,8 +318,10 @@ std::vector<Services::Ended> Services::ended() {
     for (const Running& service : running_) {
         Ended one;
         one.name = service.spec.name;
-        if (auto place = look(service.container); place && !place->running)
+        if (auto place = look(service.container); place && !place->running) {
             one.exit_code = place->exit_code.value_or(-1);
+            if (service.follower != 0) await_follower(service);
+        }
         one.log = log_of(service);
         if (one.log.size() > k_log_kept) {
             const std::size_t line = one.log.find('\n', one.log.size() - k_log_kept);

@@ -28,8 +28,7 @@ class Services {
 public:
     /// `for_containers`: the job's steps are in the same network. `stopped` tells that nobody waits
     /// any more.
-    /// `said` gets whole lines of a service as they come, where the engine writes them to a file;
-    /// false: not now, they are offered again.
+    /// `said` gets whole lines of a service as they come; false: not now, they are offered again.
     using Said = std::function<bool(const std::string& name, const std::string& lines)>;
     Services(const ExecutorParts& parts, Engine engine, bool for_containers,
              std::function<bool()> stopped, Said said);
@@ -54,9 +53,13 @@ private:
         ServiceSpec spec;
         std::string container;
         ContainerPlace place;
-        files::Path log;          ///< "" = the engine keeps it for itself
+        files::Path log;
         std::int64_t log_at = 0;  ///< what has been said
+        /// A child of ours that writes `log`, where the engine does not; 0 = none.
+        pid_t follower = 0;
     };
+    Result<> follow(Running& service);
+    static void await_follower(const Running& service);
     void listen();
     void say_more(Running& service);
     std::string log_of(const Running& service);

@@ -1,22 +1,19 @@
 #include "agent/executors/host/user.hpp"
 
 #include "agent/executors/host/process.hpp"
+#include "agent/executors/ownership.hpp"
 #include "agent/proc.hpp"
 #include "agent/runner/process_tree.hpp"
 #include "pipelines/base/text.hpp"
 
 #include <fmt/format.h>
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <map>
-#include <memory>
 #include <system_error>
 #include <thread>
 
@@ -93,52 +90,6 @@ bool end_user(uid_t id, Duration patience) {
     return true;
 }
 
-Error not_given(const std::string& shown) {
-    return error(Code::unavailable, "chown_failed",
-                 fmt::format("{}: {}", shown, std::generic_category().message(errno)));
-}
-
-Result<> own_entries(int folder, uid_t id, const std::string& shown);
-
-/// Step by step by descriptors: a process of the user may put a link in our way meanwhile, also a
-/// hard one to what is not the user's.
-Result<> own_at(int parent, const char* name, uid_t id, const std::string& shown) {
-    const files::Fd entry(::openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    struct stat status {};
-    if (!entry) return errno == ENOENT ? Result<>{} : Result<>(not_given(shown));
-    if (::fstat(entry.get(), &status) != 0) return not_given(shown);
-    const auto give = [&]() -> Result<> {
-        if (status.st_uid == id ||
-            ::fchownat(entry.get(), "", id, id, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0)
-            return {};
-        return not_given(shown);
-    };
-    if (!S_ISDIR(status.st_mode)) return status.st_nlink > 1 ? Result<>{} : give();
-    const files::Fd folder(
-        ::openat(entry.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
-    if (!folder) return not_given(shown);
-    SLUICE_CHECK(own_entries(folder.get(), id, shown));
-    // Last: until then nobody else can change what is in it.
-    return give();
-}
-
-Result<> own_entries(int folder, uid_t id, const std::string& shown) {
-    const int copy = ::fcntl(folder, F_DUPFD_CLOEXEC, 0);
-    DIR* entries = copy < 0 ? nullptr : ::fdopendir(copy);
-    if (entries == nullptr) {
-        const Error refusal = not_given(shown);
-        if (copy >= 0) ::close(copy);
-        return refusal;
-    }
-    const std::unique_ptr<DIR, int (*)(DIR*)> closed(entries, ::closedir);
-    while (const dirent* entry = ::readdir(entries)) {
-        const std::string_view word = entry->d_name;
-        if (word == "." || word == "..") continue;
-        SLUICE_CHECK(own_at(folder, entry->d_name, id, shown));
-    }
-    return {};
-}
-
 }  // namespace
 
 Result<HostUser> HostUser::take(const UserPool& pool) {
@@ -178,7 +129,7 @@ spawn::Command HostUser::wrap(spawn::Command command, const View& view) const {
 }
 
 Result<> HostUser::own(const files::Path& path) const {
-    return own_at(AT_FDCWD, path.c_str(), id_, path.string());
+    return give_to(path, id_, id_);
 }
 
 Result<> HostUser::lend(const files::Path& folder) const {
@@ -191,7 +142,7 @@ Result<> HostUser::lend(const files::Path& folder) const {
         return error(Code::unavailable, "chown_failed", shown + ": it is somebody else's");
     if (::fchown(held.get(), status.st_uid, id_) != 0 || ::fchmod(held.get(), 0750) != 0)
         return not_given(shown);
-    return own_entries(held.get(), id_, shown);
+    return give_entries_to(held.get(), id_, id_, shown);
 }
 
 bool HostUser::end(Duration patience) const {
