@@ -30,10 +30,10 @@ std::vector<std::string> available_executors(const ExecutorSettings& settings) {
 }
 
 Result<> remove_leftovers(std::string_view executor, const std::string& name,
-                          const ExecutorSettings& settings) {
+                          const ExecutorSettings& settings, const files::Path& folder) {
     if (executor == "cgroup") {
         std::vector<files::Path> folders;
-        for (const std::string& folder : text::split(name, ':')) folders.emplace_back(folder);
+        for (const std::string& group : text::split(name, ':')) folders.emplace_back(group);
         if (OwnCgroup::end(folders, k_kill_patience)) return {};
         return error(Code::unavailable, "processes_left", "some processes could not be ended");
     }
@@ -47,6 +47,7 @@ Result<> remove_leftovers(std::string_view executor, const std::string& name,
     const Result<> removed = RegistryLogin::remove_left(name);
     SLUICE_TRY(Engine engine, Engine::find(settings.container));
     SLUICE_CHECK(remove_containers(engine, name));
+    SLUICE_CHECK(take_back(engine, folder));
     return removed;
 }
 

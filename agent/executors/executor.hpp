@@ -124,9 +124,9 @@ Result<std::unique_ptr<Executor>> make_executor(const ExecutorParts& parts);
 /// The executors that this machine has now: values of the label `executor=`.
 std::vector<std::string> available_executors(const ExecutorSettings& settings);
 
-/// Removes what a dead runner's executor left under that name; for salvage, blocking. Refused when
-/// it must be tried again.
+/// Removes what a dead runner's executor left under that name, and sees to it that the attempt's
+/// folder can be removed; for salvage, blocking. Refused when it must be tried again.
 Result<> remove_leftovers(std::string_view executor, const std::string& name,
-                          const ExecutorSettings& settings);
+                          const ExecutorSettings& settings, const files::Path& folder);
 
 }  // namespace sluice::agent

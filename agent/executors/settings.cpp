@@ -18,6 +18,8 @@ Result<ContainerSettings> container_from_json(const json::Value& value, std::str
         reader.fail("engine", "`podman`, `docker` or `none`");
     out.images = reader.strings_or_empty("images");
     out.userns = reader.string_or("userns", "");
+    if (out.engine == "docker" && !out.userns.empty())
+        reader.fail("userns", "podman's alone; docker's daemon has `userns-remap`");
     out.capabilities = reader.strings_or_empty("capabilities", 64);
     for (const std::string& name : out.capabilities)
         if (name.empty() ||

@@ -16,6 +16,7 @@ struct Cgroup {
     files::Path memory, cpu;
     bool v2 = false;
 
+    bool operator==(const Cgroup&) const = default;
     /// The groups that the process is in; nothing when it is gone.
     static std::optional<Cgroup> of(pid_t pid);
 

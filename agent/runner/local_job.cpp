@@ -115,7 +115,7 @@ RunJobExit salvage_local_job(const files::Path& dir) {
     bool all = true;
     if (auto journal = Journal::read(folder.journal()))
         for (const auto& [executor, name] : journal->intents)
-            all = remove_leftovers(executor, name, {}).has_value() && all;
+            all = remove_leftovers(executor, name, {}, dir).has_value() && all;
     if (!SecretFiles::remove_left(local->marker) || !all) return RunJobExit::failed;
     std::error_code ignored;
     if (std::filesystem::exists(dir / local_file::k_result, ignored)) return RunJobExit::done;

@@ -55,7 +55,7 @@ Result<> remove_intents(const files::Path& dir, const JournalState& journal) {
     // told after all were tried.
     Result<> all;
     for (const auto& [executor, name] : journal.intents)
-        if (Result<> removed = remove_leftovers(executor, name, settings); !removed && all)
+        if (Result<> removed = remove_leftovers(executor, name, settings, dir); !removed && all)
             all = std::move(removed);
     return all;
 }

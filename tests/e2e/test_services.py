@@ -67,6 +67,19 @@ def test_readiness_by_port_and_by_command(box):
     assert names == {"web", "other"}
 
 
+def test_what_a_service_gets_as_its_environment_is_none_of_the_engines(box):
+    # Each of them would be obeyed by the engine, with code of the workspace outside of any container.
+    env = {"LD_PRELOAD": "/proc/self/cwd/workspace/evil.so", "PATH": "/bin", "CONTAINERS_CONF": "workspace/evil.conf",
+           "DOCKER_HOST": "unix:///nowhere", "TEXT": "two\nlines, one \"quoted\""}
+    text = {"services": {"web": {"image": IMAGE, "env": env, "cmd": "unset LD_PRELOAD; env; sleep 1000"}},
+            "run": "sleep 1; echo ran"}
+    detail, jobs = box.push_and_end({".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": {"a": text}}),
+                                     "evil.conf": "[nonsense", "evil.so": "no library"}, "passed")
+    log = box.server.log_of(jobs["a"]["id"]).decode()
+    assert "ran\n" in log and "CONTAINERS_CONF=workspace/evil.conf\n" in log and "DOCKER_HOST=unix:///nowhere\n" in log
+    assert 'TEXT=two\nlines, one "quoted"\n' in log
+
+
 def test_a_service_that_does_not_become_ready_is_named(box):
     job, log = one(box, "retry: {infra: 0}, services: {db: {image: '" + IMAGE + "', cmd: [sleep, '1000'], "
                    "ready: {tcp: 5432, timeout: 2s}}}, run: 'echo ran'", "errored")

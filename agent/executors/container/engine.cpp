@@ -144,8 +144,12 @@ Result<Engine> Engine::find(const ContainerSettings& settings) {
                              settings.engine.empty() ? "podman" : settings.engine));
 }
 
+bool Engine::is_rootless() const {
+    return podman_ && ::geteuid() != 0;
+}
+
 bool Engine::answers_for_containers() const {
-    return !podman_ || ::geteuid() != 0;
+    return !podman_ || is_rootless();
 }
 
 std::string_view Engine::advice_for_gpus() const {

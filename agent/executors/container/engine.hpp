@@ -77,6 +77,8 @@ public:
 
     const std::string& program() const { return program_; }
     bool is_podman() const { return podman_; }
+    /// podman of a user who is not root: a container's users are numbers that this user was given.
+    bool is_rootless() const;
     /// A published port accepts connections before the container does: a process of the engine's
     /// stands between, and hangs up on whoever it can't connect on.
     bool answers_for_containers() const;

@@ -38,8 +38,9 @@ Refusal refused_user(const std::string& image, uid_t user, const Error& why) {
     return {
         error(Code::unsupported, "foreign_user",
               fmt::format("image {}: its steps are user {}'s, to whom this agent can't give the "
-                          "workspace ({}): with docker that needs an agent that runs as root",
-                          image, user, why.message))};
+                          "workspace ({}): with docker that needs an agent that runs as root, "
+                          "or `image.user` {}, who the agent is",
+                          image, user, why.message, ::geteuid()))};
 }
 
 }  // namespace
@@ -144,9 +145,8 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
     wanted.memory = spec.resources.memory;
     wanted.gpus = parts_.job.gpus;
     wanted.asks_for_gpus = facts.asks_for_gpus;
-    if (auto refused =
-            call_engine(parts_.lender, engine_.run(wanted),
-                        "image " + image + " could not be started", model::Cause::setup)) {
+    if (auto refused = agent::start_container(engine_, parts_.lender, wanted,
+                                              "image " + image + " could not be started")) {
         if (!wanted.gpus.empty()) refused->error.message += engine_.advice_for_gpus();
         return refused;
     }
@@ -159,11 +159,19 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
             container.env[variable.substr(0, equals)] = variable.substr(equals + 1);
     const ucred keeper_is = link->peer();
     container.cgroup = Cgroup::of(keeper_is.pid);
+    // Without control groups of its own (rootless, version 1) it is in ours, which counts others.
+    if (container.cgroup == Cgroup::of(::getpid())) container.cgroup.reset();
+    if (!container.cgroup && (spec.resources.memory > 0 || spec.resources.cpu_millis > 0))
+        parts_.lender.note(
+            "the container has no control group of its own: what the job asks for is reserved, but "
+            "it is not held to it");
     // What podman does by its option U.
     if (!engine_.is_podman() && keeper_is.uid != ::geteuid())
         if (Result<> given = give_to(parts_.folder.workspace(), keeper_is.uid, keeper_is.gid);
             !given)
             return refused_user(image, keeper_is.uid, given.error());
+    others_ =
+        others_ || keeper_is.uid != ::geteuid() || !parts_.settings.container.capabilities.empty();
     container.link = std::make_unique<KeeperLink>(std::move(*link));
     return std::nullopt;
 }
@@ -280,6 +288,12 @@ void ContainerExecutor::clean_up() {
         if (Result<> again = remove_containers(engine_, name_); !again)
             parts_.lender.note("the job's containers could not be removed: " +
                                again.error().message);
+    if (others_)
+        for (const files::Path& folder :
+             {parts_.folder.workspace(), shared_folder(parts_.folder) / "files"})
+            if (Result<> taken = take_back(engine_, folder); !taken)
+                parts_.lender.note("what steps made as other users stays theirs: " +
+                                   taken.error().message);
     wait_for_children(k_helpers_patience);
 }
 

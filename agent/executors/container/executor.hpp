@@ -47,6 +47,7 @@ private:
     Engine engine_;
     std::string name_;
     bool network_ = false;
+    bool others_ = false;  ///< steps may have made files as other users than we are
     std::map<std::string, Container> containers_;  ///< by image
     Container* current_ = nullptr;
     Duration cpu_of_lost_{0};

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <sys/prctl.h>
+
 #include <set>
 
 namespace sluice::agent {
@@ -125,6 +127,25 @@ std::optional<Refusal> pull_image(const Engine& engine, const ExecutorParts& par
     return std::nullopt;
 }
 
+/// While it lives, orphans go to whoever is above us. The network that rootless podman starts with
+/// the first container serves all of the user's: it must not end with this attempt.
+class OrphansGoUp {
+public:
+    explicit OrphansGoUp(bool wanted) {
+        int is_on = 0;
+        on_ = wanted && ::prctl(PR_GET_CHILD_SUBREAPER, &is_on) == 0 && is_on != 0 &&
+              ::prctl(PR_SET_CHILD_SUBREAPER, 0) == 0;
+    }
+    ~OrphansGoUp() {
+        if (on_) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    }
+    OrphansGoUp(const OrphansGoUp&) = delete;
+    OrphansGoUp& operator=(const OrphansGoUp&) = delete;
+
+private:
+    bool on_ = false;
+};
+
 }  // namespace
 
 std::optional<Refusal> call_engine(Lender& lender, spawn::Command command, const std::string& what,
@@ -133,6 +154,13 @@ std::optional<Refusal> call_engine(Lender& lender, spawn::Command command, const
     if (!done) return Refusal{done.error(), cause};
     if (done->exit.ok()) return std::nullopt;
     return refusal(cause, "engine_refused", what + ": " + complaint(*done));
+}
+
+std::optional<Refusal> start_container(const Engine& engine, Lender& lender,
+                                       const ContainerSpec& spec, const std::string& what) {
+    // Nothing of the job runs on the host meanwhile that could get out of sight by this.
+    const OrphansGoUp others(engine.is_rootless());
+    return call_engine(lender, engine.run(spec), what, model::Cause::setup);
 }
 
 std::optional<Refusal> make_network(const Engine& engine, Lender& lender, const std::string& name) {
@@ -162,6 +190,14 @@ std::optional<Refusal> fetch_image(const Engine& engine, const ExecutorParts& pa
         return refusal(model::Cause::policy, "image_refused", "image " + image + ": " + *why,
                        Code::forbidden);
     return std::nullopt;
+}
+
+Result<> take_back(const Engine& engine, const files::Path& folder) {
+    if (!engine.is_rootless()) return {};
+    SLUICE_TRY(spawn::Finished done,
+               run_engine(engine, {"unshare", "chown", "-hR", "0:0", "--", folder.string()}));
+    if (!done.exit.ok()) return error(Code::unavailable, "engine_refused", complaint(done));
+    return {};
 }
 
 Result<> remove_containers(const Engine& engine, const std::string& name) {

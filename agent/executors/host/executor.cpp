@@ -136,6 +136,10 @@ Result<> HostExecutor::limit() {
         parts_.lender.note(
             "this agent can't make control groups: what the job asks for is reserved, but it is "
             "not held to it");
+    else if (!group_->holds())
+        parts_.lender.note(
+            "this agent's control group takes no limits: what the job asks for is reserved, but it "
+            "is not held to it");
     return {};
 }
 

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 
 namespace sluice::agent {
@@ -60,6 +62,20 @@ std::vector<pid_t> processes_in(const files::Path& folder) {
     return out;
 }
 
+/// One look at a group and the groups that a job has made in it: kills, and removes what is empty.
+/// Version 2 ends a group at once; else whoever forks is killed with the next look.
+void kill_below(const files::Path& folder) {
+    if (!put(folder / "cgroup.kill", "1"))
+        for (pid_t pid : processes_in(folder))
+            if (files::Fd pidfd = proc::open_pid(pid)) proc::send_signal(pidfd, SIGKILL);
+    std::error_code failed;
+    std::vector<files::Path> inner;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, failed))
+        if (entry.is_directory(failed) && !entry.is_symlink(failed)) inner.push_back(entry.path());
+    for (const files::Path& group : inner)
+        if (::rmdir(group.c_str()) != 0 && errno == EBUSY) kill_below(group);
+}
+
 }  // namespace
 
 std::vector<files::Path> OwnCgroup::folders_for(const std::string& name) {
@@ -79,30 +95,35 @@ std::optional<OwnCgroup> OwnCgroup::make(const std::string& name, const model::R
             out.folders_.push_back(folder);
         return folder;
     };
-    const bool v1 = !where.of.memory.empty();
-    if (v1) {
+    const auto hold = [&](const files::Path& folder, const char* file, const std::string& text) {
+        const bool held = !folder.empty() && put(folder / file, text);
+        out.holds_ = out.holds_ && held;
+        return held;
+    };
+    const std::string memory = std::to_string(limits.memory);
+    const std::string quota = std::to_string(limits.cpu_millis * k_period_us / 1000);
+    if (!where.of.memory.empty()) {
         out.counters_.memory = made(where.of.memory);
         out.counters_.cpu = made(where.of.cpu_time);
-        const files::Path quota = made(where.of.cpu);
-        if (limits.memory > 0 && !out.counters_.memory.empty() &&
-            put(out.counters_.memory / "memory.limit_in_bytes", std::to_string(limits.memory)))
-            put(out.counters_.memory / "memory.memsw.limit_in_bytes",
-                std::to_string(limits.memory));
-        if (limits.cpu_millis > 0 && !quota.empty() &&
-            put(quota / "cpu.cfs_period_us", std::to_string(k_period_us)))
-            put(quota / "cpu.cfs_quota_us", std::to_string(limits.cpu_millis * k_period_us / 1000));
+        const files::Path cpu = made(where.of.cpu);
+        // The second is there where the kernel counts swap.
+        if (limits.memory > 0 && hold(out.counters_.memory, "memory.limit_in_bytes", memory))
+            put(out.counters_.memory / "memory.memsw.limit_in_bytes", memory);
+        if (limits.cpu_millis > 0 && hold(cpu, "cpu.cfs_period_us", std::to_string(k_period_us)))
+            hold(cpu, "cpu.cfs_quota_us", quota);
     } else if (!where.of.unified.empty()) {
         // Refused where the parent has processes of its own: then there are counters of none, and
-        // the group is good for ending everything in it alone.
-        put(where.of.unified / "cgroup.subtree_control", "+memory +cpu +pids");
+        // the group is good for ending everything in it alone. Each by itself: one that the
+        // machine does not give would take the others along.
+        for (const char* controller : {"+memory", "+cpu", "+pids"})
+            put(where.of.unified / "cgroup.subtree_control", controller);
         const files::Path folder = made(where.of.unified);
         out.counters_.v2 = true;
         out.counters_.memory = out.counters_.cpu = folder;
-        if (limits.memory > 0 && put(folder / "memory.max", std::to_string(limits.memory)))
+        if (limits.memory > 0 && hold(folder, "memory.max", memory))
             put(folder / "memory.swap.max", "0");
         if (limits.cpu_millis > 0)
-            put(folder / "cpu.max", std::to_string(limits.cpu_millis * k_period_us / 1000) + " " +
-                                        std::to_string(k_period_us));
+            hold(folder, "cpu.max", quota + " " + std::to_string(k_period_us));
     }
     if (out.folders_.empty()) return std::nullopt;
     return out;
@@ -119,10 +140,7 @@ bool OwnCgroup::end(const std::vector<files::Path>& folders, Duration patience) 
     bool all = true;
     for (const files::Path& folder : folders) {
         while (::rmdir(folder.c_str()) != 0 && errno == EBUSY) {
-            // Version 2 ends a group at once; else whoever forks is killed with the next look.
-            if (!put(folder / "cgroup.kill", "1"))
-                for (pid_t pid : processes_in(folder))
-                    if (files::Fd pidfd = proc::open_pid(pid)) proc::send_signal(pidfd, SIGKILL);
+            kill_below(folder);
             if (std::chrono::steady_clock::now() >= deadline) {
                 all = false;
                 break;

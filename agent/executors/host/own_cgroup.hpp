@@ -17,18 +17,21 @@ public:
     static std::vector<files::Path> folders_for(const std::string& name);
     /// Nothing where no group can be made.
     static std::optional<OwnCgroup> make(const std::string& name, const model::Resources& limits);
-    /// Kills all processes of these groups and removes them; what isn't there is skipped. False
-    /// when some are still there after `patience`.
+    /// Kills all processes of these groups and of those below them, and removes them; what isn't
+    /// there is skipped. False when some are still there after `patience`.
     static bool end(const std::vector<files::Path>& folders, Duration patience);
 
     bool end(Duration patience) const { return end(folders_, patience); }
     /// Files into which a process writes its number to join.
     std::vector<files::Path> doors() const;
     const Cgroup& counters() const { return counters_; }
+    /// The kernel took every limit that was asked for.
+    bool holds() const { return holds_; }
 
 private:
     std::vector<files::Path> folders_;
     Cgroup counters_;
+    bool holds_ = true;
 };
 
 }  // namespace sluice::agent
