@@ -343,8 +343,10 @@ asio::awaitable<Result<>> LfsObjects::State::fetch_group(Fetch& fetch,
             objects.begin() + static_cast<std::ptrdiff_t>(std::min(objects.size(), at + each));
         lanes->batches.emplace_back(begin, end);
     }
-    lanes->running = lanes->batches.size();
-    for (std::size_t i = 0; i < lanes->batches.size(); ++i) {
+    // A lane may begin at once and take its batch.
+    const std::size_t count = lanes->batches.size();
+    lanes->running = count;
+    for (std::size_t i = 0; i < count; ++i) {
         auto work = [self = shared_from_this(), lanes, &fetch]() {
             return self->lane(lanes, fetch);
         };
