@@ -66,13 +66,8 @@ class LfsServer(Program):
 
     def answer(self, body=None, status=200, **headers):
         """What batch requests are told from now on."""
-        told = {"body": body or {}, "status": status, "headers": headers}
+        told = {"body": {} if body is None else body, "status": status, "headers": headers}
         (self.root / "lfs-answer.json").write_text(json.dumps(told))
-
-    def offer(self, content, href, **action):
-        """A batch answer for one object."""
-        download = {"href": href, **action}
-        self.answer({"objects": [{"oid": oid(content), "size": len(content), "actions": {"download": download}}]})
 
     def stop(self):
         self.process.stdin.close()

@@ -268,62 +268,6 @@ def test_an_lfs_url_at_the_repositorys_host_is_used(remote, name):
 
 
 @over_http
-@pytest.mark.parametrize(
-    "told, why",
-    [
-        ({"status": 401, "body": {"message": "who are you"}}, "(lfs_forbidden)"),
-        ({"status": 403}, "(lfs_forbidden)"),
-        ({"status": 404}, "(lfs_missing)"),
-        ({"status": 422}, "(lfs_mismatch)"),
-        ({"status": 503, "body": {"message": "down"}}, "answers with status 503: down (lfs_unreachable)"),
-        ({"body": {"objects": []}}, "says nothing of object"),
-        ({"body": {"transfer": "tus", "objects": []}}, "not by transfer `basic`"),
-        ({"body": {"objects": [{"oid": oid(SMALL), "size": 3}]}}, "(lfs_mismatch)"),
-        ({"body": {"objects": [{"oid": oid(SMALL), "error": {"code": 404, "message": "gone"}}]}},
-         f"d/small.bin: the LFS server does not have object {oid(SMALL)}"),
-        ({"body": {"objects": [{"oid": oid(SMALL), "error": {"code": 403, "message": "no"}}]}}, "(lfs_forbidden)"),
-        ({"status": 302, "headers": {"Location": "file:///etc/passwd"}}, "(lfs_denied)"),
-        ({"status": 302, "headers": {"Location": "http://10.0.0.1/x"}}, "private or local address"),
-        ({"status": 307, "headers": {"Location": "/again/objects/batch"}}, "redirects too often"),
-    ],
-    ids=lambda value: None,
-)
-def test_what_an_lfs_server_may_say(remote, told, why):
-    server, project, lfs = remote
-    push_all(project, {".ci.yml": HEAD + SHOW.replace("*.bin */*.bin", "d/*.bin"), "d/small.bin": SMALL})
-    lfs.answer(told.get("body"), told.get("status", 200), **told.get("headers", {}))
-    assert why in refusal(server, project)
-
-
-@over_http
-@pytest.mark.parametrize(
-    "href, why",
-    [
-        ("http://10.0.0.1/x", "private or local address"),
-        ("http://[::1]/x", "private or local address"),
-        ("http://0x7f.1/x", "private or local address"),
-        ("file:///etc/passwd", "(lfs_denied)"),
-        ("/etc/passwd", "(lfs_denied)"),
-        ("", "(lfs_denied)"),
-        ("http://127.0.0.1:1/x", "can't be reached"),
-    ],
-)
-def test_an_href_that_leads_elsewhere(remote, href, why):
-    server, project, lfs = remote
-    push_all(project, {".ci.yml": HEAD + SHOW, "d/small.bin": SMALL})
-    lfs.offer(SMALL, href)
-    assert why in refusal(server, project)
-
-
-@over_http
-def test_a_header_cannot_split_the_request(remote):
-    server, project, lfs = remote
-    push_all(project, {".ci.yml": HEAD + SHOW, "d/small.bin": SMALL})
-    lfs.offer(SMALL, lfs.url("x"), header={"X-A": "1\r\nX-B: 2"})
-    assert "names a header that can't be sent" in refusal(server, project)
-
-
-@over_http
 def test_private_addresses_are_reached_by_the_administrators_word_alone(world, name):
     lfs = world.keep(LfsServer(world.root))
     server = world.server()

@@ -43,6 +43,16 @@ def part(lease, digest, begin=0):
     return lease.call(f"lfs/{digest}", method="GET", headers={"Range": f"bytes={begin}-"})
 
 
+def refused(lease):
+    """The refusal of the fetch: (word, message)."""
+    def asked():
+        reply = lease.call("lfs", {"wait_ms": 5000})
+        return reply if reply.status != 200 else None
+
+    told = wait_for(asked, "the refusal").json
+    return told["error"], told["message"]
+
+
 def files_of(*contents):
     return [{"path": path, "sha256": oid(content), "size": len(content)} for path, content in contents]
 
@@ -73,7 +83,7 @@ def test_the_server_names_and_brings_the_files_of_the_commit(world, remote):
 def test_what_the_commit_does_not_name_is_not_given(world):
     agent, lease = leased(world, {"big.bin": BIG, "d/small.bin": SMALL})
     ready(lease)
-    for wrong in (oid(b"other"), "..", "x" * 64, oid(BIG).upper()):
+    for wrong in (oid(b"other"), "x" * 64, oid(BIG).upper()):
         assert part(lease, wrong).status == 404, wrong
     reply = lease.call("lfs", {"submodule": "nowhere"})
     assert reply.status == 404 and reply.json["error"] == "bad_submodule"
@@ -94,9 +104,8 @@ def test_a_commit_without_files_is_ready_at_once(world):
 def test_an_absent_object_is_told_with_its_path(world):
     agent, lease = leased(world, {"big.bin": BIG, "d/small.bin": SMALL})
     stored(agent.project.repo.bare, oid(SMALL)).unlink()
-    told = wait_for(lambda: next((reply for reply in [lease.call("lfs", {"wait_ms": 5000})] if reply.status != 200), None),
-                    "the refusal")
-    assert told.status == 404 and told.json["error"] == "lfs_missing" and told.json["message"].startswith("d/small.bin: ")
+    word, message = refused(lease)
+    assert word == "lfs_missing" and message.startswith("d/small.bin: ")
     assert lease.finish().status == 200
 
 
@@ -106,4 +115,63 @@ def test_hundreds_of_files_come_in_batches(world):
     _, lease = leased(world, files, remote=True)
     assert len(ready(lease)) == 450
     assert part(lease, oid(files["d/f449.bin"].encode())).body == files["d/f449.bin"].encode()
+    assert lease.finish().status == 200
+
+
+def entry(**more):
+    return {"objects": [{"oid": oid(SMALL), "size": len(SMALL), **more}]}
+
+
+def download(href, **more):
+    return entry(actions={"download": {"href": href, **more}})
+
+
+# (status, body, headers of the batch's answer, the word, what is said)
+ANSWERS = [
+    (401, {"message": "who are you"}, {}, "lfs_forbidden", "refuses them: who are you"),
+    (403, {}, {}, "lfs_forbidden", "wants credentials"),
+    (404, {}, {}, "lfs_missing", "status 404"),
+    (422, {}, {}, "lfs_mismatch", "refuses the sizes or digests"),
+    (503, {"message": "down"}, {}, "lfs_unreachable", "answers with status 503: down"),
+    (200, [], {}, "lfs_unreachable", "no JSON object"),
+    (200, {}, {}, "lfs_unreachable", "no list of objects"),
+    (200, {"objects": []}, {}, "lfs_missing", "says nothing of object"),
+    (200, {"transfer": "tus", "objects": []}, {}, "lfs_unreachable", "not by transfer `basic`"),
+    (200, entry(), {}, "lfs_missing", "offers no download"),
+    (200, {"objects": [{"oid": oid(SMALL), "size": 3}]}, {}, "lfs_mismatch", "has 3 bytes at the LFS server"),
+    (200, entry(error={"code": 403, "message": "no"}), {}, "lfs_forbidden", "d.bin: the LFS server does not give"),
+    (200, entry(error={"code": 404, "message": "no"}), {}, "lfs_missing", "d.bin: the LFS server does not have object"),
+    (200, entry(error={"code": 500, "message": "no"}), {}, "lfs_unreachable", "has an error of 500"),
+    (302, {}, {"Location": "file:///etc/passwd"}, "lfs_denied", "not allowed"),
+    (302, {}, {"Location": "http://10.0.0.1/x"}, "lfs_denied", "private or local address"),
+    (307, {}, {"Location": "/again/objects/batch"}, "lfs_unreachable", "redirects too often"),
+    (200, download("http://10.0.0.1/x"), {}, "lfs_denied", "private or local address"),
+    (200, download("http://[::1]/x"), {}, "lfs_denied", "private or local address"),
+    (200, download("http://0x7f.1/x"), {}, "lfs_denied", "private or local address"),
+    (200, download("http://localhost/x"), {}, "lfs_denied", "private or local address"),
+    (200, download("http://user:secret@127.0.0.1/x"), {}, "lfs_denied", "credentials do not belong"),
+    (200, download("file:///etc/passwd"), {}, "lfs_denied", "not allowed"),
+    (200, download("/etc/passwd"), {}, "lfs_denied", "an address that is none"),
+    (200, download(""), {}, "lfs_denied", "an address that is none"),
+    (200, download("http://127.0.0.1:1/x"), {}, "lfs_unreachable", "can't be reached"),
+    (200, download("http://127.0.0.1:1/x", header={"X-A": "1\r\nX-B: 2"}), {}, "lfs_denied", "header that can't be sent"),
+]
+
+
+@over_http
+def test_what_an_lfs_server_may_say_and_where_it_may_lead(world):
+    agent, lease = leased(world, {"d.bin": SMALL}, remote=True)
+    for status, body, headers, word, said in ANSWERS:
+        agent.lfs.answer(body, status, **headers)
+        told = refused(lease)
+        assert told[0] == word and said in told[1], (told, body)
+    (agent.lfs.root / "lfs-answer.json").unlink()
+    ready(lease)
+    assert lease.finish().status == 200
+
+
+def test_more_than_the_administrator_allows_is_refused(world):
+    _, lease = leased(world, {"d.bin": SMALL}, "--lfs-limit", "10")
+    word, message = refused(lease)
+    assert word == "lfs_too_large" and message.startswith("d.bin: object") and "--lfs-limit" in message
     assert lease.finish().status == 200
