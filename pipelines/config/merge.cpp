@@ -2,6 +2,7 @@
 
 #include "pipelines/base/text.hpp"
 #include "pipelines/config/schema.hpp"
+#include "pipelines/config/ways.hpp"
 
 #include <fmt/format.h>
 
@@ -54,13 +55,17 @@ Node expand_short_forms(Node map, Scopes scope) {
     return map;
 }
 
-/// A default that the job's kind does not know is ignored for it (reference A7).
-Node fit_kind(Node defaults, const Node& job) {
+/// A default that the job's kind does not know is ignored for it (reference A7), and one that says
+/// only how, by a job that does not have the thing: a pull policy where there is no image
+/// (docs/decisions/0032).
+Node fit(Node defaults, const Node& job) {
     const Node* kind = job.find("kind");
     const std::string_view name = kind != nullptr && kind->is_scalar() ? kind->text : "script";
     std::erase_if(defaults.members, [&](const Member& member) {
         const Key* key = find_key(scope_defaults, member.name);
-        return key != nullptr && !fits_kind(*key, name);
+        if (key == nullptr) return false;
+        const bool says_how = member.value.is_map() && !is_whole(member.value, key->map);
+        return !fits_kind(*key, name) || (says_how && job.find(member.name) == nullptr);
     });
     return defaults;
 }
@@ -101,7 +106,7 @@ public:
                 const Node& own = resolve(job);
                 if (!spend(base_weight + weight(own), job.place)) return out;
                 MergedJob merged{job.id, static_cast<int>(i), job.place,
-                                 merge(fit_kind(base, own), own)};
+                                 merge(fit(base, own), own)};
                 merged.node.place = job.place;
                 drop_nulls(merged.node);
                 if (merged.node.find("uses") != nullptr) {

@@ -3,6 +3,7 @@
 #include "pipelines/base/time.hpp"
 #include "pipelines/config/expression/syntax.hpp"
 #include "pipelines/config/schema.hpp"
+#include "pipelines/config/ways.hpp"
 #include "pipelines/plan/lower.hpp"
 
 #include <fmt/format.h>
@@ -19,34 +20,6 @@ using config::Key;
 using config::Member;
 using config::Node;
 using config::Scopes;
-
-/// Keys of one map that are ways to say one thing.
-struct Ways {
-    Scopes scope;
-    std::string_view what;  ///< why two are one too many, behind the path
-    std::array<std::string_view, 4> keys;
-    bool needs_one;
-    bool takes_several = false;
-};
-
-constexpr std::array k_ways = {
-    Ways{config::scope_ready, "asks one thing", {"tcp", "http", "cmd"}, true},
-    Ways{config::scope_runs_on, "names one place", {"kubernetes", "slurm", "spark"}, false},
-    Ways{config::scope_threshold, "", {"min", "max", "max_drop", "max_rise"}, true, true},
-    Ways{config::scope_threshold, "has one direction", {"max_drop", "max_rise"}, false},
-    Ways{config::scope_sla, "has one time", {"within", "by"}, true},
-    Ways{config::scope_space,
-         "is searched in one way",
-         {"values", "uniform", "loguniform", "int"},
-         true},
-    Ways{config::scope_python, "has one file", {"requirements", "lock"}, false},
-    Ways{config::scope_model, "registers, or moves an alias", {"from", "version"}, true},
-    Ways{config::scope_spark, "has one application", {"py", "jar"}, true},
-    Ways{config::scope_kubernetes,
-         "takes its objects from one place",
-         {"manifests", "kustomize", "helm"},
-         true},
-};
 
 std::string listed(const std::array<std::string_view, 4>& keys) {
     std::string out;
@@ -128,7 +101,7 @@ private:
     }
 
     void ways(const Node& node, Scopes scope, const std::string& path, const config::Place& place) {
-        for (const Ways& row : k_ways) {
+        for (const config::Ways& row : config::all_ways()) {
             if (row.scope != scope) continue;
             std::vector<const Member*> given;
             for (const std::string_view key : row.keys)

@@ -20,10 +20,11 @@ constexpr std::array k_details = {
         "option "
         "`ci.skip`, means no run for that push."},
     Row{"file.defaults",
-        "Maps merge key by key at every depth; lists and scalars replace; null removes. What only "
-        "makes sense for one job cannot stand here: `needs if when on changes matrix run steps "
-        "uses "
-        "extends generate kind name outputs`."},
+        "Maps merge key by key at every depth; lists and scalars replace; null removes. A default "
+        "that says only how (`image: { pull: always }`, `push: { auth: … }`) is for the jobs that "
+        "have the thing, the others do without. What only makes sense for one job cannot stand "
+        "here: `needs if when on changes matrix run steps uses extends generate kind name "
+        "outputs`."},
     Row{"file.jobs",
         "The same id in two files is an error. An id that begins with `.` is a template: it never "
         "runs and is only there for `extends`."},

@@ -1,6 +1,7 @@
 #include "pipelines/config/manual/places.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "pipelines/config/ways.hpp"
 
 #include <fmt/format.h>
 
@@ -75,17 +76,6 @@ bool needs_run(std::string_view kind) {
     return true;
 }
 
-/// Maps that say one of some keys: the first of them stands beside all others.
-struct Way {
-    Scopes scope;
-    std::string_view keys;
-};
-constexpr std::array k_ways = {
-    Way{scope_ready, "tcp http cmd"}, Way{scope_threshold, "max_drop max_rise min max"},
-    Way{scope_sla, "within by"},      Way{scope_model, "from version"},
-    Way{scope_spark, "py jar"},       Way{scope_kubernetes, "manifests kustomize helm"},
-};
-
 /// What a map needs beside `key` to be right.
 std::string companions(Scopes scope, const Key& key) {
     std::string out;
@@ -117,11 +107,10 @@ std::string companions(Scopes scope, const Key& key) {
     for (const Key& row : all_keys())
         if ((row.scopes & scope) != 0 && row.fallback == "required" && row.name != key.name)
             add(row.example);
-    for (const Way& way : k_ways) {
-        const auto names = text::split(way.keys, ' ');
-        if (way.scope == scope && std::find(names.begin(), names.end(), key.name) == names.end())
-            add(find_key(scope, names.front())->example);
-    }
+    for (const Ways& ways : all_ways())
+        if (ways.scope == scope && ways.needs_one &&
+            std::find(ways.keys.begin(), ways.keys.end(), key.name) == ways.keys.end())
+            add(find_key(scope, ways.keys.front())->example);
     if (scope == scope_param && key.name == "options") {
         add("type: choice");
         add("default: staging");
