@@ -18,6 +18,9 @@ struct JobHere {
     std::int64_t id = 0;
     std::string key;
 };
+/// The job of that key in a run's detail, which outlives the result.
+Result<const json::Value*> job_in(const json::Value& detail, const std::string& run,
+                                  const std::string& key);
 /// Jobs of the run, only that one when it is named.
 Result<std::vector<JobHere>> jobs_of(ApiClient& server, const Place& place);
 /// The one job of RUN/JOB, or of a run that has no other.

@@ -1,5 +1,7 @@
 #include "cli/json_view.hpp"
 
+#include "cli/term/text.hpp"
+
 namespace sluice::cli {
 namespace {
 
@@ -79,6 +81,12 @@ std::string joined(const json::Value& object, std::string_view key, std::string_
         out.append(text->data(), text->size());
     }
     return out;
+}
+
+std::string age_of(const json::Value& object, std::string_view key, const Clock& clock,
+                   std::string_view none) {
+    const auto at = parse_utc(text_of(object, key));
+    return at ? human_age(*at, clock.now().ms) : std::string(none);
 }
 
 std::string pretty(const json::Value& value) {

@@ -3,6 +3,7 @@
 /// so that a CLI talks to a newer or older server. Pure.
 
 #include "pipelines/base/json.hpp"
+#include "platform/clock.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,10 @@ const json::Array& items_of(const json::Value& object, std::string_view key);
 /// Strings of an array member, joined.
 std::string joined(const json::Value& object, std::string_view key,
                    std::string_view separator = ", ");
+
+/// How long ago the time in a member was, for people; `none` when there is no time.
+std::string age_of(const json::Value& object, std::string_view key, const Clock& clock,
+                   std::string_view none = "");
 
 /// For people who pass --json: two spaces of indentation, a newline at the end.
 std::string pretty(const json::Value& value);

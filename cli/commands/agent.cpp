@@ -1,6 +1,7 @@
 // agent list, show, logs, labels, pause, drain, resume, enrol-token.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/named.hpp"
 #include "cli/term/text.hpp"
 
 #include <fmt/format.h>
@@ -14,31 +15,31 @@ Result<Exit> list(Context& context) {
     context.show(reply, [&] {
         Table table({"ID", "AGENT", "STATE", "BUSY", "SEEN", "HOST", "LABELS"});
         for (const auto& agent : items_of(reply, "agents")) {
-            auto seen = parse_utc(text_of(agent, "last_seen_at"));
             table.row({std::to_string(number_of(agent, "id").value_or(0)), text_of(agent, "name"),
                        Cell::state(text_of(agent, "state")),
                        fmt::format("{}/{}", items_of(agent, "running").size(),
                                    number_of(agent, "capacity").value_or(0)),
-                       seen ? human_age(*seen, context.clock.now().ms) : "never",
+                       age_of(agent, "last_seen_at", context.clock, "never"),
                        text_of(agent, "host"), joined(agent, "labels")});
         }
-        if (table.empty())
-            context.out.line("no agents; make a token for one with: sluice agent enrol-token");
-        else
-            context.out.write(table.render(context.out));
+        table.print(context.out, "no agents; make a token for one with: sluice agent enrol-token");
     });
     return Exit::ok;
 }
 
-/// The id of an agent given by id or by name.
+/// An agent given by id or by name.
+Result<const json::Value*> agent_in(const json::Value& reply, const std::string& wanted) {
+    const auto is_it = [&](const json::Value& agent) {
+        return text_of(agent, "name") == wanted ||
+               std::to_string(number_of(agent, "id").value_or(0)) == wanted;
+    };
+    return find_named(items_of(reply, "agents"), {.what = "agent", .name = wanted}, is_it);
+}
+
 Result<std::int64_t> find_agent(ApiClient& server, const std::string& wanted) {
-    SLUICE_TRY(auto reply, server.get("/api/v1/agents"));
-    for (const auto& agent : items_of(reply, "agents")) {
-        auto id = number_of(agent, "id").value_or(0);
-        if (text_of(agent, "name") == wanted || std::to_string(id) == wanted) return id;
-    }
-    return error(Code::not_found, "agent_unknown",
-                 "no agent '" + wanted + "'; `sluice agent list` shows them");
+    SLUICE_TRY(const auto reply, server.get("/api/v1/agents"));
+    SLUICE_TRY(const auto* agent, agent_in(reply, wanted));
+    return number_of(*agent, "id").value_or(0);
 }
 
 Result<Exit> set_state(Context& context, const std::string& wanted, const std::string& word) {
@@ -65,45 +66,41 @@ std::string gigabytes(const json::Value& facts, std::string_view key) {
 Result<Exit> show(Context& context, const std::string& wanted) {
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto reply, server->get("/api/v1/agents"));
-    for (const auto& agent : items_of(reply, "agents")) {
-        const auto id = number_of(agent, "id").value_or(0);
-        if (text_of(agent, "name") != wanted && std::to_string(id) != wanted) continue;
-        context.show(agent, [&] {
-            const json::Value& facts = member(agent, "facts");
-            const auto line = [&](std::string_view name, const std::string& value) {
-                context.out.line(fmt::format("{:<9} {}", name, printable(value)));
-            };
-            line("agent",
-                 fmt::format("{} ({}), {}", text_of(agent, "name"), id, text_of(agent, "state")));
-            line("labels", joined(agent, "labels"));
-            line("jobs", fmt::format("{} of {}", items_of(agent, "running").size(),
-                                     number_of(agent, "capacity").value_or(0)));
-            line("host", text_of(agent, "host"));
-            line("build", text_of(agent, "build"));
-            if (text_of(facts, "kernel").empty()) return;
-            line("system", fmt::format("{}, kernel {}, {}", text_of(facts, "os"),
-                                       text_of(facts, "kernel"), text_of(agent, "arch")));
-            line("cpu", fmt::format("{} x {}", number_of(facts, "cpus").value_or(0),
-                                    text_of(facts, "cpu")));
-            line("memory", gigabytes(facts, "memory"));
-            line("disk", fmt::format("{}, {} free when it began", gigabytes(facts, "disk"),
-                                     gigabytes(facts, "disk_free")));
-            for (const auto& gpu : items_of(member(agent, "resources"), "gpus"))
-                line("gpu", fmt::format("{}, {}, {}", text_of(gpu, "model"),
-                                        gigabytes(gpu, "memory"), text_of(gpu, "uuid")));
-            std::string versions;
-            if (const auto* known = member(facts, "versions").if_object())
-                for (const auto& [program, version] : *known)
-                    if (version.is_string())
-                        versions += fmt::format("{}{} {}", versions.empty() ? "" : ", ",
-                                                std::string_view(program),
-                                                std::string_view(version.get_string()));
-            if (!versions.empty()) line("versions", versions);
-        });
-        return Exit::ok;
-    }
-    return error(Code::not_found, "agent_unknown",
-                 "no agent '" + wanted + "'; `sluice agent list` shows them");
+    SLUICE_TRY(const auto* found, agent_in(reply, wanted));
+    const json::Value& agent = *found;
+    context.show(agent, [&] {
+        const json::Value& facts = member(agent, "facts");
+        const auto line = [&](std::string_view name, const std::string& value) {
+            context.out.line(fmt::format("{:<9} {}", name, printable(value)));
+        };
+        line("agent", fmt::format("{} ({}), {}", text_of(agent, "name"),
+                                  number_of(agent, "id").value_or(0), text_of(agent, "state")));
+        line("labels", joined(agent, "labels"));
+        line("jobs", fmt::format("{} of {}", items_of(agent, "running").size(),
+                                 number_of(agent, "capacity").value_or(0)));
+        line("host", text_of(agent, "host"));
+        line("build", text_of(agent, "build"));
+        if (text_of(facts, "kernel").empty()) return;
+        line("system", fmt::format("{}, kernel {}, {}", text_of(facts, "os"),
+                                   text_of(facts, "kernel"), text_of(agent, "arch")));
+        line("cpu",
+             fmt::format("{} x {}", number_of(facts, "cpus").value_or(0), text_of(facts, "cpu")));
+        line("memory", gigabytes(facts, "memory"));
+        line("disk", fmt::format("{}, {} free when it began", gigabytes(facts, "disk"),
+                                 gigabytes(facts, "disk_free")));
+        for (const auto& gpu : items_of(member(agent, "resources"), "gpus"))
+            line("gpu", fmt::format("{}, {}, {}", text_of(gpu, "model"), gigabytes(gpu, "memory"),
+                                    text_of(gpu, "uuid")));
+        std::string versions;
+        if (const auto* known = member(facts, "versions").if_object())
+            for (const auto& [program, version] : *known)
+                if (version.is_string())
+                    versions += fmt::format("{}{} {}", versions.empty() ? "" : ", ",
+                                            std::string_view(program),
+                                            std::string_view(version.get_string()));
+        if (!versions.empty()) line("versions", versions);
+    });
+    return Exit::ok;
 }
 
 Result<Exit> logs(Context& context, const std::string& wanted) {

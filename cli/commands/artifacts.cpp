@@ -75,10 +75,7 @@ Result<Exit> list(Context& context, const std::string& where, const std::string&
                        std::to_string(number_of(pack, "files").value_or(0)),
                        size_text(number_of(pack, "bytes").value_or(0)),
                        text_of(pack, "expires_at")});
-        if (table.empty())
-            context.out.line(fmt::format("run {} has no artifacts", place.run));
-        else
-            context.out.write(table.render(context.out));
+        table.print(context.out, fmt::format("run {} has no artifacts", place.run));
     });
     return Exit::ok;
 }

@@ -1,8 +1,9 @@
 // environment set, list, show, remove.
 #include "cli/commands/commands.hpp"
+#include "cli/commands/common_options.hpp"
 #include "cli/json_view.hpp"
+#include "cli/named.hpp"
 #include "cli/term/text.hpp"
-#include "pipelines/base/text.hpp"
 #include "pipelines/base/time.hpp"
 
 #include <fmt/format.h>
@@ -101,11 +102,9 @@ Result<Exit> list(Context& context, const std::string& named) {
                        refs_of(protection), duration_of(protection, "wait_ms"),
                        held == 0 ? "" : std::to_string(held)});
         }
-        if (table.empty())
-            context.out.line(
-                "no environments; protect one with: sluice environment set NAME --approver admin");
-        else
-            context.out.write(table.render(context.out));
+        table.print(
+            context.out,
+            "no environments; protect one with: sluice environment set NAME --approver admin");
     });
     return Exit::ok;
 }
@@ -113,15 +112,8 @@ Result<Exit> list(Context& context, const std::string& named) {
 /// The one of that name in the reply, or a refusal that names what is near.
 Result<const json::Value*> named_in(const json::Value& reply, const Options& options,
                                     const std::string& project) {
-    std::vector<std::string> names;
-    for (const auto& one : items_of(reply, "environments")) {
-        names.push_back(text_of(one, "name"));
-        if (names.back() == options.name) return &one;
-    }
-    const auto near = text::nearest(options.name, names);
-    return usage_error(fmt::format("{} has no environment '{}'{}", printable(project),
-                                   printable(options.name),
-                                   near ? "; did you mean '" + *near + "'?" : ""));
+    return find_named(items_of(reply, "environments"),
+                      {.what = "environment", .name = options.name, .where = project});
 }
 
 Result<Exit> show(Context& context, const Options& options) {
@@ -147,11 +139,8 @@ Result<Exit> show(Context& context, const Options& options) {
         for (const auto& one : items_of(history, "deployments"))
             table.row({fmt::format("#{}", number_of(one, "run_number").value_or(0)),
                        text_of(one, "sha").substr(0, 8), text_of(one, "job"), text_of(one, "state"),
-                       text_of(one, "approved_by"), text_of(one, "finished_at")});
-        if (table.empty())
-            context.out.line("nothing was deployed there yet");
-        else
-            context.out.write(table.render(context.out));
+                       text_of(one, "approved_by"), age_of(one, "finished_at", context.clock)});
+        table.print(context.out, "nothing was deployed there yet");
     });
     return Exit::ok;
 }
@@ -179,8 +168,7 @@ void add_set(CLI::App& environment, Command& chosen) {
     setting->add_option("NAME", options->name, "As `environment` of a job says it")
         ->required()
         ->type_name("");
-    setting->add_option("--project", options->project, "Default: the project of this checkout")
-        ->type_name("PROJECT");
+    add_project_option(*setting, options->project);
     setting
         ->add_option("--approver", options->approvers,
                      "A role (read, write, admin) from which on somebody may approve, or a "
@@ -201,20 +189,9 @@ void add_set(CLI::App& environment, Command& chosen) {
         ->add_option("--wait", options->wait,
                      "A job waits as long before it goes, approved or not; default 0")
         ->type_name("DURATION");
-    setting
-        ->add_option("--branch", options->branches,
-                     "Only from those branches (of a pull request: its target); repeatable. "
-                     "Default: protected branches and tags")
-        ->type_name("GLOB")
-        ->allow_extra_args(false);
+    add_scope_options(*setting, options->events, options->branches, "from");
     setting->add_option("--tag", options->tags, "Only from those tags; repeatable")
         ->type_name("GLOB")
-        ->allow_extra_args(false);
-    setting
-        ->add_option("--event", options->events,
-                     "Only for that event; repeatable. Default: all but pull requests and merge "
-                     "queue entries")
-        ->type_name("EVENT")
         ->allow_extra_args(false);
     setting->callback([&chosen, options] {
         chosen = [options](Context& context) { return set(context, *options); };
@@ -232,8 +209,7 @@ void add_environment_commands(CLI::App& app, Command& chosen) {
     auto* listing =
         environment->add_subcommand("list", "What is deployed where, and what protects it");
     auto project = std::make_shared<std::string>();
-    listing->add_option("PROJECT", *project, "Default: the project of this checkout")
-        ->type_name("");
+    add_project_argument(*listing, *project);
     listing->callback([&chosen, project] {
         chosen = [project](Context& context) { return list(context, *project); };
     });
@@ -244,8 +220,7 @@ void add_environment_commands(CLI::App& app, Command& chosen) {
     for (auto* command : {showing, removing}) {
         auto options = std::make_shared<Options>();
         command->add_option("NAME", options->name, "Its name")->required()->type_name("");
-        command->add_option("--project", options->project, "Default: the project of this checkout")
-            ->type_name("PROJECT");
+        add_project_option(*command, options->project);
         command->callback([&chosen, options, shows = command == showing] {
             chosen = [options, shows](Context& context) {
                 return shows ? show(context, *options) : remove(context, *options);

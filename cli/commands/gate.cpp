@@ -1,6 +1,7 @@
 // gate: may this commit merge? Exit code 0 green, 1 red, 2 pending or unknown. gate approve.
 #include "cli/gate.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/common_options.hpp"
 #include "cli/git.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
@@ -183,8 +184,7 @@ void add_gate_command(CLI::App& app, Command& chosen) {
     sub->add_option("COMMIT", options->target,
                     "Commit id or branch; default: HEAD of this checkout")
         ->type_name("");
-    sub->add_option("--project", options->project, "Default: the project of this checkout")
-        ->type_name("PROJECT");
+    add_project_option(*sub, options->project);
     sub->add_option("--branch", options->branch,
                     "The branch a COMMIT is to be merged into; default as its newest run says")
         ->type_name("BRANCH");
@@ -197,8 +197,7 @@ void add_gate_command(CLI::App& app, Command& chosen) {
     auto approval = std::make_shared<ApproveOptions>();
     approving->add_option("COMMIT", approval->target, "Default: HEAD of this checkout")
         ->type_name("");
-    approving->add_option("--project", approval->project, "Default: the project of this checkout")
-        ->type_name("PROJECT");
+    add_project_option(*approving, approval->project);
     approving
         ->add_option("--branch", approval->branch,
                      "The branch it is to be merged into; default as the commit's newest run says")

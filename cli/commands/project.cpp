@@ -1,5 +1,6 @@
 // project add, list, show, protect.
 #include "cli/commands/commands.hpp"
+#include "cli/commands/common_options.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/text.hpp"
 
@@ -53,11 +54,6 @@ std::string last_run_text(const json::Value& run) {
     return run.is_null() ? "" : fmt::format("#{}", number_of(run, "number").value_or(0));
 }
 
-std::string age_of(const Context& context, const json::Value& object, const char* key) {
-    auto at = parse_utc(text_of(object, key));
-    return at ? human_age(*at, context.clock.now().ms) : "";
-}
-
 Result<Exit> list(Context& context) {
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto reply, server->get("/api/v1/projects"));
@@ -66,13 +62,10 @@ Result<Exit> list(Context& context) {
         for (const auto& project : items_of(reply, "projects")) {
             const auto& run = member(project, "last_run");
             table.row({text_of(project, "name"), last_run_text(run),
-                       Cell::state(text_of(run, "state")), age_of(context, run, "created_at"),
+                       Cell::state(text_of(run, "state")), age_of(run, "created_at", context.clock),
                        text_of(project, "default_branch"), text_of(project, "url")});
         }
-        if (table.empty())
-            context.out.line("no projects yet; add one with: sluice project add NAME URL");
-        else
-            context.out.write(table.render(context.out));
+        table.print(context.out, "no projects yet; add one with: sluice project add NAME URL");
     });
     return Exit::ok;
 }
@@ -103,13 +96,13 @@ Result<Exit> show(Context& context, const std::string& named) {
         context.out.line("url             " + printable(text_of(reply, "url")));
         context.out.line("default branch  " + printable(text_of(reply, "default_branch")));
         print_policy(context.out, member(reply, "policy"), text_of(reply, "default_branch"));
-        context.out.line("added           " + age_of(context, reply, "created_at"));
+        context.out.line("added           " + age_of(reply, "created_at", context.clock));
         const auto& run = member(reply, "last_run");
         if (run.is_null()) return;
         context.out.line(fmt::format("last run        {} (id {}) {} {}", last_run_text(run),
                                      number_of(run, "id").value_or(0),
                                      context.out.paint_state(text_of(run, "state")),
-                                     age_of(context, run, "created_at")));
+                                     age_of(run, "created_at", context.clock)));
     });
     return Exit::ok;
 }
@@ -188,15 +181,14 @@ void add_project_commands(CLI::App& app, Command& chosen) {
 
     auto* showing = project->add_subcommand("show", "One project");
     auto name = std::make_shared<std::string>();
-    showing->add_option("PROJECT", *name, "Default: the project of this checkout")->type_name("");
+    add_project_argument(*showing, *name);
     showing->callback(
         [&chosen, name] { chosen = [name](Context& context) { return show(context, *name); }; });
 
     auto* protecting = project->add_subcommand(
         "protect", "What is protected, and what edits of the pipeline's files need");
     auto wanted = std::make_shared<ProtectOptions>();
-    protecting->add_option("PROJECT", wanted->name, "Default: the project of this checkout")
-        ->type_name("");
+    add_project_argument(*protecting, wanted->name);
     protecting
         ->add_option("--branch", wanted->branches,
                      "Protected beside the default branch; repeatable, replaces the list, '' "

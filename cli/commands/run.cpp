@@ -1,5 +1,7 @@
 // run list, start, cancel, approve, retry.
 #include "cli/commands/commands.hpp"
+#include "cli/commands/common_options.hpp"
+#include "cli/job_place.hpp"
 #include "cli/json_view.hpp"
 #include "cli/local/pipeline.hpp"
 #include "cli/term/text.hpp"
@@ -28,19 +30,15 @@ std::string ref_of(const json::Value& run) {
 void print_runs(const Context& context, const json::Value& reply) {
     Table table({"ID", "RUN", "STATE", "TIME", "WHEN", "REF", "COMMIT", "MESSAGE"});
     for (const auto& run : items_of(reply, "runs")) {
-        auto at = parse_utc(text_of(run, "created_at"));
         std::string message = text_of(run, "message");
         table.row(
             {std::to_string(number_of(run, "id").value_or(0)),
              fmt::format("{} #{}", text_of(run, "project"), number_of(run, "number").value_or(0)),
              Cell::state(text_of(run, "state")), human_duration(number_of(run, "duration_ms")),
-             at ? human_age(*at, context.clock.now().ms) : "", ref_of(run),
-             short_sha(text_of(run, "sha")), message.substr(0, message.find('\n'))});
+             age_of(run, "created_at", context.clock), ref_of(run), short_sha(text_of(run, "sha")),
+             message.substr(0, message.find('\n'))});
     }
-    if (table.empty())
-        context.out.line("no runs");
-    else
-        context.out.write(table.render(context.out));
+    table.print(context.out, "no runs");
 }
 
 Result<Exit> list(Context& context, const ListOptions& options) {
@@ -94,9 +92,8 @@ Result<Exit> start(Context& context, const StartOptions& options) {
 /// The job of that key in the run.
 Result<std::int64_t> job_of_run(ApiClient& server, std::int64_t run, const std::string& key) {
     SLUICE_TRY(auto detail, server.get(fmt::format("/api/v1/runs/{}", run)));
-    for (const auto& job : items_of(detail, "jobs"))
-        if (text_of(job, "key") == key) return number_of(job, "id").value_or(0);
-    return error(Code::not_found, "job_unknown", fmt::format("run {} has no job '{}'", run, key));
+    SLUICE_TRY(const auto* job, job_in(detail, std::to_string(run), key));
+    return number_of(*job, "id").value_or(0);
 }
 
 struct DecideOptions {
@@ -192,8 +189,7 @@ void add_run_commands(CLI::App& app, Command& chosen) {
 
     auto* starting = run->add_subcommand("start", "Start a manual run");
     auto start_options = std::make_shared<StartOptions>();
-    starting->add_option("PROJECT", start_options->project, "Default: the project of this checkout")
-        ->type_name("");
+    add_project_argument(*starting, start_options->project);
     starting->add_option("--branch", start_options->branch, "Default: the default branch")
         ->type_name("BRANCH");
     starting->add_option("--sha", start_options->sha, "Commit (full id); default: the branch's tip")

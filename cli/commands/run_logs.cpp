@@ -1,6 +1,7 @@
 // run logs: a job's log, or those of a run one after the other; -f follows and survives a server
 // restart.
 #include "cli/commands/commands.hpp"
+#include "cli/job_place.hpp"
 #include "cli/json_view.hpp"
 #include "cli/term/log_filter.hpp"
 #include "cli/term/text.hpp"
@@ -149,15 +150,8 @@ Result<Exit> logs(Context& context, const LogOptions& options) {
 
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto detail, server->get(fmt::format("/api/v1/runs/{}", options.run)));
-    std::string known;
-    for (const auto& job : items_of(detail, "jobs")) {
-        if (text_of(job, "key") == options.job_key)
-            return one_job(context, number_of(job, "id").value_or(0), options.follow);
-        known += (known.empty() ? "" : ", ") + text_of(job, "key");
-    }
-    return error(
-        Code::not_found, "job_unknown",
-        fmt::format("run {} has no job '{}'; it has: {}", options.run, options.job_key, known));
+    SLUICE_TRY(const auto* job, job_in(detail, std::to_string(options.run), options.job_key));
+    return one_job(context, number_of(*job, "id").value_or(0), options.follow);
 }
 
 }  // namespace

@@ -1,12 +1,11 @@
 // schedule list, run.
 #include "cli/commands/commands.hpp"
+#include "cli/commands/common_options.hpp"
 #include "cli/json_view.hpp"
+#include "cli/named.hpp"
 #include "cli/term/text.hpp"
-#include "pipelines/base/text.hpp"
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace sluice::cli {
 namespace {
@@ -37,11 +36,7 @@ void print_schedules(const Context& context, const json::Value& reply) {
         table.row({std::to_string(number_of(schedule, "id").value_or(0)), text_of(schedule, "name"),
                    text_of(schedule, "cron"), text_of(schedule, "timezone"), next_of(schedule),
                    last_run(schedule)});
-    if (table.empty()) {
-        context.out.line("no schedules: the default branch's `on` has none");
-        return;
-    }
-    context.out.write(table.render(context.out));
+    table.print(context.out, "no schedules: the default branch's `on` has none");
     for (const auto& schedule : items_of(reply, "schedules"))
         for (const auto& tick : items_of(schedule, "ticks")) {
             const std::string state = text_of(tick, "state");
@@ -70,20 +65,12 @@ Result<Exit> run(Context& context, const RunOptions& options) {
     SLUICE_TRY(auto project, context.project_or_detect(options.project));
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto reply, server->get(path_of(project)));
-    std::vector<std::string> names;
-    std::optional<std::int64_t> id;
-    for (const auto& schedule : items_of(reply, "schedules")) {
-        names.push_back(text_of(schedule, "name"));
-        if (names.back() == options.name) id = number_of(schedule, "id");
-    }
-    if (!id) {
-        const auto near = text::nearest(options.name, names);
-        return usage_error(fmt::format("{} has no schedule '{}'{}", printable(project),
-                                       printable(options.name),
-                                       near ? "; did you mean '" + *near + "'?" : ""));
-    }
+    SLUICE_TRY(const auto* schedule,
+               find_named(items_of(reply, "schedules"),
+                          {.what = "schedule", .name = options.name, .where = project}));
+    const auto id = number_of(*schedule, "id").value_or(0);
     SLUICE_TRY(auto fired,
-               server->post(fmt::format("/api/v1/schedules/{}/run", *id), json::Object{}));
+               server->post(fmt::format("/api/v1/schedules/{}/run", id), json::Object{}));
     context.show(fired, [&] {
         context.out.line(fmt::format("run {} ({} #{})", number_of(fired, "id").value_or(0),
                                      printable(text_of(fired, "project")),
@@ -101,8 +88,7 @@ void add_schedule_commands(CLI::App& app, Command& chosen) {
     auto* listing = schedule->add_subcommand(
         "list", "When each fires next, its last run, and ticks that wait or were skipped");
     auto project = std::make_shared<std::string>();
-    listing->add_option("PROJECT", *project, "Default: the project of this checkout")
-        ->type_name("");
+    add_project_argument(*listing, *project);
     listing->callback([&chosen, project] {
         chosen = [project](Context& context) { return list(context, *project); };
     });
@@ -110,8 +96,7 @@ void add_schedule_commands(CLI::App& app, Command& chosen) {
     auto* running = schedule->add_subcommand("run", "Fire a schedule now");
     auto options = std::make_shared<RunOptions>();
     running->add_option("NAME", options->name, "The schedule")->required()->type_name("");
-    running->add_option("--project", options->project, "Default: the project of this checkout")
-        ->type_name("PROJECT");
+    add_project_option(*running, options->project);
     running->callback([&chosen, options] {
         chosen = [options](Context& context) { return run(context, *options); };
     });

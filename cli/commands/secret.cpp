@@ -1,6 +1,8 @@
 // secret set, list, remove.
 #include "cli/commands/commands.hpp"
+#include "cli/commands/common_options.hpp"
 #include "cli/json_view.hpp"
+#include "cli/named.hpp"
 #include "cli/secret_text.hpp"
 #include "cli/term/hidden_line.hpp"
 #include "cli/term/text.hpp"
@@ -64,17 +66,12 @@ Result<Exit> list(Context& context, const std::string& named) {
     context.show(reply, [&] {
         Table table({"SECRET", "ENVIRONMENT", "EVENTS", "BRANCHES", "SET", "BY"});
         for (const auto& secret : items_of(reply, "secrets")) {
-            const auto at = parse_utc(text_of(secret, "set_at"));
             table.row({text_of(secret, "name"), or_else(text_of(secret, "environment"), "any"),
                        or_else(joined(secret, "events"), "all but proposals"),
                        or_else(joined(secret, "branches"), "protected"),
-                       at ? human_age(*at, context.clock.now().ms) : "",
-                       text_of(secret, "set_by")});
+                       age_of(secret, "set_at", context.clock), text_of(secret, "set_by")});
         }
-        if (table.empty())
-            context.out.line("no secrets; set one with: sluice secret set NAME < FILE");
-        else
-            context.out.write(table.render(context.out));
+        table.print(context.out, "no secrets; set one with: sluice secret set NAME < FILE");
     });
     return Exit::ok;
 }
@@ -83,24 +80,24 @@ Result<Exit> remove(Context& context, const Options& options) {
     SLUICE_TRY(auto project, context.project_or_detect(options.project));
     SLUICE_TRY(auto* server, context.api());
     SLUICE_TRY(auto reply, server->get(path_of(project)));
-    std::vector<std::string> names;
-    for (const auto& secret : items_of(reply, "secrets")) {
-        names.push_back(text_of(secret, "name"));
-        if (names.back() != options.name || text_of(secret, "environment") != options.environment)
-            continue;
-        SLUICE_CHECK(
-            server->remove(fmt::format("/api/v1/secrets/{}", number_of(secret, "id").value_or(0))));
-        context.show(secret, [&] {
-            context.out.line(fmt::format("secret {} of {} is removed", printable(options.name),
-                                         printable(project)));
-        });
-        return Exit::ok;
-    }
-    const auto near = text::nearest(options.name, names);
-    return usage_error(
-        fmt::format("{} has no secret '{}'{}{}", printable(project), printable(options.name),
-                    options.environment.empty() ? "" : " for that environment",
-                    near && *near != options.name ? "; did you mean '" + *near + "'?" : ""));
+    const std::string more = options.environment.empty()
+                                 ? ""
+                                 : fmt::format(" for environment '{}'", options.environment);
+    const auto is_it = [&](const json::Value& secret) {
+        return text_of(secret, "name") == options.name &&
+               text_of(secret, "environment") == options.environment;
+    };
+    SLUICE_TRY(const auto* secret,
+               find_named(items_of(reply, "secrets"),
+                          {.what = "secret", .name = options.name, .where = project, .more = more},
+                          is_it));
+    SLUICE_CHECK(
+        server->remove(fmt::format("/api/v1/secrets/{}", number_of(*secret, "id").value_or(0))));
+    context.show(*secret, [&] {
+        context.out.line(
+            fmt::format("secret {} of {} is removed", printable(options.name), printable(project)));
+    });
+    return Exit::ok;
 }
 
 }  // namespace
@@ -114,32 +111,19 @@ void add_secret_commands(CLI::App& app, Command& chosen) {
     setting->add_option("NAME", options->name, "Path and name, e.g. registry/token")
         ->required()
         ->type_name("");
-    setting->add_option("--project", options->project, "Default: the project of this checkout")
-        ->type_name("PROJECT");
+    add_project_option(*setting, options->project);
     setting
         ->add_option("--environment", options->environment,
                      "Only for jobs of that environment; default: for all")
         ->type_name("NAME");
-    setting
-        ->add_option("--event", options->events,
-                     "Only for that event; repeatable. Default: all but pull requests and merge "
-                     "queue entries")
-        ->type_name("EVENT")
-        ->allow_extra_args(false);
-    setting
-        ->add_option("--branch", options->branches,
-                     "Only for those branches (of a pull request: its target); repeatable. "
-                     "Default: protected branches and tags")
-        ->type_name("GLOB")
-        ->allow_extra_args(false);
+    add_scope_options(*setting, options->events, options->branches, "for");
     setting->callback([&chosen, options] {
         chosen = [options](Context& context) { return set(context, *options); };
     });
 
     auto* listing = secret->add_subcommand("list", "Names and scopes, never values");
     auto project = std::make_shared<std::string>();
-    listing->add_option("PROJECT", *project, "Default: the project of this checkout")
-        ->type_name("");
+    add_project_argument(*listing, *project);
     listing->callback([&chosen, project] {
         chosen = [project](Context& context) { return list(context, *project); };
     });
@@ -147,8 +131,7 @@ void add_secret_commands(CLI::App& app, Command& chosen) {
     auto* removing = secret->add_subcommand("remove", "Remove one");
     auto removed = std::make_shared<Options>();
     removing->add_option("NAME", removed->name, "Its path and name")->required()->type_name("");
-    removing->add_option("--project", removed->project, "Default: the project of this checkout")
-        ->type_name("PROJECT");
+    add_project_option(*removing, removed->project);
     removing->add_option("--environment", removed->environment, "The one for that environment")
         ->type_name("NAME");
     removing->callback([&chosen, removed] {

@@ -28,21 +28,17 @@ Result<Exit> list(Context& context, const std::string& where) {
     context.show(reply, [&] {
         Table table({"ID", "JOB", "AGENT", "WHO", "DECIDED", "STATE", "WHEN", "TIME", "EXIT"});
         for (const auto& shell : items_of(reply, "shells")) {
-            const auto at = parse_utc(text_of(shell, "asked_at"));
             const auto code = number_of(shell, "exit_code");
             table.row({std::to_string(number_of(shell, "id").value_or(0)),
                        fmt::format("{}/{}", number_of(shell, "run_id").value_or(0),
                                    text_of(shell, "job")),
                        text_of(shell, "agent"), text_of(shell, "opened_by"),
                        text_of(shell, "decided_by"), Cell::state(text_of(shell, "state")),
-                       at ? human_age(*at, context.clock.now().ms) : "",
+                       age_of(shell, "asked_at", context.clock),
                        human_duration(number_of(shell, "duration_ms")),
                        code ? std::to_string(*code) : text_of(shell, "ending")});
         }
-        if (table.empty())
-            context.out.line("no shells");
-        else
-            context.out.write(table.render(context.out));
+        table.print(context.out, "no shells");
     });
     return Exit::ok;
 }
@@ -92,7 +88,10 @@ Result<Exit> shell(Context& context, const ShellOptions& options) {
     if (options.reject != 0) return change(context, options.reject, "reject");
     if (options.end != 0) return change(context, options.end, "close");
     if (options.where.empty()) return usage_error("say in which job: sluice shell RUN/JOB");
-    return options.release ? release(context, options.where) : open(context, options.where);
+    if (options.release) return release(context, options.where);
+    if (context.globals.json)
+        return usage_error("a shell prints what its programs print, and no --json");
+    return open(context, options.where);
 }
 
 struct AuditOptions {
@@ -110,10 +109,7 @@ Result<Exit> audit(Context& context, const AuditOptions& options) {
         for (const auto& entry : items_of(reply, "entries"))
             table.row({text_of(entry, "at"), text_of(entry, "actor"), text_of(entry, "action"),
                        text_of(entry, "subject"), text_of(entry, "detail")});
-        if (table.empty())
-            context.out.line("nothing was written down");
-        else
-            context.out.write(table.render(context.out));
+        table.print(context.out, "nothing was written down");
     });
     return Exit::ok;
 }

@@ -1,6 +1,7 @@
 // token create, list, revoke.
 #include "cli/commands/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/named.hpp"
 #include "cli/term/text.hpp"
 
 #include <fmt/format.h>
@@ -24,15 +25,11 @@ Result<Exit> list(Context& context) {
     SLUICE_TRY(auto reply, server->get("/api/v1/tokens"));
     context.show(reply, [&] {
         Table table({"ID", "NAME", "ROLE", "MADE", "LAST USED"});
-        const auto age = [&](const json::Value& token, const char* key) {
-            auto at = parse_utc(text_of(token, key));
-            return at ? human_age(*at, context.clock.now().ms) : std::string("never");
-        };
         for (const auto& token : items_of(reply, "tokens"))
             table.row({std::to_string(number_of(token, "id").value_or(0)), text_of(token, "name"),
-                       text_of(token, "role"), age(token, "created_at"),
-                       age(token, "last_used_at")});
-        context.out.write(table.render(context.out));
+                       text_of(token, "role"), age_of(token, "created_at", context.clock, "never"),
+                       age_of(token, "last_used_at", context.clock, "never")});
+        table.print(context.out, "no tokens");
     });
     return Exit::ok;
 }
@@ -46,8 +43,7 @@ Result<Exit> revoke(Context& context, const std::string& wanted) {
         if (text_of(token, "name") == wanted || std::to_string(id) == wanted) ids.push_back(id);
     }
     if (ids.empty())
-        return error(Code::not_found, "token_unknown",
-                     "no token '" + wanted + "'; `sluice token list` shows them");
+        return unknown_name(items_of(reply, "tokens"), {.what = "token", .name = wanted});
     if (ids.size() > 1)
         return usage_error(
             fmt::format("{} tokens are called '{}'; revoke by id", ids.size(), wanted));

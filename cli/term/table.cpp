@@ -52,4 +52,11 @@ std::string Table::render(const Terminal& terminal) const {
     return out;
 }
 
+void Table::print(const Terminal& terminal, std::string_view when_empty) const {
+    if (empty())
+        terminal.line(when_empty);
+    else
+        terminal.write(render(terminal));
+}
+
 }  // namespace sluice::cli

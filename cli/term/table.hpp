@@ -1,10 +1,11 @@
 #pragma once
 /// Columns aligned by display width. Cells are made printable here, so callers may pass text from
-/// outside. Pure.
+/// outside. Pure but for print().
 
 #include "cli/term/terminal.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::cli {
@@ -31,6 +32,8 @@ public:
     /// Two spaces between columns, no trailing blanks. On a terminal the last column is cut at the
     /// right edge.
     std::string render(const Terminal& terminal) const;
+    /// The table, or this line when it has no rows.
+    void print(const Terminal& terminal, std::string_view when_empty) const;
 
 private:
     std::vector<std::string> headings_;

@@ -267,7 +267,7 @@ def test_rules_are_set_shown_and_refused_by_the_command(project, ci):
         refused = protect(project, *words, check=False)
         assert refused.returncode != 0 and complaint in refused.stderr, refused.stderr
     missing = ci.sluice("environment", "show", "prodution", "--project", project.name, check=False)
-    assert missing.returncode == 3 and "did you mean 'production'" in missing.stderr
+    assert missing.returncode == 5 and "did you mean 'production'" in missing.stderr
     audit = ci.rows("SELECT detail FROM audit WHERE action = 'environment.set' AND subject = ? ORDER BY id",
                     f"{project.name}:production")
     assert "approvals=1 by=admin,ann" in audit[0]["detail"] and "wait=30m" in audit[0]["detail"]

@@ -86,7 +86,7 @@ def test_a_person_fires_a_schedule(project, ci):
     again = ci.ended(ci.post(f"/api/v1/runs/{run}/retry?all=true")["id"], "passed")
     assert again["schedule"] == detail["schedule"], "a retry is for the same tick"
     unknown = ci.sluice("schedule", "run", "nightli", "--project", project.name, check=False)
-    assert unknown.returncode == 3 and "did you mean 'nightly'" in unknown.stderr
+    assert unknown.returncode == 5 and "did you mean 'nightly'" in unknown.stderr
 
 
 def test_a_schedule_of_a_branch_that_does_not_have_it_is_refused(project, ci):

@@ -265,7 +265,7 @@ def test_a_log_is_printed_as_it_is_to_a_pipe_and_filtered_on_a_terminal(sluice, 
 
 def test_an_unknown_job_names_those_there_are(sluice, ci):
     ci.answers["GET /api/v1/runs/12"] = (200, {"run": a_run(), "jobs": [a_job()], "diagnostics": []})
-    done = sluice("run", "logs", "12", "tset")
+    done = sluice("run", "logs", "12", "lint")
     assert done.returncode == 5 and "it has: test" in done.stderr
 
 
@@ -328,6 +328,37 @@ def test_agents_and_tokens_are_named_or_numbered(sluice, ci):
     ci.answers["GET /api/v1/tokens"] = (200, {"tokens": [{"id": 5, "name": "bot", "role": "read"}]})
     ci.answers["DELETE /api/v1/tokens/5"] = (204, b"")
     assert sluice("token", "revoke", "bot").returncode == 0
+
+
+def test_an_unknown_name_is_refused_with_what_is_near_or_there(sluice, ci):
+    ci.answers["GET /api/v1/agents"] = (200, {"agents": [{"id": 7, "name": "builder"}]})
+    ci.answers["GET /api/v1/tokens"] = (200, {"tokens": []})
+    ci.answers["GET /api/v1/runs/12"] = (200, {"run": a_run(), "jobs": [a_job()], "diagnostics": []})
+    for what in ("environments", "secrets", "schedules"):
+        ci.answers[f"GET /api/v1/projects/app/{what}"] = (200, {what: [{"id": 3, "name": "nightly", "environment": ""}]})
+    for words, what, hint in (
+        (("agent", "show", "bilder"), "agent", "no agent 'bilder'; did you mean 'builder'?"),
+        (("agent", "logs", "nobody"), "agent", "no agent 'nobody'; there are: builder"),
+        (("token", "revoke", "bot"), "token", "no token 'bot'; there is none"),
+        (("environment", "show", "nightli", "--project", "app"), "environment", "did you mean 'nightly'?"),
+        (("environment", "remove", "x", "--project", "app"), "environment", "app has no environment 'x'; it has: nightly"),
+        (("schedule", "run", "nightli", "--project", "app"), "schedule", "did you mean 'nightly'?"),
+        (("secret", "remove", "nightli", "--project", "app"), "secret", "did you mean 'nightly'?"),
+        (("secret", "remove", "nightly", "--environment", "p", "--project", "app"), "secret",
+         "app has no secret 'nightly' for environment 'p'"),
+        (("run", "logs", "12", "xyz"), "job", "run 12 has no job 'xyz'; it has: test"),
+        (("shell", "12/xyz"), "job", "run 12 has no job 'xyz'; it has: test"),
+    ):
+        done = sluice(*words)
+        assert done.returncode == 5 and hint in done.stderr, (words, done.stderr)
+        if words[0] != "shell":
+            told = json.loads(sluice("--json", *words).stdout)
+            assert told["error"] == f"{what}_unknown" and hint in told["message"], told
+
+
+def test_a_shell_has_no_json(sluice):
+    done = sluice("--json", "shell", "12/test")
+    assert done.returncode == 3 and "no --json" in done.stderr
 
 
 def test_a_script_can_pipe_a_new_token_away_from_the_advice(sluice, ci):
