@@ -103,16 +103,15 @@ def test_no_step_can_lead_the_runner_out_of_what_it_shares(box):
     other = box.server.store.build("localhost/sluice-lead:1", {"bin/other": "#!/bin/sh\necho other tool\n"})
     outside = box.server.root / "outside"
     outside.mkdir(mode=0o755, exist_ok=True)
-    script = f"set +e; cd /ci; mv files x; ln -s {outside} files; rm -f sluice-exec; touch mine; mkdir secrets; ls -A /ci; " \
-             "echo kept > /ci/files/written; for i in 1 2 3; do ln -sf /etc/passwd keeper-$i; done; true"
-    long = "# " + "x" * 140_000 + "\necho long one; cat /ci/files/written"
+    script = f"set +e; cd /ci; mv files x; ln -s {outside} files; rm -f sluice-exec; touch mine; mkdir secrets; " \
+             "ls -A /ci; echo kept > /ci/files/written; for i in 1 2 3; do ln -sf /etc/passwd keeper-$i; done; true"
     jobs = {"a": {"image": IMAGE, "params": {"who": "Ada"}, "steps": [
-        script, {"image": other, "run": "other; cat $CI_PARAMS_FILE"}, {"image": other, "run": long}]}}
+        script, {"image": other, "run": "other; cat $CI_PARAMS_FILE; cat /ci/files/written"}]}}
     run = box.run_of(box.push({".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": jobs})}))
     job = by_key(box.server.ended(run, "passed"))["a"]
     log = box.server.log_of(job["id"]).decode()
     assert "files\nsluice-exec\nworkspace\n" in log and "mine" not in log.split("\n"), log
-    assert 'other tool\n{"who": "Ada"}' in log and "long one\nkept\n" in log, log
+    assert 'other tool\n{"who": "Ada"}\nkept\n' in log, log
     assert list(outside.iterdir()) == [] and outside.stat().st_mode & 0o7777 == 0o755
 
 
@@ -165,18 +164,6 @@ def test_after_a_container_has_ended_the_next_step_has_another(box):
     assert job["cause"] == "script", job
     log = box.server.log_of(job["id"]).decode()
     assert "made\n1\n" in log and "another one" in log, log
-
-
-def test_a_container_that_ends_while_its_step_is_stopped_is_no_trouble(box):
-    text = "{image: '" + IMAGE + "', run: \"trap 'echo asked' TERM; echo begun; while :; do sleep 1; done\"}"
-    run = box.run_of(box.push(pipeline("a: " + text)))
-    job = wait_for(lambda: box.server.detail(run)["jobs"], "the job")[0]
-    wait_for(lambda: b"begun" in box.server.log_of(job["id"]), "the step to run")
-    box.server.post(f"/api/v1/runs/{run}/cancel", {})
-    wait_for(lambda: b"asked" in box.server.log_of(job["id"]), "the step to be stopped")
-    kill_container_of(box, job)
-    ended = by_key(box.server.ended(run))["a"]
-    assert ended["state"] == "cancelled" and ended["attempt"] == 1, ended
 
 
 def test_an_agent_without_podman_never_gets_such_a_job(box, world):

@@ -196,24 +196,7 @@ stat -c "%U %a" $folder; true
     log = log_of(project, pipeline(a=job))
     assert list(outside.iterdir()) == [] and outside.stat().st_mode & 0o7777 == 0o755
     assert "23\n" in log and "root 750\n" in log and "23\none is there\n" in log, log
-    assert not [name for name in os.listdir("/dev/shm") if name.startswith(("moved-", "sluice-secrets"))]
-
-
-def test_a_python_environment_is_for_jobs_of_the_same_project_and_branch_alone(project, owners):
-    """What one job has built, and may change for good, is not run by one that is trusted more, or that has other secrets."""
-    job = {"python": {"version": "3"}, "run": "python -c 'print(6 * 7)'"}
-    plant = """chmod -R u+w "$(readlink -f "$VIRTUAL_ENV")"; rm -f "$VIRTUAL_ENV/bin/python"
-printf "#!/bin/sh\\necho PLANTED\\n" > "$VIRTUAL_ENV/bin/python"; chmod +x "$VIRTUAL_ENV/bin/python"
-"""
-    log = log_of(project, pipeline(a={**job, "run": plant}))
-    assert "building environment" in log
-    # A job of the same branch shares it: both run what is pushed there.
-    assert "PLANTED\n" in log_of(project, {**pipeline(a=job), "x": "1"})
-    other = owners.project(project.name + "-other", hooks=())
-    run = project.run_of(project.push({**pipeline(a=job), "x": "2"}, branch="topic"))
-    topic = by_key(owners.ended(run, "passed"))["a"]
-    for log in (log_of(other, pipeline(a=job)), owners.log_of(topic["id"]).decode()):
-        assert "building environment" in log and "PLANTED" not in log and "42\n" in log
+    assert not [name for name in os.listdir("/dev/shm") if name.startswith("moved-")]
 
 
 def test_two_agents_share_the_numbers_of_a_machine(world):
@@ -238,3 +221,20 @@ def test_a_bad_pool_is_refused_by_name(world):
         done = subprocess.run([BIN / "sluice-agent", "run", "--dir", agent.dir], capture_output=True, text=True, timeout=60,
                               env=environment(world.root), check=False)
         assert done.returncode != 0 and "/host/users" in done.stderr and "`auto`" in done.stderr, done.stderr
+
+
+def test_a_python_environment_is_for_jobs_of_the_same_project_and_branch_alone(project, owners):
+    """What one job has built, and may change for good, is not run by one that is trusted more, or that has other secrets."""
+    job = {"python": {"version": "3"}, "run": "python -c 'print(6 * 7)'"}
+    plant = """chmod -R u+w "$(readlink -f "$VIRTUAL_ENV")"; rm -f "$VIRTUAL_ENV/bin/python"
+printf "#!/bin/sh\\necho PLANTED\\n" > "$VIRTUAL_ENV/bin/python"; chmod +x "$VIRTUAL_ENV/bin/python"
+"""
+    log = log_of(project, pipeline(a={**job, "run": plant}))
+    assert "building environment" in log
+    # A job of the same branch shares it: both run what is pushed there.
+    assert "PLANTED\n" in log_of(project, {**pipeline(a=job), "x": "1"})
+    other = owners.project(project.name + "-other", hooks=())
+    run = project.run_of(project.push({**pipeline(a=job), "x": "2"}, branch="topic"))
+    topic = by_key(owners.ended(run, "passed"))["a"]
+    for log in (log_of(other, pipeline(a=job)), owners.log_of(topic["id"]).decode()):
+        assert "building environment" in log and "PLANTED" not in log and "42\n" in log
