@@ -53,6 +53,13 @@ class Cgroup2Agent(Agent):
         script += f'echo $$ > {self.group}/supervisor/cgroup.procs\nexec "$@"\n'
         super().spawn(["unshare", "--mount", "sh", "-c", script, "sh", *command], env)
 
+    def remove(self):
+        """Whatever a failed test has left."""
+        (self.group / "cgroup.kill").write_text("1")
+        wait_for(lambda: "populated 0" in (self.group / "cgroup.events").read_text(), "the end of all processes")
+        for folder, _, _ in os.walk(self.group, topdown=False):
+            os.rmdir(folder)
+
     def groups(self):
         return sorted(path.name for path in self.group.iterdir() if path.is_dir() and path.name != "supervisor")
 
@@ -62,13 +69,13 @@ def agent(world):
     if missing():
         pytest.skip(missing())
     server = world.server(embedded=False)
-    agent = world.keep(Cgroup2Agent(server)).start()
-    yield agent
-    wait_for(lambda: agent.groups() == [], "the end of every group")
-    agent.stop()
-    wait_for(lambda: (agent.group / "supervisor/cgroup.procs").read_text() == "", "the end of the agent's processes")
-    (agent.group / "supervisor").rmdir()
-    agent.group.rmdir()
+    agent = world.keep(Cgroup2Agent(server))
+    try:
+        yield agent.start()
+        wait_for(lambda: agent.groups() == [], "the end of every group")
+        agent.stop()
+    finally:
+        agent.remove()
 
 
 def job(**more):

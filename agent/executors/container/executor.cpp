@@ -145,8 +145,9 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
     wanted.memory = spec.resources.memory;
     wanted.gpus = parts_.job.gpus;
     wanted.asks_for_gpus = facts.asks_for_gpus;
-    if (auto refused = agent::start_container(engine_, parts_.lender, wanted,
-                                              "image " + image + " could not be started")) {
+    if (auto refused =
+            call_engine(parts_.lender, engine_.run(wanted),
+                        "image " + image + " could not be started", model::Cause::setup)) {
         if (!wanted.gpus.empty()) refused->error.message += engine_.advice_for_gpus();
         return refused;
     }

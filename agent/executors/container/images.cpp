@@ -7,8 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <sys/prctl.h>
-
 #include <set>
 
 namespace sluice::agent {
@@ -127,25 +125,6 @@ std::optional<Refusal> pull_image(const Engine& engine, const ExecutorParts& par
     return std::nullopt;
 }
 
-/// While it lives, orphans go to whoever is above us. The network that rootless podman starts with
-/// the first container serves all of the user's: it must not end with this attempt.
-class OrphansGoUp {
-public:
-    explicit OrphansGoUp(bool wanted) {
-        int is_on = 0;
-        on_ = wanted && ::prctl(PR_GET_CHILD_SUBREAPER, &is_on) == 0 && is_on != 0 &&
-              ::prctl(PR_SET_CHILD_SUBREAPER, 0) == 0;
-    }
-    ~OrphansGoUp() {
-        if (on_) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    }
-    OrphansGoUp(const OrphansGoUp&) = delete;
-    OrphansGoUp& operator=(const OrphansGoUp&) = delete;
-
-private:
-    bool on_ = false;
-};
-
 }  // namespace
 
 std::optional<Refusal> call_engine(Lender& lender, spawn::Command command, const std::string& what,
@@ -154,13 +133,6 @@ std::optional<Refusal> call_engine(Lender& lender, spawn::Command command, const
     if (!done) return Refusal{done.error(), cause};
     if (done->exit.ok()) return std::nullopt;
     return refusal(cause, "engine_refused", what + ": " + complaint(*done));
-}
-
-std::optional<Refusal> start_container(const Engine& engine, Lender& lender,
-                                       const ContainerSpec& spec, const std::string& what) {
-    // Nothing of the job runs on the host meanwhile that could get out of sight by this.
-    const OrphansGoUp others(engine.is_rootless());
-    return call_engine(lender, engine.run(spec), what, model::Cause::setup);
 }
 
 std::optional<Refusal> make_network(const Engine& engine, Lender& lender, const std::string& name) {

@@ -16,10 +16,6 @@ std::optional<Refusal> fetch_image(const Engine& engine, const ExecutorParts& pa
 std::optional<Refusal> call_engine(Lender& lender, spawn::Command command, const std::string& what,
                                    model::Cause cause);
 
-/// Starts a container; the refusal says `what` went wrong.
-std::optional<Refusal> start_container(const Engine& engine, Lender& lender,
-                                       const ContainerSpec& spec, const std::string& what);
-
 /// The network of the attempt of that name.
 std::optional<Refusal> make_network(const Engine& engine, Lender& lender, const std::string& name);
 

@@ -182,8 +182,9 @@ std::optional<Refusal> Services::start_one(const ServiceSpec& spec, Sidecars& si
     wanted.hosts = sidecars.hosts;
     wanted.ports = ports;
     wanted.capabilities = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"};
-    if (auto refused = start_container(engine_, parts_.lender, wanted,
-                                       "service " + spec.name + " could not be started"))
+    if (auto refused =
+            call_engine(parts_.lender, engine_.run(wanted),
+                        "service " + spec.name + " could not be started", model::Cause::setup))
         return refused;
     running_.push_back({spec, wanted.name, {}, wanted.log_file});
     Running& service = running_.back();
