@@ -14,7 +14,7 @@ std::string pointer(const std::string& size = "12345") {
            "\n";
 }
 
-std::string config(const std::string& url) {
+std::string lfsconfig_of(const std::string& url) {
     return "[lfs]\n\turl = " + url + "\n";
 }
 
@@ -37,20 +37,21 @@ TEST_CASE("the LFS server is beside the repository", "[git][lfs]") {
 
 TEST_CASE("lfs.url of .lfsconfig leads to the repository's own host alone", "[git][lfs]") {
     const std::string own = "https://h.org/g/app.git";
-    CHECK(place_of(own, config("https://h.org/lfs/app/")) == "https://h.org/lfs/app");
-    CHECK(place_of(own, config("https://h.org:8443/lfs")) == "https://h.org:8443/lfs");
-    CHECK(place_of("git@h.org:g/app.git", config("https://h.org/lfs")) == "https://h.org/lfs");
-    CHECK(place_of("http://h.org/app.git", config("http://h.org:8080/lfs")) ==
+    CHECK(place_of(own, lfsconfig_of("https://h.org/lfs/app/")) == "https://h.org/lfs/app");
+    CHECK(place_of(own, lfsconfig_of("https://h.org:8443/lfs")) == "https://h.org:8443/lfs");
+    CHECK(place_of("git@h.org:g/app.git", lfsconfig_of("https://h.org/lfs")) ==
+          "https://h.org/lfs");
+    CHECK(place_of("http://h.org/app.git", lfsconfig_of("http://h.org:8080/lfs")) ==
           "http://h.org:8080/lfs");
     for (const char* url :
          {"https://evil.org/lfs", "https://h.org.evil.org/lfs", "http://h.org/lfs",
           "ssh://git@h.org/lfs", "file:///etc", "/etc", "https://user:pass@h.org/lfs",
           "https://127.0.0.1/lfs", "git@h.org:lfs", "https://h.org/a b"}) {
         INFO(url);
-        CHECK(place_of(own, config(url)) == "lfs_denied");
+        CHECK(place_of(own, lfsconfig_of(url)) == "lfs_denied");
     }
-    CHECK(place_of("/srv/git/app.git", config("https://h.org/lfs")) == "lfs_denied");
-    CHECK(place_of("/srv/git/app.git", config("/srv/git/other.git")) == "lfs_denied");
+    CHECK(place_of("/srv/git/app.git", lfsconfig_of("https://h.org/lfs")) == "lfs_denied");
+    CHECK(place_of("/srv/git/app.git", lfsconfig_of("/srv/git/other.git")) == "lfs_denied");
 }
 
 TEST_CASE("of .lfsconfig one key is read", "[git][lfs]") {
