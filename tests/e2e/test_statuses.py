@@ -156,7 +156,8 @@ def test_what_one_gate_has_begun_to_tell_is_told_to_its_end(reported, forge, ci,
     """The push tells of every job while lint runs; the pull request's gate rests on test alone."""
     reported.push_and_end({".ci.yml": PIPELINE, "test.sh": "true"}, "passed")
     flag = Flag(tmp_path)
-    slow = PIPELINE.replace("push: {}", "push: {with_pr: true}").replace('lint: {run: "true"}', f"lint: {{if: 'event == \"push\"', run: {json.dumps(flag.wait())}}}")
+    lint = f"""lint: {{if: 'event == "push"', run: {json.dumps(flag.wait())}}}"""
+    slow = PIPELINE.replace("push: {}", "push: {with_pr: true}").replace('lint: {run: "true"}', lint)
     sha = reported.repo.commit({".ci.yml": slow}, branch="topic")
     reported.repo.push("topic")
     pushed = reported.run_of(sha)
