@@ -4,11 +4,13 @@
 #include "pipelines/base/text.hpp"
 #include "platform/failpoint.hpp"
 
+#include <fmt/format.h>
 #include <git2.h>
 #include <git2/sys/repository.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 
 namespace sluice::agent {
@@ -29,6 +31,7 @@ using Repository = std::unique_ptr<git_repository, Freed<git_repository, git_rep
 using Indexer = std::unique_ptr<git_indexer, Freed<git_indexer, git_indexer_free>>;
 using Commit = std::unique_ptr<git_commit, Freed<git_commit, git_commit_free>>;
 using Index = std::unique_ptr<git_index, Freed<git_index, git_index_free>>;
+using Tree = std::unique_ptr<git_tree, Freed<git_tree, git_tree_free>>;
 
 }  // namespace
 
@@ -56,6 +59,8 @@ namespace {
 
 constexpr std::size_t k_refs_max = 16 << 20;
 constexpr off_t k_index_max = 256 << 20;
+constexpr std::uint64_t k_entries_max = 5'000'000;
+constexpr int k_deepest = 1024;
 constexpr std::string_view k_pack_begins = "PACK";
 
 /// The server's lines as git's file `packed-refs`: sorted, and nothing but tags and remote
@@ -82,6 +87,39 @@ Result<std::string> packed_refs(std::string_view lines) {
     for (const auto& [name, id] : refs) out += id + " " + name + "\n";
     return out;
 }
+
+struct LessOid {
+    bool operator()(const git_oid& a, const git_oid& b) const { return ::git_oid_cmp(&a, &b) < 0; }
+};
+
+/// How many files and folders a checkout of trees makes; each tree is read once, however often it
+/// stands in others. What is above the limit is not counted to its end.
+class EntryCount {
+public:
+    explicit EntryCount(git_repository* repository) : repository_(repository) {}
+
+    Result<std::uint64_t> of(const git_oid& id, int depth = 0) {
+        if (const auto known = known_.find(id); known != known_.end()) return known->second;
+        if (depth > k_deepest) return error(Code::too_large, "source", "its folders are too deep");
+        git_tree* found = nullptr;
+        if (::git_tree_lookup(&found, repository_, &id) != 0)
+            return git_refusal("the source lacks a folder");
+        const Tree tree(found);
+        std::uint64_t sum = ::git_tree_entrycount(found);
+        for (std::size_t i = 0; i < ::git_tree_entrycount(found) && sum <= k_entries_max; ++i) {
+            const git_tree_entry* entry = ::git_tree_entry_byindex(found, i);
+            if (::git_tree_entry_type(entry) != GIT_OBJECT_TREE) continue;
+            SLUICE_TRY(const std::uint64_t inside, of(*::git_tree_entry_id(entry), depth + 1));
+            sum += inside;
+        }
+        known_.emplace(id, sum);
+        return sum;
+    }
+
+private:
+    git_repository* repository_;
+    std::map<git_oid, std::uint64_t, LessOid> known_;
+};
 
 }  // namespace
 
@@ -196,6 +234,11 @@ Result<> SourceCheckout::finish(const std::string& commit_id, bool history) {
     if (::git_commit_lookup(&found, repository.get(), &id) != 0)
         return git_refusal("the source lacks its commit");
     Commit commit(found);
+    SLUICE_TRY(const auto entries,
+               EntryCount(repository.get()).of(*::git_commit_tree_id(commit.get())));
+    if (entries > k_entries_max)
+        return error(Code::too_large, "source",
+                     fmt::format("the commit has more than {} files and folders", k_entries_max));
     git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
     options.checkout_strategy = GIT_CHECKOUT_FORCE;
     if (::git_checkout_tree(repository.get(), reinterpret_cast<const git_object*>(commit.get()),

@@ -332,14 +332,15 @@ bool Planner::spend(std::size_t bytes, const config::Place& place) {
 }
 
 void Planner::deselect_readers(Plan& plan) {
-    std::map<std::string, bool> selected;  // by base id: some cell is
-    const auto note = [&](const PlannedJob& job) {
-        const std::string& base = job.spec.base;
+    std::map<std::string, std::size_t> selected;  // by base id, and by that of callers: how many
+    const auto for_each_id = [](const std::string& base, const auto& call) {
         for (std::size_t at = base.find('/'); at != std::string::npos; at = base.find('/', at + 1))
-            selected[base.substr(0, at)] |= job.selected;
-        selected[base] |= job.selected;
+            call(base.substr(0, at));
+        call(base);
     };
-    for (const PlannedJob& job : plan.jobs) note(job);
+    for (const PlannedJob& job : plan.jobs)
+        if (job.selected)
+            for_each_id(job.spec.base, [&](const std::string& id) { ++selected[id]; });
     for (PlannedJob& job : plan.jobs) {
         if (!job.selected || job.reads.empty()) continue;
         for (const std::string& read : job.reads) {
@@ -347,13 +348,12 @@ void Planner::deselect_readers(Plan& plan) {
                                            [&](const Need& n) { return n.job == read; });
             const bool optional = need != job.needs.end() && need->optional;
             const auto found = selected.find(read);
-            if (optional || (found != selected.end() && found->second)) continue;
+            if (optional || (found != selected.end() && found->second > 0)) continue;
             job.selected = false;
             job.reason = fmt::format("`{}` was not needed, and this job reads its outputs", read);
         }
-        if (job.selected) continue;
-        selected.clear();
-        for (const PlannedJob& other : plan.jobs) note(other);
+        if (!job.selected)
+            for_each_id(job.spec.base, [&](const std::string& id) { --selected[id]; });
     }
 }
 

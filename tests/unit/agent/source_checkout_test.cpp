@@ -103,6 +103,32 @@ TEST_CASE("a pack without the commit, a torn and a hostile pack are refused", "[
     CHECK(check_out(workspace / "other", pack, std::string(40, '1')).has_error());
 }
 
+TEST_CASE("a few trees that stand for billions of files are refused, not written", "[source]") {
+    Repository repo;
+    const std::string commit = repo.git(
+        "blob=$(echo x | git hash-object -w --stdin)\n"
+        "tree=$(printf '100644 blob %s\\ta\\n' $blob | git mktree)\n"
+        "for level in 1 2 3 4 5 6 7 8 9 10; do\n"
+        "  tree=$(for n in a b c d e f g h i j; do printf '040000 tree %s\\t%s\\n' $tree $n; done "
+        "| "
+        "git mktree)\n"
+        "done\n"
+        "git commit-tree -m many $tree");
+    const auto objects = spawn::run(
+        {"/bin/sh", "-ec",
+         "{ echo " + commit + "; t=$(git rev-parse " + commit +
+             "^{tree}); while :; do echo $t; n=$(git ls-tree $t | head -1 | cut -f1 | cut -d' ' "
+             "-f3); "
+             "if [ $(git cat-file -t $n) = blob ]; then echo $n; break; fi; t=$n; done; } | git "
+             "pack-objects --stdout -q"},
+        {.env = repo.env, .directory = repo.dir.path, .merge_error = false});
+    REQUIRE(objects.has_value());
+    const auto done = check_out(repo.dir / "ws", objects->output, commit);
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().message.find("more than 5000000 files") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(repo.dir / "ws" / "a"));
+}
+
 TEST_CASE("a tree cannot write into .git or out of the workspace", "[source]") {
     Repository repository;
     std::string blob = repository.git("git hash-object -w --stdin", "evil");
