@@ -104,11 +104,12 @@ void Attempt::begin() {
         });
     };
     events.stop = [this](StopReason reason, std::string message) {
-        ports_.source.interrupt();
-        if (ports_.blobs != nullptr && reason == StopReason::lease_lost) ports_.blobs->interrupt();
+        // First the reason: who is interrupted looks for it.
         boost::asio::post(io_, [this, reason, message = std::move(message)] {
             request_stop(reason == StopReason::lease_lost ? Stop::lost : Stop::cancelled, message);
         });
+        ports_.source.interrupt();
+        if (ports_.blobs != nullptr && reason == StopReason::lease_lost) ports_.blobs->interrupt();
     };
     ports_.sink.begin(std::move(events));
     boost::system::error_code ignored;

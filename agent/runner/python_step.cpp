@@ -38,9 +38,10 @@ def add_path(path):
     seen.add(path)
     if os.path.isdir(path):
         for folder, folders, files in os.walk(path):
-            folders[:] = sorted(name for name in folders if name not in (".git", "__pycache__"))
+            folders[:] = sorted(name for name in folders if name not in (".git", ".ci", ".sluice", "__pycache__"))
             for name in sorted(files):
-                add_path(os.path.join(folder, name))
+                if name != ".ci.yml":
+                    add_path(os.path.join(folder, name))
         return
     with open(path, "rb") as file:
         data = file.read()

@@ -160,7 +160,7 @@ def test_a_job_and_its_services_run_without_root(rootless):
     assert "app:x:1000" in log("host") and f"{rootless.uid}\n" in log("host")
     assert "1000\n" in log("app")
     kept = rootless.server.get(f"/api/v1/jobs/{jobs()['app']['id']}/artifacts/deep/files")["files"]
-    assert [file["path"] for file in kept] == ["deep/file"]
+    assert kept == [{"path": "deep", "type": "dir", "files": 1, "size": len("made\n")}]
 
 
 def test_what_a_killed_runner_leaves_of_other_users_goes_too(rootless):

@@ -69,9 +69,9 @@ def test_readiness_by_port_and_by_command(box):
 
 def test_what_a_service_gets_as_its_environment_is_none_of_the_engines(box):
     # Each of them would be obeyed by the engine, with code of the workspace outside of any container.
-    env = {"LD_PRELOAD": "/proc/self/cwd/workspace/evil.so", "PATH": "/bin", "CONTAINERS_CONF": "workspace/evil.conf",
+    env = {"LD_LIBRARY_PATH": "/proc/self/cwd/workspace", "PATH": "/bin", "CONTAINERS_CONF": "workspace/evil.conf",
            "DOCKER_HOST": "unix:///nowhere", "TEXT": "two\nlines, one \"quoted\""}
-    text = {"services": {"web": {"image": IMAGE, "env": env, "cmd": "unset LD_PRELOAD; env; sleep 1000"}},
+    text = {"services": {"web": {"image": IMAGE, "env": env, "cmd": "unset LD_LIBRARY_PATH; env; sleep 1000"}},
             "run": "sleep 1; echo ran"}
     detail, jobs = box.push_and_end({".ci.yml": json.dumps({"version": 1, "on": {"push": {}}, "jobs": {"a": text}}),
                                      "evil.conf": "[nonsense", "evil.so": "no library"}, "passed")
