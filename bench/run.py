@@ -17,7 +17,7 @@ from harness import report  # noqa: E402  (the path above makes it importable fr
 from harness.sluice import BenchError, Tools, remove_folder  # noqa: E402
 
 NAMES = ("push_latency", "noop_jobs", "idle", "log", "log1g", "artifact", "cache", "container", "workspace", "api",
-         "reports", "plan")
+         "reports", "plan", "store")
 
 
 def parse(arguments):
