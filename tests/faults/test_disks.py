@@ -1,5 +1,6 @@
 """Full disks: what can't be stored is refused in words, nothing acknowledged is lost, and it heals by itself."""
 
+import contextlib
 import hashlib
 import os
 
@@ -132,14 +133,27 @@ def test_a_job_waits_for_its_source_while_the_servers_temporary_packs_have_no_ro
     assert server.log_of(job["id"]).strip() == b"300000" and job["attempt"] == 1, job
 
 
-def test_a_job_whose_log_does_not_fit_the_agents_spool_says_so(world):
+@contextlib.contextmanager
+def agent_on_small_disk(world, size):
+    """(server, agent): the folder of the agent, which the test starts, is a small file system of its own."""
     server = world.server(embedded=False)
     agent = world.keep(Agent(server))
     saved = {name: (agent.dir / name).read_bytes() for name in ("agent.json", "install_id")}
-    mount(agent.dir, "100m")
+    mount(agent.dir, size)
     try:
         for name, data in saved.items():
             (agent.dir / name).write_bytes(data)
+        yield server, agent
+        agent.stop()
+    finally:
+        if agent.running():
+            leftovers.sweep(world.root)
+        else:
+            unmount(agent.dir)
+
+
+def test_a_job_whose_log_does_not_fit_the_agents_spool_says_so(world):
+    with agent_on_small_disk(world, "100m") as (server, agent):
         agent.start()
         project = server.project("app", hooks=())
         detail, jobs = project.push_and_end({".ci.yml": PIPELINE, "job.sh": "head -c 200000000 /dev/zero | tr '\\0' 'x'\n"},
@@ -149,12 +163,6 @@ def test_a_job_whose_log_does_not_fit_the_agents_spool_says_so(world):
         assert 1 << 20 < len(log) < 100 << 20 and set(log) == {ord("x")}, "what was written is told, and nothing else"
         leftovers.assert_no_job_left(world.root)
         project.push_and_end({"job.sh": "echo fits\n"}, "passed")
-        agent.stop()
-    finally:
-        if agent.running():
-            leftovers.sweep(world.root)
-        else:
-            unmount(agent.dir)
 
 
 def refused_for_space(server):
@@ -207,14 +215,7 @@ def test_a_server_on_a_full_disk_can_be_restarted_after_space_is_freed(full_data
 
 
 def test_an_agent_whose_disk_is_full_reports_it_and_the_job_is_no_pass(world):
-    server = world.server(embedded=False)
-
-    agent = world.keep(Agent(server))
-    saved = {name: (agent.dir / name).read_bytes() for name in ("agent.json", "install_id")}
-    mount(agent.dir, "100m")
-    try:
-        for name, data in saved.items():
-            (agent.dir / name).write_bytes(data)
+    with agent_on_small_disk(world, "100m") as (server, agent):
         agent.start()
         project = server.project("app", hooks=())
         detail, jobs = project.push_and_end({".ci.yml": PIPELINE, "job.sh": "head -c 400000000 /dev/zero > file\n"})
@@ -222,22 +223,10 @@ def test_an_agent_whose_disk_is_full_reports_it_and_the_job_is_no_pass(world):
         assert jobs["a"]["state"] == "failed" or (jobs["a"]["cause"] == "setup" and "disk" in jobs["a"]["message"])
         leftovers.assert_no_job_left(world.root)
         project.push_and_end({"job.sh": "echo fits\n"}, "passed")
-        agent.stop()
-    finally:
-        if agent.running():
-            leftovers.sweep(world.root)
-        else:
-            unmount(agent.dir)
 
 
 def test_what_an_agent_has_kept_of_repositories_goes_before_its_disk_is_full(world):
-    server = world.server(embedded=False)
-    agent = world.keep(Agent(server))
-    saved = {name: (agent.dir / name).read_bytes() for name in ("agent.json", "install_id")}
-    mount(agent.dir, "128m")
-    try:
-        for name, data in saved.items():
-            (agent.dir / name).write_bytes(data)
+    with agent_on_small_disk(world, "128m") as (server, agent):
         kept, pack, commit = agent.dir / "sources" / ("a" * 32), "pack-" + "b" * 40, "c" * 40
         for folder in ("packs", "commits"):
             (kept / folder).mkdir(parents=True)
@@ -251,9 +240,3 @@ def test_what_an_agent_has_kept_of_repositories_goes_before_its_disk_is_full(wor
         # And nothing is kept where room is short.
         assert list((agent.dir / "sources").glob("*/packs/*")) == []
         leftovers.assert_no_job_left(world.root)
-        agent.stop()
-    finally:
-        if agent.running():
-            leftovers.sweep(world.root)
-        else:
-            unmount(agent.dir)
