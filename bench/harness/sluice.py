@@ -78,18 +78,28 @@ def git(*arguments, cwd=None):
 
 
 class Api:
-    """One kept-alive connection with a bearer token. Not for several threads."""
+    """One kept-alive connection with a bearer token, made anew after a pause: the server closes idle ones. Not for several
+    threads."""
+
+    IDLE_SECONDS = 5
 
     def __init__(self, port, token, tls=None):
         if tls:
             self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=tls, timeout=WAIT_SECONDS)
         else:
             self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_SECONDS)
+        self._headers = {"Authorization": "Bearer " + token}
+        self._connect()
+
+    def _connect(self):
+        self._connection.close()
         self._connection.connect()
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._headers = {"Authorization": "Bearer " + token}
+        self._used = time.monotonic()
 
     def call(self, method, path, body=None):
+        if time.monotonic() - self._used > self.IDLE_SECONDS:
+            self._connect()
         text = None if body is None else json.dumps(body)
         headers = dict(self._headers)
         if text is not None:
@@ -97,6 +107,7 @@ class Api:
         self._connection.request(method, path, text, headers)
         reply = self._connection.getresponse()
         content = reply.read()
+        self._used = time.monotonic()
         if reply.status >= 300:
             raise BenchError(f"{method} {path}: {reply.status} {content[:300]!r}")
         return json.loads(content) if content else None
