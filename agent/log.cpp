@@ -1,9 +1,7 @@
 #include "agent/log.hpp"
 
 #include "platform/clock.hpp"
-
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include "platform/log.hpp"
 
 #include <algorithm>
 #include <condition_variable>
@@ -13,16 +11,6 @@
 namespace sluice::agent::log {
 
 namespace {
-
-spdlog::logger& logger() {
-    static spdlog::logger instance = [] {
-        spdlog::logger made("agent", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-        made.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-        made.flush_on(spdlog::level::trace);
-        return made;
-    }();
-    return instance;
-}
 
 std::string& name() {
     static std::string value = "agent";
@@ -43,16 +31,14 @@ Kept& kept() {
     return instance;
 }
 
-void write(spdlog::level::level_enum level, std::string_view event) {
-    logger().log(level, "{}: {}", name(), event);
+void write(sluice::log::Level level, std::string_view event) {
+    sluice::log::write(level, "{}: {}", fmt::make_format_args(name(), event));
     Kept& store = kept();
     {
         std::lock_guard lock(store.mutex);
         if (store.most == 0) return;
-        const auto word = spdlog::level::to_string_view(level);
         store.lines.push_back(fmt::format("{} {} {}: {}", format_timestamp(SystemClock{}.now()),
-                                          std::string_view(word.data(), word.size()), name(),
-                                          event));
+                                          sluice::log::to_text(level), name(), event));
         ++store.next;
         if (store.lines.size() > store.most) store.lines.pop_front();
     }
@@ -99,13 +85,13 @@ void set_name(std::string value) {
     name() = std::move(value);
 }
 void info(std::string_view event) {
-    write(spdlog::level::info, event);
+    write(sluice::log::Level::info, event);
 }
 void warn(std::string_view event) {
-    write(spdlog::level::warn, event);
+    write(sluice::log::Level::warn, event);
 }
 void error(std::string_view event) {
-    write(spdlog::level::err, event);
+    write(sluice::log::Level::error, event);
 }
 
 }  // namespace sluice::agent::log

@@ -3,6 +3,7 @@
 #include "pipelines/base/text.hpp"
 #include "platform/crypto.hpp"
 #include "platform/http_client.hpp"
+#include "platform/log.hpp"
 #include "platform/timezone.hpp"
 #include "server/api/api.hpp"
 #include "server/blob_place.hpp"
@@ -25,8 +26,6 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -105,15 +104,6 @@ Result<core::Sent> send_status(const hooks::StatusRequest& status) {
     return sent;
 }
 
-void set_up_log(const std::string& level) {
-    auto logger = std::make_shared<spdlog::logger>(
-        "sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-    logger->set_level(spdlog::level::from_str(level));
-    logger->flush_on(spdlog::level::info);
-    spdlog::set_default_logger(std::move(logger));
-}
-
 void serve(const Options& options) {
     const files::Path data = std::filesystem::absolute(options.data);
     if (auto made = files::make_dirs(data, 0700); !made)
@@ -155,7 +145,7 @@ void serve(const Options& options) {
     store::Writer writer({.path = database}, {.on_broken = [](const std::string& why) {
                              // Never go on after a failed fsync: what the page cache says may not
                              // be on disk (rule 15).
-                             spdlog::critical("database broken, stopping error=\"{}\"", why);
+                             log::critical("database broken, stopping error=\"{}\"", why);
                              std::abort();
                          }});
     store::Readers readers(database, 3);
@@ -310,8 +300,8 @@ void serve(const Options& options) {
     std::cout << "sluice-server " << SLUICE_VERSION << " serves " << url << " from "
               << data.string() << "\n"
               << std::flush;
-    spdlog::info("serving url={} live_attempts={} projects={}", url, loaded.live.size(),
-                 loaded.projects.size());
+    log::info("serving url={} live_attempts={} projects={}", url, loaded.live.size(),
+              loaded.projects.size());
 
     std::unique_ptr<EmbeddedAgent> agent;
     if (options.embedded_agent) {
@@ -345,7 +335,7 @@ void serve(const Options& options) {
     std::thread patience;
     signals.async_wait([&](const boost::system::error_code& failed, int number) {
         if (failed) return;
-        spdlog::info("stopping signal={}", number);
+        log::info("stopping signal={}", number);
         api.stopping = true;
         if (*object_store) (*object_store)->stop();
         scheduler.wake_all();
@@ -380,13 +370,13 @@ void serve(const Options& options) {
     ended_wake.notify_all();
     if (patience.joinable()) patience.join();
     agent.reset();
-    spdlog::info("stopped");
+    log::info("stopped");
 }
 
 }  // namespace
 
 int run(const Options& options) {
-    set_up_log(options.log_level);
+    log::set_level(log::level_from(options.log_level).value_or(log::Level::info));
     ::umask(0077);
     rlimit files_limit{};
     if (::getrlimit(RLIMIT_NOFILE, &files_limit) == 0) {

@@ -1,9 +1,8 @@
 #include "server/embedded_agent.hpp"
 
 #include "pipelines/base/json.hpp"
+#include "platform/log.hpp"
 #include "platform/spawn.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,8 +54,8 @@ bool EmbeddedAgent::enrol() {
     run.timeout = Duration{30'000};
     auto finished = spawn::run(argv, run);
     if (finished && finished->exit.ok()) return true;
-    spdlog::error("embedded agent not enrolled error=\"{}\"",
-                  finished ? finished->output : finished.error().message);
+    log::error("embedded agent not enrolled error=\"{}\"",
+               finished ? finished->output : finished.error().message);
     return false;
 }
 
@@ -85,7 +84,7 @@ void EmbeddedAgent::loop() {
         command.err = 2;
         auto pid = spawn::start(command);
         if (!pid) {
-            spdlog::error("embedded agent not started error=\"{}\"", pid.error().message);
+            log::error("embedded agent not started error=\"{}\"", pid.error().message);
             if (pause(wait)) return;
             wait = std::min(wait * 2, 10'000);
             continue;
@@ -107,8 +106,8 @@ void EmbeddedAgent::loop() {
             }
         }
         if (stop) return;
-        spdlog::warn("embedded agent ended, starting another {}",
-                     spawn::to_text(spawn::exit_from_status(status)));
+        log::warn("embedded agent ended, starting another {}",
+                  spawn::to_text(spawn::exit_from_status(status)));
         if (std::chrono::steady_clock::now() - started > std::chrono::seconds(10)) wait = 100;
         if (pause(wait)) return;
         wait = std::min(wait * 2, 10'000);

@@ -1,6 +1,7 @@
 #include "server/scaler.hpp"
 
 #include "pipelines/base/text.hpp"
+#include "platform/log.hpp"
 #include "platform/spawn.hpp"
 #include "server/store/agents.hpp"
 #include "server/store/jobs.hpp"
@@ -8,8 +9,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace sluice::server {
 
@@ -82,10 +81,10 @@ asio::awaitable<void> Scaler::run() {
             };
             const auto done = co_await runtime::run_on(parts_.net, std::move(tell));
             if (!done)
-                spdlog::warn("scaler not started error=\"{}\"", done.error().message);
+                log::warn("scaler not started error=\"{}\"", done.error().message);
             else if (!done->exit.ok())
-                spdlog::warn("scaler failed end=\"{}\" output=\"{}\"", spawn::to_text(done->exit),
-                             text::sanitize_utf8(done->output, k_output_kept));
+                log::warn("scaler failed end=\"{}\" output=\"{}\"", spawn::to_text(done->exit),
+                          text::sanitize_utf8(done->output, k_output_kept));
         }
         timer.expires_after(k_look);
         co_await timer.async_wait(asio::use_awaitable);

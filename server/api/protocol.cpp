@@ -9,8 +9,7 @@
 
 #include "pipelines/base/text.hpp"
 #include "platform/crypto.hpp"
-
-#include <spdlog/spdlog.h>
+#include "platform/log.hpp"
 
 #include <charconv>
 #include <filesystem>
@@ -361,11 +360,11 @@ awaitable<Reply> finish(Api& api, Request& request, AttemptId id) {
             if (api.leases.count_rewind(id) < k_log_rewinds_max) {
                 auto rewind = [&api, id] { return api.logs.rewind(id); };
                 (void)co_await runtime::run_on(api.disk, std::move(rewind));
-                spdlog::warn("log mismatch, asked for it again attempt={}", id.value);
+                log::warn("log mismatch, asked for it again attempt={}", id.value);
                 co_return log_reply(&*live, 0, 409);
             }
-            spdlog::error("log damaged attempt={} size={} told={}", id.value, checked->size,
-                          body.log_size);
+            log::error("log damaged attempt={} size={} told={}", id.value, checked->size,
+                       body.log_size);
             body.reports.problems.push_back(
                 "log_damaged: the log differs from what the runner sent");
         }

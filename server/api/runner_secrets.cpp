@@ -2,14 +2,13 @@
 // audited.
 #include "pipelines/protocol/secrets.hpp"
 
+#include "platform/log.hpp"
 #include "server/api/api.hpp"
 #include "server/api/lease_route.hpp"
 #include "server/core/secret_grants.hpp"
 #include "server/store/attempts.hpp"
 #include "server/store/events.hpp"
 #include "server/store/jobs.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <fmt/format.h>
 
@@ -80,8 +79,8 @@ awaitable<Reply> give(Api& api, Request& request, AttemptId id) {
         auto opened = api.keys.open(
             secret.sealed, store::secret_context(secret.project, secret.name, secret.environment));
         if (!opened) {
-            spdlog::error("cannot open secret project={} name={} error=\"{}\"",
-                          secret.project.value, name, opened.error().message);
+            log::error("cannot open secret project={} name={} error=\"{}\"", secret.project.value,
+                       name, opened.error().message);
             co_return http::error_reply(
                 error(Code::forbidden, "secret_denied",
                       fmt::format("secret `{}`: {}", name, opened.error().message)));

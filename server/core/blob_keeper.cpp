@@ -1,6 +1,7 @@
 #include "server/core/blob_keeper.hpp"
 
 #include "platform/failpoint.hpp"
+#include "platform/log.hpp"
 #include "server/store/attempts.hpp"
 #include "server/store/memos.hpp"
 #include "server/store/packs.hpp"
@@ -8,8 +9,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace sluice::core {
 
@@ -33,7 +32,7 @@ boost::asio::awaitable<void> BlobKeeper::run() {
         } catch (const boost::system::system_error&) {
             throw;  // cancelled
         } catch (const std::exception& error) {
-            spdlog::error("blobs could not be tidied error=\"{}\"", error.what());
+            log::error("blobs could not be tidied error=\"{}\"", error.what());
         }
     }
 }
@@ -55,7 +54,7 @@ boost::asio::awaitable<void> BlobKeeper::round(bool first) {
         return gone;
     };
     const auto gone = co_await parts_.writer.write(std::move(expire));
-    if (gone && *gone > 0) spdlog::info("packs removed count={}", *gone);
+    if (gone && *gone > 0) log::info("packs removed count={}", *gone);
     co_await remove_loose();
     if (parts_.blobs.is_remote()) co_await remove_doubtful();
 }
@@ -99,7 +98,7 @@ boost::asio::awaitable<void> BlobKeeper::remove_loose() {
         const std::size_t count = removed->size();
         failpoint::hit("blob_removal", "after_commit");
         if (!co_await remove_from_store(*removed)) co_return;
-        spdlog::info("blobs removed count={}", count);
+        log::info("blobs removed count={}", count);
     }
 }
 
@@ -196,8 +195,8 @@ boost::asio::awaitable<bool> BlobKeeper::remove_from_store(
         (void)co_await parts_.writer.write(std::move(settle));
     }
     if (!removed)
-        spdlog::warn("blobs are not removed yet count={} error=\"{}\"",
-                     digests.size() - gone.size(), removed.error().message);
+        log::warn("blobs are not removed yet count={} error=\"{}\"", digests.size() - gone.size(),
+                  removed.error().message);
     co_return removed.has_value();
 }
 

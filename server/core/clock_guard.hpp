@@ -4,8 +4,7 @@
 /// the clock right again.
 
 #include "platform/clock.hpp"
-
-#include <spdlog/spdlog.h>
+#include "platform/log.hpp"
 
 namespace sluice::core {
 
@@ -21,8 +20,8 @@ public:
         offset_ = now;
         if (by > k_slack || by < -k_slack) {
             rests_until_ = clock_.steady() + k_rest;
-            spdlog::warn("the wall clock was set, what ends by it rests for an hour by_ms={}",
-                         by.count());
+            log::warn("the wall clock was set, what ends by it rests for an hour by_ms={}",
+                      by.count());
         }
         return clock_.steady() >= rests_until_;
     }

@@ -1,9 +1,9 @@
 #include "server/core/intake.hpp"
 
+#include "platform/log.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace sluice::core {
 
@@ -79,7 +79,7 @@ void Intake::recover() {
         for (auto id : store::open_deliveries(tx)) {
             auto row = store::find_delivery(tx, id).value();
             if (row.attempts >= k_attempts_before_quarantine) {
-                spdlog::error("delivery quarantined id={} attempts={}", id.value, row.attempts);
+                log::error("delivery quarantined id={} attempts={}", id.value, row.attempts);
                 store::settle_delivery(tx, id, "quarantined",
                                        "the server stopped three times while handling it", 0);
                 continue;
@@ -175,11 +175,11 @@ awaitable<void> Intake::work(ProjectId project_id) {
             };
             (void)co_await parts_.writer.write(std::move(settle));
             if (!failure.empty())
-                spdlog::warn("delivery failed id={} error=\"{}\"", item.delivery.value, failure);
+                log::warn("delivery failed id={} error=\"{}\"", item.delivery.value, failure);
         } catch (const std::exception& error) {
             // The delivery stays `received` with its attempt counted: the next start tries again,
             // at most three times.
-            spdlog::error("delivery broke id={} error=\"{}\"", item.delivery.value, error.what());
+            log::error("delivery broke id={} error=\"{}\"", item.delivery.value, error.what());
         }
     }
 }

@@ -1,11 +1,12 @@
 // Intake: runs that people and the clock ask for.
 #include "server/core/intake.hpp"
 
+#include "platform/log.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 namespace sluice::core {
 
@@ -104,10 +105,10 @@ void Intake::read_schedules(store::Project project) {
     auto work = [](Intake& self, store::Project of) -> awaitable<void> {
         try {
             if (auto read = co_await self.schedules_of_tip(of); !read)
-                spdlog::info("no schedules read project={} error=\"{}\"", of.name,
-                             read.error().message);
+                log::info("no schedules read project={} error=\"{}\"", of.name,
+                          read.error().message);
         } catch (const std::exception& failed) {
-            spdlog::error("schedules not read project={} error=\"{}\"", of.name, failed.what());
+            log::error("schedules not read project={} error=\"{}\"", of.name, failed.what());
         }
     };
     boost::asio::co_spawn(parts_.executor, work(*this, std::move(project)), boost::asio::detached);

@@ -1,5 +1,6 @@
 #include "server/core/lfs.hpp"
 
+#include "platform/log.hpp"
 #include "server/git/lfs_transfer.hpp"
 #include "server/store/packs.hpp"
 
@@ -9,7 +10,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <map>
@@ -220,7 +220,7 @@ Result<std::shared_ptr<LfsObjects::State::Fetch>> LfsObjects::State::fetch_for(W
             try {
                 std::rethrow_exception(thrown);
             } catch (const std::exception& failed) {
-                spdlog::error("lfs fetch failed error=\"{}\"", failed.what());
+                log::error("lfs fetch failed error=\"{}\"", failed.what());
             }
         }
         {

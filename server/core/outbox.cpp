@@ -3,12 +3,12 @@
 #include "pipelines/base/json.hpp"
 #include "pipelines/base/text.hpp"
 #include "platform/files.hpp"
+#include "platform/log.hpp"
 #include "server/core/statuses.hpp"
 #include "server/store/jobs.hpp"
 #include "server/store/outbox_pause.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -117,7 +117,7 @@ boost::asio::awaitable<void> Outbox::run() {
         } catch (const boost::system::system_error&) {
             throw;  // cancelled
         } catch (const std::exception& failed) {
-            spdlog::error("outbox round failed error=\"{}\"", failed.what());
+            log::error("outbox round failed error=\"{}\"", failed.what());
         }
         if (handled == 0) co_await wake_.wait(seen, std::chrono::milliseconds(5000));
     }
@@ -155,8 +155,8 @@ boost::asio::awaitable<std::size_t> Outbox::send_due() {
         };
         (void)co_await parts_.writer.write(std::move(settle));
         if (!handled.failure.empty())
-            spdlog::warn("status not sent target={} final={} error=\"{}\"", row.target,
-                         handled.final, handled.failure);
+            log::warn("status not sent target={} final={} error=\"{}\"", row.target, handled.final,
+                      handled.failure);
         if (pause) break;  // the rest of what was read is not due any more
     }
     co_return rows.size();

@@ -4,7 +4,6 @@
 #include "server/store/reservations.hpp"
 
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <tuple>

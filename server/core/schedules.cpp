@@ -1,9 +1,9 @@
 #include "server/core/schedules.hpp"
 
+#include "platform/log.hpp"
 #include "server/store/runs.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -86,8 +86,7 @@ void Schedules::put(const store::ScheduleRow& row) {
     entries_.erase(row.id);
     if (!row.active) return;
     if (!entry) {
-        spdlog::warn("schedule cannot fire id={} error=\"{}\"", row.id.value,
-                     entry.error().message);
+        log::warn("schedule cannot fire id={} error=\"{}\"", row.id.value, entry.error().message);
         return;
     }
     entries_.emplace(row.id, std::move(*entry));

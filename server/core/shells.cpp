@@ -1,5 +1,6 @@
 #include "server/core/shells.hpp"
 
+#include "platform/log.hpp"
 #include "server/store/events.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -7,7 +8,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace sluice::core {
 
@@ -150,8 +150,8 @@ Shells::awaitable<void> Shells::finish(std::optional<store::Shell> ended) {
     std::string actor = ended->opened_by, action = "shell.end";
     auto done = co_await record(*ended, std::move(actor), std::move(action));
     if (!done)
-        spdlog::error("the end of a shell was not written down shell={} error=\"{}\"",
-                      ended->id.value, done.error().message);
+        log::error("the end of a shell was not written down shell={} error=\"{}\"", ended->id.value,
+                   done.error().message);
     {
         std::lock_guard lock(mutex_);
         if (Live* shell = live(ended->id)) shell->written_down = true;

@@ -1,12 +1,11 @@
 #include "server/core/sweeper.hpp"
 
+#include "platform/log.hpp"
 #include "server/store/meta.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace sluice::core {
 
@@ -20,7 +19,7 @@ boost::asio::awaitable<void> Sweeper::run() {
         } catch (const boost::system::system_error&) {
             throw;  // cancelled
         } catch (const std::exception& error) {
-            spdlog::error("sweep failed error=\"{}\"", error.what());
+            log::error("sweep failed error=\"{}\"", error.what());
         }
     }
 }
@@ -77,7 +76,7 @@ boost::asio::awaitable<void> Sweeper::sweep(bool full) {
         auto mend = [this, run](store::Tx& tx) -> Result<> {
             if (parts_.lifecycle.advance(tx, run) == 0) return {};
             parts_.lifecycle.count_mended();
-            spdlog::error("run was stuck and has been moved run={}", run.value);
+            log::error("run was stuck and has been moved run={}", run.value);
             return {};
         };
         (void)co_await parts_.writer.write(std::move(mend));

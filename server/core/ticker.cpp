@@ -1,12 +1,12 @@
 #include "server/core/ticker.hpp"
 
+#include "platform/log.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <spdlog/spdlog.h>
 
 namespace sluice::core {
 
@@ -27,7 +27,7 @@ awaitable<void> Ticker::run() {
         } catch (const boost::system::system_error&) {
             throw;  // cancelled
         } catch (const std::exception& error) {
-            spdlog::error("schedules failed error=\"{}\"", error.what());
+            log::error("schedules failed error=\"{}\"", error.what());
         }
     }
 }
@@ -69,7 +69,7 @@ awaitable<void> Ticker::carry_out(Schedules::Due due) {
         Result<RunId> run = error(Code::conflict, "project_gone", "the project was removed");
         if (auto project = parts_.projects.find(due.project))
             run = co_await parts_.intake.start_tick(*project, due);
-        if (run) spdlog::info("schedule fired id={} run={}", due.tick.schedule.value, run->value);
+        if (run) log::info("schedule fired id={} run={}", due.tick.schedule.value, run->value);
         if (!run) {
             const Error failure = run.error();
             const bool later = failure.code == Code::unavailable;
@@ -83,13 +83,13 @@ awaitable<void> Ticker::carry_out(Schedules::Due due) {
                 return {};
             };
             (void)co_await parts_.writer.write(std::move(settle));
-            spdlog::warn("schedule not fired id={} error=\"{}\"", due.tick.schedule.value,
-                         failure.message);
+            log::warn("schedule not fired id={} error=\"{}\"", due.tick.schedule.value,
+                      failure.message);
         }
     } catch (const std::exception& broken) {
         // The tick stays due with its attempt counted.
         rest = parts_.clock.now().ms + k_rest_ms;
-        spdlog::error("schedule broke id={} error=\"{}\"", due.tick.schedule.value, broken.what());
+        log::error("schedule broke id={} error=\"{}\"", due.tick.schedule.value, broken.what());
     }
     std::lock_guard lock(mutex_);
     if (rest == 0)

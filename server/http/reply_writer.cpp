@@ -1,9 +1,9 @@
 #include "server/http/reply_writer.hpp"
 
+#include "platform/log.hpp"
 #include "server/http/reply_head.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/uio.h>
 
 #include <atomic>
@@ -65,8 +65,8 @@ awaitable<bool> send_file(Connection& connection, Pieces head, const FileBody& f
         std::span<char> space{buffer.get(), static_cast<std::size_t>(want)};
         auto got = co_await read_file_piece(connection, file.fd->get(), space, file.offset + sent);
         if (got == 0) {
-            spdlog::error("file body ended early offset={} missing={}", file.offset + sent,
-                          file.length - sent);
+            log::error("file body ended early offset={} missing={}", file.offset + sent,
+                       file.length - sent);
             co_return false;
         }
         head[1] = asio::buffer(buffer.get(), got);
@@ -119,7 +119,7 @@ awaitable<bool> send_stream(Connection& connection, Pieces head, const Producer&
         failure = thrown.what();
     }
     if (!failure.empty()) {
-        spdlog::error("streamed reply failed what={}", failure);
+        log::error("streamed reply failed what={}", failure);
         co_return false;
     }
     if (stream.closed()) co_return false;
@@ -134,7 +134,7 @@ Reply internal_error(std::string_view where, std::string_view what) {
     static const std::uint32_t process = std::random_device{}();
     static std::atomic<std::uint32_t> count{0};
     auto id = fmt::format("{:08x}-{}", process, ++count);
-    spdlog::error("request failed id={} where={} what={}", id, where, what);
+    log::error("request failed id={} where={} what={}", id, where, what);
     return error_reply(
         error(Code::internal, "internal", "the server failed; its log says why under id " + id));
 }

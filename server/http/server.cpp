@@ -1,10 +1,10 @@
 #include "server/http/server.hpp"
 
 #include "platform/clock.hpp"
+#include "platform/log.hpp"
 #include "server/http/session.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -111,7 +111,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
             if (state->stopping) break;
             if (ec) {
                 // Out of descriptors or memory: those who hold them go first.
-                spdlog::warn("accept failed what={}", ec.message());
+                log::warn("accept failed what={}", ec.message());
                 asio::steady_timer pause{strand, 100ms};
                 co_await pause.async_wait(k_tuple);
                 continue;

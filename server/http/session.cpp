@@ -1,11 +1,11 @@
 #include "server/http/session.hpp"
 
 #include "platform/failpoint.hpp"
+#include "platform/log.hpp"
 #include "server/http/reply_head.hpp"
 #include "server/http/reply_writer.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -70,9 +70,9 @@ void Session::start() {
         } catch (const boost::system::system_error& e) {
             // Killed; everything else is a bug of this file, since handlers are caught in handle().
             if (e.code() != asio::error::operation_aborted)
-                spdlog::error("http session failed what={}", e.what());
+                log::error("http session failed what={}", e.what());
         } catch (const std::exception& e) {
-            spdlog::error("http session failed what={}", e.what());
+            log::error("http session failed what={}", e.what());
         }
     };
     asio::co_spawn(

@@ -1,8 +1,7 @@
 #include "server/store/writer.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include "platform/files.hpp"
+#include "platform/log.hpp"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -77,7 +76,7 @@ bool Writer::begin(std::vector<Item>& batch) {
         connection_.exec("BEGIN IMMEDIATE");
         return true;
     } catch (const StoreError& fault) {
-        spdlog::error("transaction not begun error=\"{}\"", fault.what());
+        log::error("transaction not begun error=\"{}\"", fault.what());
         lose(batch, error(Code::unavailable, "database_busy",
                           "the database is locked by another process; try again"));
         return false;
@@ -136,7 +135,7 @@ void Writer::run_batch(std::vector<Item>& batch) {
             lose(batch, full);
             return;
         }
-        spdlog::info("database writable again");
+        log::info("database writable again");
         std::lock_guard lock(mutex_);
         stats_.read_only = false;
     }
@@ -162,7 +161,7 @@ void Writer::run_batch(std::vector<Item>& batch) {
         } catch (const StoreError& fault) {
             lost_text = fault.what();
             item.kept = false;
-            spdlog::error("closure failed error=\"{}\"", fault.what());
+            log::error("closure failed error=\"{}\"", fault.what());
             // Rule 15: SQLite may have rolled the whole transaction back; the next statement would
             // run in autocommit.
             if (connection_.autocommit() || fault.fault() == Fault::full ||
@@ -180,7 +179,7 @@ void Writer::run_batch(std::vector<Item>& batch) {
             item.settle = [settle, why](const Error* outer) { settle(outer ? outer : &why); };
         } catch (const std::exception& bug) {
             item.kept = false;
-            spdlog::error("closure threw error=\"{}\"", bug.what());
+            log::error("closure threw error=\"{}\"", bug.what());
             Error why = error(Code::internal, "internal",
                               "the change could not be made; see the server's log");
             if (connection_.autocommit()) {
@@ -215,7 +214,7 @@ void Writer::run_batch(std::vector<Item>& batch) {
             } catch (const StoreError&) {
             }
         }
-        spdlog::error("transaction lost closures={} error=\"{}\"", batch.size(), lost_text);
+        log::error("transaction lost closures={} error=\"{}\"", batch.size(), lost_text);
         if (*lost == Fault::full) {
             std::lock_guard lock(mutex_);
             stats_.read_only = true;

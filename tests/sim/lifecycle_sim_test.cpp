@@ -5,8 +5,6 @@
 #include "server/store/reservations.hpp"
 #include "tests/unit/server/ci_fixture.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <cstdlib>
 #include <random>
 
