@@ -14,6 +14,9 @@ function(sluice_program name)
     target_link_libraries(${name} PRIVATE sluice_settings ${ARG_LINK})
 endfunction()
 
+# What nearly every test includes: a PCH for sluice_test().
+set(sluice_test_headers <catch2/catch.hpp> <functional> <map> <memory> <optional> <string> <vector> <boost/asio/awaitable.hpp> <boost/json.hpp> <fmt/format.h>)
+
 # A Catch2 executable; every TEST_CASE becomes a ctest entry with the given labels.
 include(Catch)
 function(sluice_test name)

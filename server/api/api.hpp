@@ -76,9 +76,9 @@ struct Api {
 
     /// Reads a snapshot on the db pool. `work` is a named, moved callable.
     template <class Work>
-    awaitable<std::invoke_result_t<Work, store::Tx&>> read(Work work) {
-        auto task = [this, work = std::move(work)]() mutable { return readers.read(work); };
-        co_return co_await runtime::run_on(db, std::move(task));
+    auto read(Work&& work) {
+        return runtime::run_on(
+            db, [this, work = std::forward<Work>(work)]() mutable { return readers.read(work); });
     }
 };
 

@@ -1,20 +1,15 @@
 #pragma once
 /// Named pools for blocking work, and the way there and back from a coroutine.
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/execution/outstanding_work.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/prefer.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 namespace sluice::runtime {
@@ -37,45 +32,54 @@ private:
     boost::asio::thread_pool pool_;
 };
 
-/// Runs `work()` on the pool and returns its value (or rethrows) on the caller's executor. The
-/// coroutine itself never leaves its strand. Not cancellable: work that began ends. Pass a named,
-/// moved callable: GCC 12 destroys a capturing lambda temporary inside a co_await expression twice.
-template <class Work>
-boost::asio::awaitable<std::invoke_result_t<Work>> run_on(Pool& pool, Work work) {
-    namespace asio = boost::asio;
-    using T = std::invoke_result_t<Work>;
+/// Blocking work on its way through a pool: what it is and what came of it. Kept apart from its
+/// type, so that the way there and back is compiled once.
+class Task {
+public:
+    virtual ~Task() = default;
+    /// On the pool's thread, once. Whatever it throws is rethrown where it is waited for.
+    virtual void run() = 0;
+    std::exception_ptr thrown;
+};
+
+/// Runs the task on the pool and returns on the caller's executor, where the task is destroyed as
+/// well. The coroutine itself never leaves its strand. Not cancellable: a task that began ends.
+boost::asio::awaitable<void> run_task(Pool& pool, std::shared_ptr<Task> task);
+
+template <class T>
+class TaskOf : public Task {
+public:
     using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
-    // The value travels inside the completion, so nothing is left dangling if the waiting coroutine
-    // is destroyed.
-    auto start = [](auto handler, asio::thread_pool::executor_type there, Work inner) {
-        auto home = asio::prefer(asio::get_associated_executor(handler),
-                                 asio::execution::outstanding_work.tracked);
-        auto task = [handler = std::move(handler), home = std::move(home),
-                     inner = std::move(inner)]() mutable {
-            std::exception_ptr thrown;
-            std::optional<Value> value;
-            try {
-                if constexpr (std::is_void_v<T>) {
-                    inner();
-                    value.emplace();
-                } else {
-                    value.emplace(inner());
-                }
-            } catch (...) {
-                thrown = std::current_exception();
+    std::optional<Value> value;
+};
+
+template <class T>
+boost::asio::awaitable<T> value_of(Pool& pool, std::shared_ptr<TaskOf<T>> task) {
+    co_await run_task(pool, task);
+    if constexpr (!std::is_void_v<T>) co_return std::move(*task->value);
+}
+
+/// Runs `work()` on the pool and returns its value, as run_task() does. Pass a named, moved
+/// callable: GCC 12 destroys a capturing lambda temporary inside a co_await expression twice.
+template <class Work>
+auto run_on(Pool& pool, Work&& work) {
+    using Kept = std::decay_t<Work>;
+    using T = std::invoke_result_t<Kept&>;
+    class This final : public TaskOf<T> {
+    public:
+        explicit This(Work&& work) : work_(std::forward<Work>(work)) {}
+        void run() override {
+            if constexpr (std::is_void_v<T>) {
+                work_();
+            } else {
+                this->value.emplace(work_());
             }
-            auto back = [handler = std::move(handler), thrown, value = std::move(value)]() mutable {
-                std::move(handler)(thrown, std::move(value));
-            };
-            asio::dispatch(home, std::move(back));
-        };
-        asio::post(there, std::move(task));
+        }
+
+    private:
+        Kept work_;
     };
-    std::optional<Value> value =
-        co_await asio::async_initiate<const asio::use_awaitable_t<>&,
-                                      void(std::exception_ptr, std::optional<Value>)>(
-            start, asio::use_awaitable, pool.executor(), std::move(work));
-    if constexpr (!std::is_void_v<T>) co_return std::move(*value);
+    return value_of<T>(pool, std::make_shared<This>(std::forward<Work>(work)));
 }
 
 }  // namespace sluice::runtime

@@ -3,9 +3,16 @@
 #include "platform/files.hpp"
 #include "platform/log.hpp"
 
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
+
+#include <future>
 
 namespace sluice::store {
 
@@ -46,12 +53,40 @@ WriterStats Writer::stats() const {
     return stats_;
 }
 
-void Writer::enqueue(Item item) {
+void Writer::submit(std::shared_ptr<Work> work, std::function<void()> settled) {
+    Item item;
+    item.work = std::move(work);
+    item.settled = std::move(settled);
     {
         std::lock_guard lock(mutex_);
         queue_.push_back(std::move(item));
     }
     wake_.notify_one();
+}
+
+boost::asio::awaitable<void> Writer::settle(std::shared_ptr<Work> work) {
+    namespace asio = boost::asio;
+    auto start = [this](auto handler, std::shared_ptr<Work> given) {
+        // std::function wants what can be copied; an asio handler can only be moved.
+        auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
+        auto home = asio::get_associated_executor(*waiting);
+        submit(std::move(given),
+               [home, waiting] { asio::post(home, [waiting] { std::move (*waiting)(); }); });
+    };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+        start, asio::use_awaitable, std::move(work));
+}
+
+void Writer::settle_blocking(std::shared_ptr<Work> work) {
+    auto done = std::make_shared<std::promise<void>>();
+    auto settled = done->get_future();
+    submit(std::move(work), [done] { done->set_value(); });
+    settled.wait();
+}
+
+void Writer::settle(Item& item, const Error* lost) {
+    item.work->settle(lost ? lost : item.refused ? &*item.refused : nullptr);
+    if (item.settled) item.settled();
 }
 
 void Writer::loop() {
@@ -97,7 +132,7 @@ void Writer::lose(std::vector<Item>& batch, const Error& why) {
         ++stats_.failures;
     }
     for (auto item = batch.rbegin(); item != batch.rend(); ++item) undo(*item);
-    for (auto& item : batch) item.settle(&why);
+    for (auto& item : batch) settle(item, &why);
     batch.clear();
 }
 
@@ -152,7 +187,7 @@ void Writer::run_batch(std::vector<Item>& batch) {
         item.tx = std::make_unique<Tx>(connection_);
         try {
             connection_.exec("SAVEPOINT item");
-            item.kept = item.run(*item.tx);
+            item.kept = item.work->run(*item.tx);
             connection_.exec(item.kept ? "RELEASE item" : "ROLLBACK TO item");
             if (!item.kept) {
                 connection_.exec("RELEASE item");
@@ -169,19 +204,17 @@ void Writer::run_batch(std::vector<Item>& batch) {
                 lost = fault.fault();
                 break;
             }
-            Error why = error(Code::internal,
-                              fault.fault() == Fault::constraint ? "constraint" : "database",
-                              "the change could not be stored");
+            item.refused = error(Code::internal,
+                                 fault.fault() == Fault::constraint ? "constraint" : "database",
+                                 "the change could not be stored");
             connection_.exec("ROLLBACK TO item");
             connection_.exec("RELEASE item");
             undo(item);
-            auto settle = std::move(item.settle);
-            item.settle = [settle, why](const Error* outer) { settle(outer ? outer : &why); };
         } catch (const std::exception& bug) {
             item.kept = false;
             log::error("closure threw error=\"{}\"", bug.what());
-            Error why = error(Code::internal, "internal",
-                              "the change could not be made; see the server's log");
+            item.refused = error(Code::internal, "internal",
+                                 "the change could not be made; see the server's log");
             if (connection_.autocommit()) {
                 lost = Fault::other;
                 lost_text = bug.what();
@@ -190,8 +223,6 @@ void Writer::run_batch(std::vector<Item>& batch) {
             connection_.exec("ROLLBACK TO item");
             connection_.exec("RELEASE item");
             undo(item);
-            auto settle = std::move(item.settle);
-            item.settle = [settle, why](const Error* outer) { settle(outer ? outer : &why); };
         }
     }
     std::vector<Item> later(
@@ -236,7 +267,7 @@ void Writer::run_batch(std::vector<Item>& batch) {
     for (auto& item : batch)
         if (item.kept)
             for (auto& work : item.tx->after_commit_) work();
-    for (auto& item : batch) item.settle(nullptr);
+    for (auto& item : batch) settle(item, nullptr);
     batch = std::move(later);
 }
 

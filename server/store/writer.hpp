@@ -7,21 +7,20 @@
 #include "pipelines/base/result.hpp"
 #include "server/store/connection.hpp"
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <exception>
-#include <future>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace sluice::store {
 
@@ -57,83 +56,89 @@ public:
 
     /// Runs the closure (`Result<T>(Tx&)`) in a transaction and returns once it is durable. Refused
     /// with `read_only` while the disk is full, `database` when the batch's transaction was lost;
-    /// nothing of it is stored then.
+    /// nothing of it is stored then. Pass a named, moved closure (runtime::run_on() tells why).
     template <class Closure>
-    boost::asio::awaitable<std::invoke_result_t<Closure, Tx&>> write(Closure closure) {
-        using R = std::invoke_result_t<Closure, Tx&>;
-        co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
-                                                       void(R)>(
-            [this](auto handler, Closure inner) {
-                auto executor = boost::asio::get_associated_executor(handler);
-                auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-                submit<R>(std::move(inner), [executor, shared](R result) {
-                    boost::asio::post(executor, [shared, result = std::move(result)]() mutable {
-                        (*shared)(std::move(result));
-                    });
-                });
-            },
-            boost::asio::use_awaitable, std::move(closure));
+    auto write(Closure&& closure) {
+        return outcome_of(queued(std::forward<Closure>(closure)));
     }
 
     /// The same for plain threads (main, tests).
     template <class Closure>
-    std::invoke_result_t<Closure, Tx&> write_blocking(Closure closure) {
-        using R = std::invoke_result_t<Closure, Tx&>;
-        std::promise<R> promise;
-        auto future = promise.get_future();
-        submit<R>(std::move(closure),
-                  [&promise](R result) { promise.set_value(std::move(result)); });
-        return future.get();
+    auto write_blocking(Closure&& closure) {
+        auto work = queued(std::forward<Closure>(closure));
+        settle_blocking(work);
+        return std::move(*work->result);
     }
 
     /// Queues a closure whose outcome nobody waits for (written-behind values).
     template <class Closure>
-    void write_behind(Closure closure) {
-        using R = std::invoke_result_t<Closure, Tx&>;
-        submit<R>(std::move(closure), [](R) {});
+    void write_behind(Closure&& closure) {
+        submit(queued(std::forward<Closure>(closure)), {});
     }
 
     WriterStats stats() const;
 
 private:
-    struct Item {
+    /// A closure and what came of it, apart from its type: the way through the queue is compiled
+    /// once. Touched by the writer thread until it is settled, then by whoever waited for it.
+    class Work {
+    public:
+        virtual ~Work() = default;
         /// Runs the closure; true when its effects shall stay.
-        std::function<bool(Tx&)> run;
+        virtual bool run(Tx& tx) = 0;
         /// Its fate: nullptr = committed.
-        std::function<void(const Error*)> settle;
+        virtual void settle(const Error* lost) = 0;
+    };
+    template <class R>
+    class WorkOf : public Work {
+    public:
+        void settle(const Error* lost) override {
+            if (lost)
+                result = R(*lost);
+            else if (!result)
+                result = R(error(Code::internal, "internal", "the closure did not run"));
+        }
+        std::optional<R> result;
+    };
+    struct Item {
+        std::shared_ptr<Work> work;
+        std::function<void()> settled;  ///< told when the work is settled; may be empty
         std::unique_ptr<Tx> tx;
         bool kept = false;
+        std::optional<Error> refused;  ///< why this closure alone was undone
     };
 
-    template <class R, class Closure, class Done>
-    void submit(Closure closure, Done done) {
-        struct State {
-            Closure closure;
-            Done done;
-            std::optional<R> result;
-        };
-        auto state =
-            std::make_shared<State>(State{std::move(closure), std::move(done), std::nullopt});
-        Item item;
-        item.run = [state](Tx& tx) {
-            state->result.emplace(state->closure(tx));
-            return state->result->has_value();
-        };
-        item.settle = [state](const Error* lost) {
-            if (lost || !state->result)
-                state->done(
-                    R(lost ? *lost : error(Code::internal, "internal", "the closure did not run")));
-            else
-                state->done(std::move(*state->result));
-        };
-        enqueue(std::move(item));
-    }
+    template <class Closure>
+    static auto queued(Closure&& closure) {
+        using Kept = std::decay_t<Closure>;
+        using R = std::invoke_result_t<Kept&, Tx&>;
+        class This final : public WorkOf<R> {
+        public:
+            explicit This(Closure&& closure) : closure_(std::forward<Closure>(closure)) {}
+            bool run(Tx& tx) override {
+                this->result.emplace(closure_(tx));
+                return this->result->has_value();
+            }
 
-    void enqueue(Item item);
+        private:
+            Kept closure_;
+        };
+        return std::shared_ptr<WorkOf<R>>(std::make_shared<This>(std::forward<Closure>(closure)));
+    }
+    template <class R>
+    boost::asio::awaitable<R> outcome_of(std::shared_ptr<WorkOf<R>> work) {
+        co_await settle(work);
+        co_return std::move(*work->result);
+    }
+    /// Queues the work, and returns on the caller's executor when it is settled.
+    boost::asio::awaitable<void> settle(std::shared_ptr<Work> work);
+    void settle_blocking(std::shared_ptr<Work> work);
+    void submit(std::shared_ptr<Work> work, std::function<void()> settled);
     void loop();
     void run_batch(std::vector<Item>& batch);
     bool begin(std::vector<Item>& batch);
     static void undo(Item& item);
+    static void settle(Item& item, const Error* lost);
     void lose(std::vector<Item>& batch, const Error& why);
     bool probe();
 

@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 
 #include <atomic>
+#include <future>
 
 using namespace sluice;
 using namespace sluice::store;
