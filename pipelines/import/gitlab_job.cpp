@@ -591,11 +591,18 @@ void put_variable(File& file, Out& owner, const std::string& name, const std::st
     if (name == "GIT_DEPTH" || name == "GIT_STRATEGY" || name.starts_with("GIT_SUBMODULE") ||
         name == "GIT_CLEAN_FLAGS" || name == "GIT_LFS_SKIP_SMUDGE" || name.starts_with("FF_") ||
         name == "GET_SOURCES_ATTEMPTS") {
-        if (name == "GIT_STRATEGY" && value == "none" && &owner != &file.work.out)
+        const bool of_all = &owner == &file.work.out;
+        const auto source = [&]() -> Out& {
+            return (of_all ? owner.child_map("defaults") : owner).child_map("source");
+        };
+        if (name == "GIT_STRATEGY" && value == "none" && !of_all)
             owner.set("source", "none");
-        else if (name == "GIT_SUBMODULE_STRATEGY" && value != "none")
-            ledger.lost(at, key, "submodules are not checked out",
-                        "`source: { submodules: true }`");
+        else if (name == "GIT_SUBMODULE_STRATEGY" && (value == "normal" || value == "recursive"))
+            source().set("submodules", "true");
+        else if (name == "GIT_SUBMODULE_STRATEGY" && !of_all)
+            source().set("submodules", "false");
+        else if (name == "GIT_DEPTH" && value == "0")
+            source().set("history", "full");
         else
             ledger.info(at, key, "a setting of GitLab's runner, not needed");
         return;
