@@ -20,9 +20,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr Duration k_poll{20'000};
+/// How often the disk is looked at, too.
+constexpr Duration k_poll{10'000};
 constexpr Duration k_hang_up_grace{2'000};
 constexpr Duration k_idle_max{15 * 60'000};
+/// With less on the agent's disk, places give way to jobs; the daemon takes none below 64 MiB.
+constexpr std::uint64_t k_free_min = 256 << 20;
 
 Duration left_until(Clock::time_point until) {
     return std::max(Duration{0}, std::chrono::duration_cast<Duration>(until - Clock::now()));
@@ -33,6 +36,10 @@ std::string name_of(const protocol::ClaimedJob& job) {
     return name == job.env.end() ? job.spec.id : name->second;
 }
 
+bool disk_is_short(const AttemptFolder& folder) {
+    return files::free_bytes(folder.path) < k_free_min;
+}
+
 }  // namespace
 
 void Attempt::decide_to_keep() {
@@ -41,6 +48,10 @@ void Attempt::decide_to_keep() {
     for (const auto& [index, command] : commands_) {
         const model::StepState state = report_.steps[index].state;
         if (state != model::StepState::failed && state != model::StepState::errored) continue;
+        if (disk_is_short(folder_)) {
+            note("not kept for a shell: the agent's disk is nearly full");
+            return;
+        }
         failed_step_ = index;
         keeping_ = true;
         note(fmt::format("kept for {}; a shell in its place: sluice shell {}/{}",
@@ -71,7 +82,8 @@ void Attempt::keep(const ServerAddress& server, const std::string& lease_token) 
     stop_ = Stop::none;
     grace_over_ = false;
     io_.poll();
-    for (Duration left = job_.keep; left.count() > 0; left = left_until(end_at)) {
+    for (Duration left = job_.keep; left.count() > 0 && !disk_is_short(folder_);
+         left = left_until(end_at)) {
         auto reply = api.kept({identity_.instance, left, std::min(left, k_poll)});
         reap_children(0);
         if (!reply && !is_transient(reply.error())) return;
@@ -83,6 +95,8 @@ void Attempt::keep(const ServerAddress& server, const std::string& lease_token) 
         if (reply->release) return;
         if (reply->shell != 0) serve_shell(*reply, server, lease_token, end_at);
     }
+    // Nobody shall ask for a shell here meanwhile; unheard, the server learns it by our silence.
+    (void)api.kept({identity_.instance, Duration{0}, Duration{0}});
 }
 
 Result<TerminalProcess> Attempt::open_shell(const std::string& term) {
@@ -127,6 +141,8 @@ void Attempt::serve_shell(const protocol::KeptReply& wanted, const ServerAddress
         reap_children(process.pid());
         if (left_until(end_at).count() == 0)
             hang_up("the job was kept for " + format_duration(job_.keep) + ", which are over");
+        else if (disk_is_short(folder_))
+            hang_up("the agent's disk is nearly full");
         else if (session.idle() > k_idle_max)
             hang_up("nothing was typed or printed for " + format_duration(k_idle_max));
         timer.expires_after(std::chrono::seconds(1));

@@ -192,7 +192,8 @@ Shells::awaitable<protocol::KeptReply> Shells::wait_for_person(Keeper keeper,
                 reply.release = found->second.release;
             if (!reply.release) found->second.seen = clock_.steady();
             Live* shell = shell_of(keeper.attempt);
-            if (shell && shell->row.state == ShellState::waiting) {
+            const bool stays = request.left.count() > 0;
+            if (stays && shell && shell->row.state == ShellState::waiting) {
                 shell->row.state = ShellState::open;
                 shell->row.opened_at = clock_.now().ms;
                 shell->runner_at = clock_.steady();

@@ -240,3 +240,24 @@ def test_what_an_agent_has_kept_of_repositories_goes_before_its_disk_is_full(wor
         # And nothing is kept where room is short.
         assert list((agent.dir / "sources").glob("*/packs/*")) == []
         leftovers.assert_no_job_left(world.root)
+
+
+def test_a_place_kept_for_people_gives_way_before_the_agents_disk_is_full(world):
+    """And none is kept where room is short."""
+    with agent_on_small_disk(world, "400m") as (server, agent):
+        agent.start()
+        project = server.project("app", hooks=())
+        detail, _ = project.push_and_end({".ci.yml": PIPELINE, "job.sh": "exit 3\n"}, "failed")
+
+        def again():
+            run = server.post(f"/api/v1/runs/{detail['run']['id']}/retry?keep=1h")
+            return server.ended(run["id"], "failed")["jobs"][0]["id"]
+
+        job = again()
+        wait_for(lambda: server.job(job)["kept_until"], "the job's place to be kept")
+        filler = Filler(agent.dir).fill(leave=200 << 20)
+        wait_for(lambda: server.job(job)["kept_until"] is None, "the place to give way", deadline=90)
+        leftovers.assert_no_job_left(world.root)
+        refused = again()
+        assert "not kept for a shell: the agent's disk is nearly full" in server.log_of(refused).decode()
+        filler.give_back()
