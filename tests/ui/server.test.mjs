@@ -139,6 +139,39 @@ describe('the pages of a real server', { skip: why, timeout: 900_000 }, () => {
         assert.deepEqual(page.faults, []);
     });
 
+    it('let a person into the place of a failed job', async () => {
+        const call = async (method, path, body, token = server.token) => {
+            const reply = await fetch(`${server.url}/api/v1/${path}`, {
+                method, headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+                ...(body ? { body: JSON.stringify(body) } : {}),
+            });
+            assert.ok(reply.ok, `${method} ${path}: ${reply.status}`);
+            return reply.status === 204 ? undefined : reply.json();
+        };
+        const failed = (id) => eventually('the run has failed', async () => (await call('GET', `runs/${id}`)).run.state === 'failed', 60_000);
+        const first = await call('POST', 'projects/demo/runs', { branch: 'main' });
+        await failed(first.id);
+        const again = await call('POST', `runs/${first.id}/retry?keep=10m`);
+        await failed(again.id);
+        const { jobs } = await call('GET', `runs/${again.id}`);
+        const job = jobs.find((one) => one.base === 'test').id;
+        const { token } = await call('POST', 'tokens', { name: 'eve', role: 'write' });
+        const page = await visitor();
+        await page.goto(`${server.url}/jobs/${job}`);
+        await page.getByText('Its place is kept until').waitFor();
+        for (const [button, state] of [['Refuse', 'ended'], ['Let in', 'open']]) {
+            const shell = await call('POST', `jobs/${job}/shells`, { columns: 80, rows: 24 }, token);
+            assert.equal(shell.state, 'requested');
+            await page.getByText('eve asked for a shell here').waitFor();
+            await page.getByRole('button', { name: button }).click();
+            await eventually(`the shell is ${state}`, async () => (await call('GET', `shells/${shell.id}`)).state === state, 30_000);
+            await page.getByText('eve asked for a shell here').waitFor({ state: 'detached' });
+        }
+        await page.getByText('eve has a shell here').waitFor();
+        await call('DELETE', `jobs/${job}/kept`);
+        assert.deepEqual(page.faults, []);
+    });
+
     it('drain and resume an agent', async () => {
         const page = await visitor();
         await page.getByRole('link', { name: 'Agents' }).click();

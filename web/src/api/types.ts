@@ -29,6 +29,7 @@ export type Delivery = Schemas['Delivery'];
 export type Schedule = Schemas['Schedule'];
 export type Param = Schemas['Param'];
 export type Environment = Schemas['Environment'];
+export type Shell = Schemas['Shell'];
 export type Deployment = Schemas['Deployment'];
 export type Artifact = Schemas['Artifact'];
 export type ArtifactFile = Schemas['ArtifactFiles']['files'][number];
