@@ -118,7 +118,9 @@ TEST_CASE("a hundred megabytes go both ways in little memory", "[http][server]")
         received += client.input().size();
         CHECK(received > total);
     }
-    CHECK(highest - before < std::size_t{16} << 20);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    CHECK(highest - before < std::size_t{16} << 20);  // the sanitizers keep what was freed
+#endif
 }
 
 TEST_CASE("a file is sent by pieces, whole and in part", "[http][server]") {

@@ -212,7 +212,7 @@ spawn::Command Engine::run(const ContainerSpec& spec) const {
     if (!spec.directory.empty()) words.push_back("--workdir=" + spec.directory.string());
     for (const Mount& mount : spec.mounts) {
         std::string options = mount.read_only ? "ro" : "rw";
-        if (mount.for_user && podman_) options += ",U";
+        if (mount.for_user && is_rootless()) options += ",U";
         words.push_back("--volume=" + mount.from.string() + ":" + mount.to.string() + ":" +
                         options);
     }

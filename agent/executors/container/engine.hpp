@@ -43,7 +43,7 @@ Result<ContainerPlace> container_place(std::string_view inspected, const std::st
 struct Mount {
     files::Path from, to;
     bool read_only = false;
-    bool for_user = false;  ///< given to the container's user, where the engine can
+    bool for_user = false;  ///< given to the container's user, where only the engine can
 };
 
 /// Everything about a container that is not the machine owner's decision.

@@ -166,8 +166,9 @@ std::optional<Refusal> ContainerExecutor::start_container(const std::string& ima
         parts_.lender.note(
             "the container has no control group of its own: what the job asks for is reserved, but "
             "it is not held to it");
-    // What podman does by its option U.
-    if (!engine_.is_podman() && keeper_is.uid != ::geteuid())
+    // Rootless podman does it, by its option U; as root that goes by paths, which an earlier
+    // container of the job could lead astray.
+    if (!engine_.is_rootless() && keeper_is.uid != ::geteuid())
         if (Result<> given = give_to(parts_.folder.workspace(), keeper_is.uid, keeper_is.gid);
             !given)
             return refused_user(image, keeper_is.uid, given.error());
