@@ -3,9 +3,33 @@
 import pathlib
 import re
 
+import pytest
+
 HERE = pathlib.Path(__file__).resolve().parent
 LABELS = ("unit golden contract protocol sim faults e2e ui arch container kubernetes slurm spark postgres forge ml"
           .split())
+
+
+# podman numbers bridges and subnets by what it finds, not by what another store of it is about to make: two tests that
+# begin at once would get the same bridge, and the end of one takes it from the other.
+SHARES_THE_NETWORK = re.compile(r"\b(container_store|engine_store|docker_store)\b")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """`--dist loadfile`, but the files that use a container engine are one after the other."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    engine = {str(path.relative_to(HERE)) for path in HERE.glob("*/test_*.py") if SHARES_THE_NETWORK.search(path.read_text())}
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "engine" if file in engine else file
+
+    return Scheduling(config, log)
 
 
 def pytest_addoption(parser):
