@@ -207,7 +207,7 @@ def test_two_agents_share_the_numbers_of_a_machine(world):
     _, jobs = project.push_and_end(pipeline(a={"run": "id -u; sleep 0.5"}), "passed")
     assert server.log_of(jobs["a"]["id"]) == b"300000\n"
     both = {"retry": {"infra": 0}, "run": "touch /dev/shm/busy; while [ -e /dev/shm/busy ]; do sleep 0.02; done"}
-    run = project.run_of(project.push(pipeline(a=both, b={**both, "run": "true"})))
+    run = project.run_of(project.push(pipeline(a=both, b=both)))
     first = wait_for(lambda: [j for j in server.detail(run)["jobs"] if j["state"] == "errored"], "one to be refused")
     assert "pool 300000-300000 are taken" in first[0]["message"]
     server.post(f"/api/v1/runs/{run}/cancel", {})
