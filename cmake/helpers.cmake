@@ -14,8 +14,10 @@ function(sluice_program name)
     target_link_libraries(${name} PRIVATE sluice_settings ${ARG_LINK})
 endfunction()
 
-# What nearly every test includes: a PCH for sluice_test().
-set(sluice_test_headers <catch2/catch.hpp> <functional> <map> <memory> <optional> <string> <vector> <boost/asio/awaitable.hpp> <boost/json.hpp> <fmt/format.h>)
+# What nearly every test includes: a PCH for sluice_test(). Not asio where its library isn't linked.
+set(standard_headers <catch2/catch.hpp> <functional> <map> <memory> <optional> <string> <vector>)
+set(sluice_kernel_test_headers ${standard_headers} <boost/json.hpp> <fmt/format.h>)
+set(sluice_test_headers ${standard_headers} <boost/asio/awaitable.hpp> <boost/json.hpp> <fmt/format.h>)
 
 # A Catch2 executable; every TEST_CASE becomes a ctest entry with the given labels.
 include(Catch)

@@ -60,7 +60,7 @@ Node expand_short_forms(Node map, Scopes scope) {
 /// (docs/decisions/0032).
 Node fit(Node defaults, const Node& job) {
     const Node* kind = job.find("kind");
-    const std::string_view name = kind != nullptr && kind->is_scalar() ? kind->text : "script";
+    const std::string name = kind != nullptr && kind->is_scalar() ? kind->text : "script";
     std::erase_if(defaults.members, [&](const Member& member) {
         const Key* key = find_key(scope_defaults, member.name);
         if (key == nullptr) return false;
