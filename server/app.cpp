@@ -315,7 +315,7 @@ void serve(const Options& options) {
         embedded.ca_file = options.tls_certificate;
         embedded.capacity = options.embedded_capacity;
         embedded.enrolment = [&writer, &clock] {
-            const auto token = crypto::random_token();
+            auto token = crypto::random_token();
             auto insert = [&](store::Tx& tx) -> Result<> {
                 store::insert_enrolment(tx, identity::token_hash(token), "[]",
                                         {clock.now().ms + 60'000});

@@ -44,7 +44,7 @@ Result<> remove_leftovers(std::string_view executor, const std::string& name,
         return error(Code::unavailable, "processes_left", "some processes could not be ended");
     }
     if (executor != "container") return {};
-    const Result<> removed = RegistryLogin::remove_left(name);
+    Result<> removed = RegistryLogin::remove_left(name);
     SLUICE_TRY(Engine engine, Engine::find(settings.container));
     SLUICE_CHECK(remove_containers(engine, name));
     SLUICE_CHECK(take_back(engine, folder));

@@ -166,7 +166,8 @@ void Attempt::take_reports() {
     if (whole && !wanted.empty()) options.changes = baseline().changes;
     Collected collected = collect_reports(wanted, options);
     model::Reports& reports = collected.reports;
-    const reports::Baseline base = whole ? reports::Baseline(baseline()) : reports::Baseline();
+    reports::Baseline base;
+    if (whole) base = static_cast<const reports::Baseline&>(baseline());
     reports::Rules rules;
     if (judges) rules = kind->rules(job_.spec);
     rules.needs_tests =

@@ -89,7 +89,7 @@ std::optional<OwnCgroup> OwnCgroup::make(const std::string& name, const model::R
     OwnCgroup out;
     const auto made = [&](const files::Path& place) -> files::Path {
         if (place.empty()) return {};
-        const files::Path folder = place / name;
+        files::Path folder = place / name;
         if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return {};
         if (std::find(out.folders_.begin(), out.folders_.end(), folder) == out.folders_.end())
             out.folders_.push_back(folder);

@@ -166,6 +166,7 @@ std::string_view details(std::string_view topic_name) {
 
 std::vector<std::string> detailed_topics() {
     std::vector<std::string> out;
+    out.reserve(std::size(k_details));
     for (const Row& row : k_details) out.emplace_back(row.topic);
     return out;
 }

@@ -103,6 +103,7 @@ TEST_CASE("closures queued together share commits", "[store]") {
             .value();
     });
     std::vector<std::future<void>> others;
+    others.reserve(50);
     std::atomic<int> queued{0};
     for (int i = 0; i < 50; ++i)
         others.push_back(std::async(std::launch::async, [&, i] {
