@@ -22,7 +22,8 @@ def pytest_xdist_make_scheduler(config, log):
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    engine = {str(path.relative_to(HERE)) for path in HERE.glob("*/test_*.py") if SHARES_THE_NETWORK.search(path.read_text())}
+    engine = {str(path.relative_to(HERE)) for path in HERE.glob("*/test_*.py")
+              if SHARES_THE_NETWORK.search(path.read_text())}
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
