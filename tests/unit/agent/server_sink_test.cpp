@@ -12,9 +12,10 @@ TEST_CASE("a lease that ends with the finish is no stop: the finish's own answer
           "[runner]") {
     FakeServer server;
     TemporaryFolder dir;
-    std::atomic<bool> finishing{false}, told{false};
+    std::atomic<bool> renewing{false}, finishing{false}, told{false};
     server.intercept = [&](const FakeRequest& request) -> std::optional<FakeReply> {
         if (request.path.ends_with("/renew")) {
+            renewing = true;
             // As of a server that has recorded the finish and not yet answered it.
             if (!eventually([&] { return finishing.load(); })) return std::nullopt;
             told = true;
@@ -35,7 +36,8 @@ TEST_CASE("a lease that ends with the finish is no stop: the finish's own answer
     std::atomic<int> started{0}, stops{0};
     sink.begin({.started = [&](Result<>) { ++started; },
                 .stop = [&](agent::StopReason, std::string) { ++stops; }});
-    REQUIRE(eventually([&] { return started == 1; }));
+    // Once the finish has begun, no renewal does.
+    REQUIRE(eventually([&] { return started == 1 && renewing; }));
     protocol::FinishRequest request;
     request.runner_instance = "instance";
     request.outcome.result = model::AttemptResult::passed;
