@@ -193,6 +193,7 @@ Result<> RepositoryCache::fetch_refspecs(git_repository* repository, const wire:
     connect.proxy_opts = options.proxy_opts;
     connect.follow_redirects = options.follow_redirects;
     std::vector<char*> pointers;
+    pointers.reserve(refspecs.size());
     for (std::string& refspec : refspecs) pointers.push_back(refspec.data());
     const git_strarray list{pointers.data(), pointers.size()};
     // By steps, because git_remote_fetch prunes last: a branch `a` that became `a/b` would stop it.
