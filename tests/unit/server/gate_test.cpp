@@ -7,7 +7,6 @@
 
 using namespace sluice;
 using core::Color;
-using core::ConfigReview;
 using core::GateJob;
 using core::is_required;
 using core::judge;
