@@ -58,6 +58,7 @@ inline std::string run(const std::vector<std::string>& command, const std::strin
         for (int fd = 3; fd < 256; ++fd) close(fd);
         for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
         std::vector<char*> words;
+        words.reserve(command.size() + 1);
         for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
         words.push_back(nullptr);
         execvp(words[0], words.data());
