@@ -23,12 +23,9 @@ std::string_view to_text(Level level);
 /// Lines below are left out; `info` at the start.
 void set_level(Level lowest);
 
+/// What the functions below do, for a level that is known at run time only.
 void write(Level level, fmt::string_view format, fmt::format_args values);
 
-template <class... Values>
-void debug(fmt::format_string<Values...> format, Values&&... values) {
-    write(Level::debug, format, fmt::make_format_args(values...));
-}
 template <class... Values>
 void info(fmt::format_string<Values...> format, Values&&... values) {
     write(Level::info, format, fmt::make_format_args(values...));
